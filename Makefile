@@ -1,0 +1,32 @@
+# Every target installs what it needs first (scripts/setup), so each works on a fresh machine.
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test check bench clean-demo
+SHELL := /bin/bash
+
+TOOLS := . target/tools/env &&
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install everything that building and testing need
+	@scripts/setup test
+
+build: ## build mcpd, mcp-gateway and mcpctl with optimisations into target/release
+	@scripts/setup build
+	@$(TOOLS) cargo build --locked --release -p control-plane -p gateway -p mcpctl --bins
+
+demo: ## the whole system on this machine, with a demo Slack; leaves it running
+	@scripts/demo
+
+test: ## formatting, lints, import rules and all tests
+	@scripts/test
+
+check: ## formatting, lints and import rules only
+	@scripts/test --checks
+
+bench: ## measure the filtering hot path (see bench/README.md)
+	@scripts/setup build
+	@$(TOOLS) cargo bench --locked -p bench
+
+clean-demo: ## stop the demo and remove its state
+	@scripts/demo --clean

@@ -1,0 +1,15 @@
+# shellcheck shell=bash disable=SC2034  # sourced
+# Every tool that scripts/setup installs beside the toolchain of rust-toolchain.toml, with its exact version.
+# Changing a line here makes the next setup install that tool again.
+
+RUST_MIN=1.94
+CARGO_DENY_VERSION=0.20.2
+
+# Node comes from the npm registry: `node-linux-*` is the package that `node@22` resolves to.
+NODE_VERSION=22.23.3
+NODE_SHA512_x86_64=a879f3e6d16c1e88ff58cfae4443558d638d8b9855be6c2b82af00e15efa2a9b95340738fa3c0af31e20c1ba1b13d06d1cd83f00a476e7cdde628acb17f73b9e
+NODE_SHA512_aarch64=9770c01d9adeca5a3ea7d4170edb0eae31b625726a5736179c01a621034e50d01170ca694ced9c99ec1540ffb7ead8c99d213e773a4c36d816f9cde8883bd7b4
+NPM_VERSION=10.9.9
+NPM_SHA512=d60fba8cb42f688b81e33c2f1cbef2ad7b977166700ec0ad057f1b6d60ea6ef2524abf673e20c35931cd8305d1dbb8887134d6eefdc0e7b8435bd458bf65b862
+
+CLAUDE_CODE_VERSION=2.1.330
