@@ -1,0 +1,187 @@
+//! The audit event: one per exchange, told twice (intent before anything leaves, outcome before anything returns).
+
+use crate::{name::Name, timestamp::Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Who asked for what through whom, what was decided, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditEvent {
+    /// Unique id of the exchange; intent and outcome share it.
+    pub id: String,
+    /// The gateway that recorded it.
+    pub gateway: Name,
+    /// Position in the gateway's own log; grows with every record.
+    pub seq: u64,
+    /// When the exchange began.
+    pub time: Timestamp,
+    /// Intent or outcome.
+    pub phase: Phase,
+    /// What kind of thing was asked for.
+    pub action: Action,
+    /// The MCP method.
+    pub method: String,
+    /// Who asked; absent: nobody the gateway knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<Name>,
+    /// Id of the token presented.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_id: Option<String>,
+    /// The project it was asked through; absent on `/mcp`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// The server it was for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<Name>,
+    /// The tool, prompt or resource by the name the client used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Allowed or denied.
+    pub decision: Decision,
+    /// Why it was denied, or by which profile it was allowed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Hex SHA-256 of the arguments as they were sent upstream (values are not recorded).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments_digest: Option<String>,
+    /// Name and version the client gave itself; unverified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// The client's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// The client's JSON-RPC id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// W3C trace id, when the client sent one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    /// Configuration revision under which it was decided.
+    pub revision: u64,
+    /// From the request's arrival to the reply's last byte, in milliseconds.
+    #[serde(default)]
+    pub duration_ms: u64,
+    /// Size of the request body, in bytes.
+    #[serde(default)]
+    pub request_bytes: u64,
+    /// Size of the reply as sent to the client, in bytes.
+    #[serde(default)]
+    pub reply_bytes: u64,
+    /// What relevance filtering did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relevance: Option<RelevanceOutcome>,
+}
+
+/// When in the life of the exchange the record was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Before anything left for an upstream.
+    Intent,
+    /// Before the result left for the client.
+    Outcome,
+}
+
+/// What kind of thing was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// `tools/call`.
+    McpCall,
+    /// `resources/read`.
+    McpRead,
+    /// `prompts/get`.
+    McpPrompt,
+    /// Any list.
+    McpList,
+    /// `server/discover`, `initialize`.
+    McpOpen,
+    /// Anything else a client sends.
+    McpOther,
+    /// A change made in the control plane.
+    Admin,
+}
+
+impl Action {
+    /// The word on the wire and in the store.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::McpCall => "mcp_call",
+            Self::McpRead => "mcp_read",
+            Self::McpPrompt => "mcp_prompt",
+            Self::McpList => "mcp_list",
+            Self::McpOpen => "mcp_open",
+            Self::McpOther => "mcp_other",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// Allowed or denied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Went on to the upstream.
+    Allow,
+    /// Nothing left the gateway.
+    Deny,
+}
+
+/// What became of an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Answered.
+    Ok,
+    /// Answered by the tool with `isError`.
+    ToolError,
+    /// Answered with a JSON-RPC error, or the upstream failed.
+    Error,
+    /// Refused by a filter.
+    Denied,
+    /// The client went away.
+    Cancelled,
+    /// Only the intent is known: the gateway stopped in between.
+    Unknown,
+}
+
+/// What relevance filtering did to one result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RelevanceOutcome {
+    /// Records kept.
+    pub kept: u64,
+    /// Records there were.
+    pub total: u64,
+    /// Size of the result before, in bytes.
+    pub bytes_before: u64,
+    /// Size of the result after, in bytes.
+    pub bytes_after: u64,
+    /// Time it took, in milliseconds.
+    pub elapsed_ms: u64,
+    /// Which scorers had their say, for example `bm25+minilm`.
+    pub tier: String,
+}
+
+/// Records a gateway ships: `POST /api/v1/gateways/{name}/audit`. Sending one again changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditBatch {
+    /// In the order of `seq`.
+    pub events: Vec<AuditEvent>,
+}
+
+/// The control plane's receipt for a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditReceipt {
+    /// Everything up to here is stored.
+    pub seq: u64,
+}
+
+/// A page of the audit log, newest first: `GET /api/v1/audit`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditPage {
+    /// The events.
+    pub events: Vec<AuditEvent>,
+}

@@ -1,0 +1,216 @@
+//! What gateways and the control plane tell each other besides configuration: enrolment and status.
+
+use crate::{
+    name::Name,
+    server::{Era, ToolClass},
+    timestamp::Timestamp,
+    validate::Violation,
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use utoipa::ToSchema;
+
+/// The two presets of the one gateway binary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GatewayRole {
+    /// On a developer's machine: filters by relevance, tells its owner why something was refused.
+    Local,
+    /// For a company: leaves relevance to the local gateways, and a refusal looks like an unknown name.
+    Central,
+}
+
+impl fmt::Display for GatewayRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Local => "local",
+            Self::Central => "central",
+        })
+    }
+}
+
+/// Asks for a join token: `POST /api/v1/join-tokens`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JoinTokenRequest {
+    /// The gateway that may enrol with it.
+    pub gateway: Name,
+    /// Lifetime in seconds.
+    #[serde(default = "join_token_lifetime")]
+    pub expires_in_s: i64,
+}
+
+fn join_token_lifetime() -> i64 {
+    600
+}
+
+/// A join token: good for one enrolment. No Debug: it must not reach a log.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct JoinToken {
+    /// The gateway that may enrol with it.
+    pub gateway: Name,
+    /// The token.
+    pub token: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// `POST /api/v1/gateways/{name}/enrol`, with the join token as bearer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolRequest {
+    /// Hex X25519 public key to which this gateway's secrets are to be sealed.
+    pub sealing_key: String,
+    /// The preset it runs.
+    pub role: GatewayRole,
+    /// Version of the gateway binary.
+    pub version: String,
+}
+
+/// The answer to an [`EnrolRequest`]. No Debug: the token must not reach a log.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct EnrolReply {
+    /// The gateway's own bearer from now on.
+    pub token: String,
+    /// Hex Ed25519 public key that verifies every [`crate::snapshot::SignedEvent`].
+    pub verifying_key: String,
+}
+
+/// What a gateway reports: `PUT /api/v1/gateways/{name}/status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GatewayStatus {
+    /// What became of the newest configuration.
+    pub config: ConfigState,
+    /// The preset it runs.
+    pub role: GatewayRole,
+    /// Version of the gateway binary.
+    pub version: String,
+    /// When the process started.
+    pub started_at: Timestamp,
+    /// Where clients reach it, for example `http://127.0.0.1:9229`.
+    pub listen_url: String,
+    /// Audit records not yet acknowledged by the control plane.
+    pub audit_backlog: u64,
+    /// Whether the local model is loaded, and if not why.
+    pub model: ModelState,
+    /// The servers it runs or reaches.
+    pub servers: Vec<ServerStatus>,
+}
+
+/// ACK or NACK of a revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ConfigState {
+    /// In force.
+    Applied {
+        /// The revision in force.
+        revision: u64,
+    },
+    /// Refused; the previous one stays in force.
+    Rejected {
+        /// The refused revision.
+        revision: u64,
+        /// The revision in force.
+        in_force: u64,
+        /// What is wrong with it.
+        violations: Vec<Violation>,
+    },
+}
+
+/// State of the local model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ModelState {
+    /// Loaded.
+    Loaded {
+        /// Its name.
+        name: String,
+    },
+    /// Not there: filtering falls back to words.
+    Missing {
+        /// Why.
+        reason: String,
+    },
+    /// This preset does not filter.
+    Unused,
+}
+
+/// State of one server as a gateway sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServerStatus {
+    /// Which server.
+    pub name: Name,
+    /// How it is.
+    pub state: ServerState,
+    /// The era it was found to speak; absent before the first contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub era: Option<Era>,
+    /// The last failure in words, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// How often its process was started again.
+    #[serde(default)]
+    pub restarts: u32,
+    /// Its process id, when the gateway runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// The tools it offers.
+    #[serde(default)]
+    pub tools: Vec<ToolStatus>,
+}
+
+/// How a server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ServerState {
+    /// Not asked for anything yet.
+    Idle,
+    /// Being started or probed.
+    Starting,
+    /// Answers.
+    Ready,
+    /// Does not answer; see `error`.
+    Failed,
+}
+
+/// One tool of a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ToolStatus {
+    /// The server's own name for it.
+    pub name: String,
+    /// The name clients see.
+    pub exposed: String,
+    /// Its curated class.
+    pub class: ToolClass,
+    /// The server's own `readOnlyHint`, if it gave one: shown to people, never decisive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_only_hint: Option<bool>,
+}
+
+/// A gateway as the control plane lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GatewaySummary {
+    /// Which gateway.
+    pub name: Name,
+    /// When it enrolled.
+    pub enrolled_at: Timestamp,
+    /// When it last reported; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_at: Option<Timestamp>,
+    /// Its last report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<GatewayStatus>,
+}
+
+/// The control plane about itself: `GET /api/v1/status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ControlPlaneStatus {
+    /// Version of the mcpd binary.
+    pub version: String,
+    /// `sqlite` or `postgres`.
+    pub store: String,
+    /// The newest revision.
+    pub revision: u64,
+    /// When the process started.
+    pub started_at: Timestamp,
+}

@@ -1,0 +1,71 @@
+//! Every bound of the data path: a name, a unit, a default.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Bounds a gateway enforces. They travel in the snapshot, so that a company sets them in one place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Largest request body, in bytes.
+    pub body_bytes_max: u64,
+    /// Deepest nesting of a request body.
+    pub json_depth_max: u32,
+    /// Time for a client to send one request line and its headers, in milliseconds.
+    pub header_read_timeout_ms: u64,
+    /// Time for a client to send one request body, in milliseconds.
+    pub body_read_timeout_ms: u64,
+    /// Exchanges at once; beyond it clients get 503 with `Retry-After`.
+    pub exchanges_max: u32,
+    /// Legacy sessions at once; beyond it `initialize` gets 503.
+    pub sessions_max: u32,
+    /// A legacy session unused for this long is forgotten, in milliseconds.
+    pub session_idle_timeout_ms: u64,
+    /// Time to connect to an upstream, in milliseconds.
+    pub upstream_connect_timeout_ms: u64,
+    /// Time for an upstream to answer one call, in milliseconds.
+    pub upstream_call_timeout_ms: u64,
+    /// Time for an upstream to answer a list that is merged with others, in milliseconds; a slower one is left out.
+    pub upstream_list_timeout_ms: u64,
+    /// Time for an upstream to answer the probe of its era and its handshake, in milliseconds.
+    pub upstream_open_timeout_ms: u64,
+    /// Largest single message from an upstream, in bytes.
+    pub upstream_message_bytes_max: u64,
+    /// Age at which a server's lists are fetched anew, in milliseconds.
+    pub list_ttl_ms: u64,
+    /// Pages followed in one list of one server.
+    pub list_pages_max: u32,
+    /// First wait before a dead child process is started again, in milliseconds; doubles up to `restart_backoff_max_ms`.
+    pub restart_backoff_ms: u64,
+    /// Longest wait before a dead child process is started again, in milliseconds.
+    pub restart_backoff_max_ms: u64,
+    /// Audit records waiting for the disk; beyond it calls wait, and nothing is forwarded.
+    pub audit_queue_max: u32,
+    /// Results waiting for relevance judgement; beyond it they are passed on whole, and say so.
+    pub relevance_queue_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 4 << 20,
+            json_depth_max: 64,
+            header_read_timeout_ms: 10_000,
+            body_read_timeout_ms: 30_000,
+            exchanges_max: 1_024,
+            sessions_max: 10_000,
+            session_idle_timeout_ms: 3_600_000,
+            upstream_connect_timeout_ms: 5_000,
+            upstream_call_timeout_ms: 120_000,
+            upstream_list_timeout_ms: 10_000,
+            upstream_open_timeout_ms: 30_000,
+            upstream_message_bytes_max: 64 << 20,
+            list_ttl_ms: 60_000,
+            list_pages_max: 100,
+            restart_backoff_ms: 500,
+            restart_backoff_max_ms: 60_000,
+            audit_queue_max: 4_096,
+            relevance_queue_max: 64,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! A profile: what may be done with one server.
+
+use crate::{name::Name, pattern::Pattern, relevance::RelevanceSettings};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Which tools, prompts and resources of one server are granted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileSpec {
+    /// One line for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// The server this profile is about.
+    pub server: Name,
+    /// The ceiling: nothing above it is granted, whatever `allow` says.
+    #[serde(default)]
+    pub access: AccessLevel,
+    /// The server's own tool names that are granted. Default: all under the ceiling.
+    #[serde(default = "everything", skip_serializing_if = "is_everything")]
+    pub allow: Vec<Pattern>,
+    /// The server's own tool names that are refused; wins over `allow`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deny: Vec<Pattern>,
+    /// Prompts granted, by their own names. Default: all.
+    #[serde(default = "everything", skip_serializing_if = "is_everything")]
+    pub prompts: Vec<Pattern>,
+    /// Resources granted, by URI. Default: all.
+    #[serde(default = "everything", skip_serializing_if = "is_everything")]
+    pub resources: Vec<Pattern>,
+    /// Relevance settings; a project's win over them.
+    #[serde(default, skip_serializing_if = "RelevanceSettings::is_empty")]
+    pub relevance: RelevanceSettings,
+}
+
+/// The ceiling of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccessLevel {
+    /// Only tools whose curated class is `read`. The default, because it is the safe one.
+    #[default]
+    ReadOnly,
+    /// Also tools classed `write`; not `destructive`, not `unknown`.
+    ReadWrite,
+    /// Every tool, also those nobody has classed.
+    Full,
+}
+
+fn everything() -> Vec<Pattern> {
+    vec![Pattern::from("*")]
+}
+
+fn is_everything(patterns: &[Pattern]) -> bool {
+    matches!(patterns, [one] if one.as_str() == "*")
+}

@@ -1,0 +1,156 @@
+//! A configured MCP server: how it is reached, how its tools are named and classed.
+
+use crate::{name::Name, pattern::Pattern, relevance::RelevanceSettings};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt};
+use utoipa::ToSchema;
+
+/// What an administrator or the catalogue says about one MCP server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServerSpec {
+    /// One line for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// How the gateway reaches the server.
+    pub transport: Transport,
+    /// Prefix of exposed names, joined with `_`. Absent: the server's name. Empty: names are exposed as they are.
+    /// A tool whose own name already begins with the prefix and `_` is never prefixed again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// Which protocol era the server speaks; `auto` probes.
+    #[serde(default, skip_serializing_if = "Era::is_auto")]
+    pub era: Era,
+    /// Curated classes of the server's tools, first match wins. What no rule names is [`ToolClass::Unknown`]: the
+    /// server's own hints never decide.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<ToolRule>,
+    /// Relevance settings for this server's results; a profile's and a project's win over them.
+    #[serde(default, skip_serializing_if = "RelevanceSettings::is_empty")]
+    pub relevance: RelevanceSettings,
+}
+
+impl ServerSpec {
+    /// The prefix in force for a server called `name`, without the joining `_`.
+    #[must_use]
+    pub fn prefix_for<'a>(&'a self, name: &'a Name) -> &'a str {
+        self.prefix.as_deref().unwrap_or_else(|| name.as_str())
+    }
+
+    /// The curated class of the server's tool `tool` (its own name).
+    #[must_use]
+    pub fn class_of(&self, tool: &str) -> ToolClass {
+        self.tools.iter().find(|rule| rule.tool.matches(tool)).map_or(ToolClass::Unknown, |rule| rule.class)
+    }
+}
+
+/// How a server is reached.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Transport {
+    /// A child process of the gateway, one JSON-RPC message per line.
+    Stdio {
+        /// Program: an absolute path, or a name looked up in the gateway's `PATH`.
+        command: String,
+        /// Arguments, passed as they are; there is no shell.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        args: Vec<String>,
+        /// The environment the child gets besides the gateway's short allow-list (`PATH`, `HOME`, locale, …).
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        env: BTreeMap<String, Value>,
+    },
+    /// A Streamable HTTP endpoint.
+    Http {
+        /// `http` or `https` URL of the MCP endpoint.
+        url: String,
+        /// Headers added to every request, for example `Authorization`.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        headers: BTreeMap<String, Value>,
+    },
+}
+
+impl Transport {
+    /// The names of the secrets this transport needs.
+    pub fn secrets(&self) -> impl Iterator<Item = &Name> {
+        let values = match self {
+            Self::Stdio { env, .. } => env.values(),
+            Self::Http { headers, .. } => headers.values(),
+        };
+        values.filter_map(|value| match value {
+            Value::Secret { secret, .. } => Some(secret),
+            Value::Plain(_) => None,
+        })
+    }
+}
+
+/// A value given in the clear, or a reference to a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum Value {
+    /// The value itself. Not for credentials.
+    Plain(String),
+    /// The secret of this name, with an optional text in front of it (such as `Bearer `).
+    Secret {
+        /// Name of the secret object.
+        secret: Name,
+        /// Text put before the secret.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        prefix: String,
+    },
+}
+
+/// Which era of the protocol a server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Era {
+    /// Ask it: `server/discover` first, `initialize` if it does not know that.
+    #[default]
+    Auto,
+    /// 2026-07-28 and later: every request carries its own metadata.
+    Modern,
+    /// 2025-11-25 and before: `initialize` opens a session.
+    Legacy,
+}
+
+impl Era {
+    /// Whether the era is to be found by probing.
+    #[must_use]
+    pub fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
+}
+
+/// A curated statement about tools.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToolRule {
+    /// The server's own tool names this rule speaks of.
+    pub tool: Pattern,
+    /// What such a tool does.
+    pub class: ToolClass,
+}
+
+/// What calling a tool does to the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolClass {
+    /// Reads only.
+    Read,
+    /// Changes something that can be changed back.
+    Write,
+    /// Deletes or overwrites.
+    Destructive,
+    /// Nobody has said. Refused wherever writing is.
+    Unknown,
+}
+
+impl fmt::Display for ToolClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Destructive => "destructive",
+            Self::Unknown => "unknown",
+        })
+    }
+}

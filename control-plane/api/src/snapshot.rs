@@ -1,0 +1,200 @@
+//! What the control plane pushes: a whole configuration, then changes to it, each with a monotonic revision.
+
+use crate::{
+    access::UserSpec,
+    limits::Limits,
+    name::Name,
+    object::{Object, ObjectRef},
+    profile::ProfileSpec,
+    project::ProjectSpec,
+    secret::SecretSpec,
+    server::ServerSpec,
+    timestamp::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The whole configuration of one gateway at one revision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Snapshot {
+    /// Grows by at least one with every change anywhere; never goes back.
+    pub revision: u64,
+    /// When the control plane composed it.
+    pub issued_at: Timestamp,
+    /// Everything this gateway needs and nothing else.
+    pub objects: Vec<Object>,
+    /// Bounds in force.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// What changed between two revisions; applied as a whole or not at all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ChangeSet {
+    /// The revision this builds on.
+    pub base: u64,
+    /// The revision after it.
+    pub revision: u64,
+    /// When the control plane composed it.
+    pub issued_at: Timestamp,
+    /// Objects that are new or different.
+    #[serde(default)]
+    pub upserts: Vec<Object>,
+    /// Objects that are gone.
+    #[serde(default)]
+    pub removals: Vec<ObjectRef>,
+}
+
+/// One event of the configuration stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ConfigEvent {
+    /// First event of a stream, and whenever changes cannot be told.
+    Snapshot(Snapshot),
+    /// Every later event.
+    ChangeSet(ChangeSet),
+}
+
+/// A [`ConfigEvent`] with the control plane's signature over the very bytes of `payload`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SignedEvent {
+    /// JSON text of a [`ConfigEvent`].
+    pub payload: String,
+    /// Hex Ed25519 signature over the UTF-8 bytes of `payload`.
+    pub signature: String,
+}
+
+/// Why a change set does not follow the snapshot it was applied to.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum SequenceError {
+    /// Something in between was missed: a whole snapshot is needed.
+    #[error("change set builds on revision {base}, but revision {have} is in force")]
+    Gap {
+        /// What the change set builds on.
+        base: u64,
+        /// What is in force.
+        have: u64,
+    },
+    /// Going back is never accepted silently.
+    #[error("revision {offered} is not newer than revision {have}")]
+    NotNewer {
+        /// What was offered.
+        offered: u64,
+        /// What is in force.
+        have: u64,
+    },
+}
+
+impl Snapshot {
+    /// A snapshot without any object: what a gateway starts from.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { revision: 0, issued_at: Timestamp::from_millis(0), objects: Vec::new(), limits: Limits::default() }
+    }
+
+    /// Applies `change` as a whole.
+    ///
+    /// # Errors
+    /// [`SequenceError`] when `change` does not follow this revision; the snapshot is then unchanged.
+    pub fn apply(&mut self, change: ChangeSet) -> Result<(), SequenceError> {
+        if change.base != self.revision {
+            return Err(SequenceError::Gap { base: change.base, have: self.revision });
+        }
+        if change.revision <= self.revision {
+            return Err(SequenceError::NotNewer { offered: change.revision, have: self.revision });
+        }
+        let gone: Vec<ObjectRef> =
+            change.upserts.iter().map(Object::reference).chain(change.removals.iter().cloned()).collect();
+        self.objects.retain(|object| !gone.contains(&object.reference()));
+        self.objects.extend(change.upserts);
+        self.objects.sort_by_key(Object::reference);
+        self.revision = change.revision;
+        self.issued_at = change.issued_at;
+        Ok(())
+    }
+
+    /// What turns this snapshot into `next`.
+    #[must_use]
+    pub fn changes_to(&self, next: &Self) -> ChangeSet {
+        let upserts = next.objects.iter().filter(|object| !self.objects.contains(object)).cloned().collect();
+        let kept: Vec<ObjectRef> = next.objects.iter().map(Object::reference).collect();
+        let removals = self.objects.iter().map(Object::reference).filter(|object| !kept.contains(object)).collect();
+        ChangeSet { base: self.revision, revision: next.revision, issued_at: next.issued_at, upserts, removals }
+    }
+
+    /// The servers.
+    pub fn servers(&self) -> impl Iterator<Item = (&Name, &ServerSpec)> {
+        self.objects.iter().filter_map(|object| match object {
+            Object::Server(o) => Some((&o.name, &o.spec)),
+            _ => None,
+        })
+    }
+
+    /// The profiles.
+    pub fn profiles(&self) -> impl Iterator<Item = (&Name, &ProfileSpec)> {
+        self.objects.iter().filter_map(|object| match object {
+            Object::Profile(o) => Some((&o.name, &o.spec)),
+            _ => None,
+        })
+    }
+
+    /// The projects.
+    pub fn projects(&self) -> impl Iterator<Item = (&Name, &ProjectSpec)> {
+        self.objects.iter().filter_map(|object| match object {
+            Object::Project(o) => Some((&o.name, &o.spec)),
+            _ => None,
+        })
+    }
+
+    /// The users.
+    pub fn users(&self) -> impl Iterator<Item = (&Name, &UserSpec)> {
+        self.objects.iter().filter_map(|object| match object {
+            Object::User(o) => Some((&o.name, &o.spec)),
+            _ => None,
+        })
+    }
+
+    /// The secrets, sealed.
+    pub fn secrets(&self) -> impl Iterator<Item = (&Name, &SecretSpec)> {
+        self.objects.iter().filter_map(|object| match object {
+            Object::Secret(o) => Some((&o.name, &o.spec)),
+            _ => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::{Kind, Named};
+
+    fn project(name: &str, description: &str) -> Object {
+        let spec = ProjectSpec { description: description.to_owned(), ..Default::default() };
+        Object::Project(Named { name: name.parse().unwrap(), revision: 1, spec })
+    }
+
+    fn snapshot(revision: u64, objects: Vec<Object>) -> Snapshot {
+        Snapshot { revision, objects, ..Snapshot::empty() }
+    }
+
+    #[test]
+    fn the_difference_of_two_snapshots_leads_from_one_to_the_other() {
+        let mut before = snapshot(3, vec![project("a", "old"), project("b", "same"), project("c", "gone")]);
+        let after = snapshot(5, vec![project("a", "new"), project("b", "same"), project("d", "new")]);
+        let change = before.changes_to(&after);
+        assert_eq!(change.upserts.len(), 2);
+        assert_eq!(change.removals, [ObjectRef { kind: Kind::Project, name: "c".parse().unwrap() }]);
+        before.apply(change).unwrap();
+        assert_eq!(before, after);
+    }
+
+    #[test]
+    fn a_change_set_out_of_sequence_is_refused_and_changes_nothing() {
+        let mut have = snapshot(3, vec![project("a", "")]);
+        let change = ChangeSet { base: 2, ..have.changes_to(&snapshot(4, vec![])) };
+        assert_eq!(have.apply(change), Err(SequenceError::Gap { base: 2, have: 3 }));
+        let change = have.changes_to(&snapshot(3, vec![]));
+        assert_eq!(have.apply(change), Err(SequenceError::NotNewer { offered: 3, have: 3 }));
+        assert_eq!(have, snapshot(3, vec![project("a", "")]));
+    }
+}

@@ -1,0 +1,257 @@
+//! The JSON-RPC envelope: just enough structure to route and splice; everything else stays raw.
+
+use crate::{Members, code};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::fmt;
+
+/// A JSON-RPC id: text or integer, never null (MCP basic).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Id {
+    /// An integer.
+    Number(i64),
+    /// A text.
+    Text(String),
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(n) => write!(f, "{n}"),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Something that wants an answer.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Chosen by who asks.
+    pub id: Id,
+    /// What is asked for.
+    pub method: String,
+    /// With what; empty when absent.
+    pub params: Members,
+}
+
+/// Something told.
+#[derive(Debug, Clone)]
+pub struct Notification {
+    /// What it is about.
+    pub method: String,
+    /// The particulars; empty when absent.
+    pub params: Members,
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// The id of the request; none when it could not be read.
+    pub id: Option<Id>,
+    /// The result as raw JSON, or the error.
+    pub payload: Result<Box<RawValue>, RpcError>,
+}
+
+/// A JSON-RPC error object.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RpcError {
+    /// See [`code`].
+    pub code: i64,
+    /// For people.
+    pub message: String,
+    /// For programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Box<RawValue>>,
+}
+
+impl RpcError {
+    /// An error without data.
+    pub fn new(code: i64, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), data: None }
+    }
+
+    /// This error with `data` for programs.
+    #[must_use]
+    pub fn with_data<T: Serialize>(mut self, data: &T) -> Self {
+        self.data = serde_json::value::to_raw_value(data).ok();
+        self
+    }
+}
+
+/// One JSON-RPC message.
+#[derive(Debug, Clone)]
+pub enum Message {
+    /// Wants an answer.
+    Request(Request),
+    /// Wants none.
+    Notification(Notification),
+    /// Is one.
+    Response(Response),
+}
+
+/// Why a text is not a JSON-RPC message; `Display` is fit for the peer.
+#[derive(Debug, thiserror::Error)]
+pub enum MessageError {
+    /// Not JSON at all.
+    #[error("not valid JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// JSON of another shape.
+    #[error("not a JSON-RPC 2.0 message: {0}")]
+    Shape(&'static str),
+}
+
+impl MessageError {
+    /// The code the peer is told.
+    #[must_use]
+    pub fn code(&self) -> i64 {
+        match self {
+            Self::Json(_) => code::PARSE_ERROR,
+            Self::Shape(_) => code::INVALID_REQUEST,
+        }
+    }
+}
+
+const ENVELOPE: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
+const PARAMS: [&str; 6] = ["name", "arguments", "uri", "_meta", "cursor", "requestState"];
+
+impl Message {
+    /// Reads one message. Members the envelope does not know are dropped; `params` and `result` stay as they are.
+    ///
+    /// # Errors
+    /// [`MessageError`] for anything else: an array (batches are the edge's affair), a null id, a name of the envelope
+    /// or of `params` in another letter case (two readers would disagree about it).
+    pub fn parse(text: &[u8]) -> Result<Self, MessageError> {
+        let members: Members = match serde_json::from_slice::<&RawValue>(text) {
+            Ok(raw) => Members::open(raw).map_err(|_| MessageError::Shape("it is not an object"))?,
+            Err(error) => return Err(MessageError::Json(error)),
+        };
+        refuse_other_case(&members, &ENVELOPE)?;
+        if members.read::<String>("jsonrpc").as_deref() != Some("2.0") {
+            return Err(MessageError::Shape("`jsonrpc` is not \"2.0\""));
+        }
+        let Some(method) = members.get("method") else {
+            return Self::response(members);
+        };
+        let method: String =
+            serde_json::from_str(method.get()).map_err(|_| MessageError::Shape("`method` is not a text"))?;
+        let params = match members.get("params") {
+            Some(raw) => Members::open(raw).map_err(|_| MessageError::Shape("`params` is not an object"))?,
+            None => Members::new(),
+        };
+        refuse_other_case(&params, &PARAMS)?;
+        match members.get("id") {
+            None => Ok(Self::Notification(Notification { method, params })),
+            Some(_) => {
+                let id = members.read("id").ok_or(MessageError::Shape("`id` is neither a text nor an integer"))?;
+                Ok(Self::Request(Request { id, method, params }))
+            }
+        }
+    }
+
+    fn response(mut members: Members) -> Result<Self, MessageError> {
+        let id = members.read::<Id>("id");
+        let payload = match (members.remove("result"), members.get("error")) {
+            (Some(result), None) => Ok(result),
+            (None, Some(error)) => Err(serde_json::from_str(error.get())
+                .map_err(|_| MessageError::Shape("`error` has no code and message"))?),
+            _ => return Err(MessageError::Shape("it has none of `method`, `result`, `error`, or too many of them")),
+        };
+        Ok(Self::Response(Response { id, payload }))
+    }
+
+    /// The message as one line of JSON, without a line end.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut members = Members::new();
+        members.set("jsonrpc", "2.0");
+        match self {
+            Self::Request(Request { id, method, params }) => {
+                members.set("id", id);
+                members.set("method", method);
+                members.set("params", params);
+            }
+            Self::Notification(Notification { method, params }) => {
+                members.set("method", method);
+                if !params.is_empty() {
+                    members.set("params", params);
+                }
+            }
+            Self::Response(Response { id, payload }) => {
+                if id.is_some() || payload.is_ok() {
+                    members.set("id", id);
+                }
+                match payload {
+                    Ok(result) => members.set_raw("result", result.clone()),
+                    Err(error) => members.set("error", error),
+                }
+            }
+        }
+        String::from(Box::<str>::from(members.to_raw()))
+    }
+}
+
+impl Response {
+    /// The answer `result` to request `id`.
+    #[must_use]
+    pub fn ok(id: Id, result: Box<RawValue>) -> Self {
+        Self { id: Some(id), payload: Ok(result) }
+    }
+
+    /// The answer `error` to request `id`.
+    #[must_use]
+    pub fn error(id: Option<Id>, error: RpcError) -> Self {
+        Self { id, payload: Err(error) }
+    }
+
+    /// The result opened as an object; none for errors and results of another type.
+    #[must_use]
+    pub fn result(&self) -> Option<Members> {
+        self.payload.as_ref().ok().and_then(|raw| Members::open(raw).ok())
+    }
+}
+
+fn refuse_other_case(members: &Members, known: &[&str]) -> Result<(), MessageError> {
+    let alike = |name: &str| known.iter().any(|k| k.eq_ignore_ascii_case(name) && *k != name);
+    if members.iter().any(|(name, _)| alike(name)) {
+        return Err(MessageError::Shape("a field name differs from the protocol's in letter case"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round(text: &str) -> String {
+        Message::parse(text.as_bytes()).unwrap().to_json()
+    }
+
+    #[test]
+    fn a_message_survives_parsing_and_writing() {
+        for text in [
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":{"n":1.0,"big":18446744073709551616}}}"#,
+            r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
+            r#"{"jsonrpc":"2.0","id":"a","result":{"content":[],"x":1e400}}"#,
+            r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"no","data":{"a":[1]}}}"#,
+        ] {
+            assert_eq!(round(text), text);
+        }
+    }
+
+    #[test]
+    fn what_two_readers_would_read_differently_is_refused() {
+        for text in [
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","Name":"b"}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"Method":"tools/call"}"#,
+            r#"{"jsonrpc":"2.0","id":null,"method":"tools/call"}"#,
+            r#"{"jsonrpc":"2.0","id":1.5,"method":"tools/call"}"#,
+            r#"{"jsonrpc":"1.0","id":1,"method":"x"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"x","params":[1]}"#,
+            r#"[{"jsonrpc":"2.0","id":1,"method":"x"}]"#,
+            r#"{"jsonrpc":"2.0","id":1,"result":{},"error":{"code":1,"message":""}}"#,
+        ] {
+            assert!(Message::parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The event-stream codec (WHATWG HTML, server-sent events), as far as MCP uses it.
+
+use bytes::{Buf as _, Bytes, BytesMut};
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Event {
+    /// `event:`; empty means `message`.
+    pub event: String,
+    /// `data:` lines joined by line feeds.
+    pub data: String,
+    /// `id:`, when given.
+    pub id: Option<String>,
+    /// `retry:` in milliseconds, when given.
+    pub retry_ms: Option<u64>,
+}
+
+/// Writes an event of the default type holding `data`.
+#[must_use]
+pub fn encode(data: &str) -> Bytes {
+    let mut out = String::with_capacity(data.len() + 24);
+    out.push_str("event: message\n");
+    for line in data.split('\n') {
+        out.push_str("data: ");
+        out.push_str(line.trim_end_matches('\r'));
+        out.push('\n');
+    }
+    out.push('\n');
+    Bytes::from(out)
+}
+
+/// A comment line: keeps a stream alive, and no reader sees it.
+pub const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
+
+/// An event grew past the bound given to [`Decoder::new`].
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("an event of the stream is larger than {max} bytes")]
+pub struct EventTooLarge {
+    max: usize,
+}
+
+/// Reads events out of chunks cut anywhere.
+#[derive(Debug)]
+pub struct Decoder {
+    buffer: BytesMut,
+    event: Event,
+    has_data: bool,
+    event_bytes_max: usize,
+}
+
+impl Decoder {
+    /// A decoder that refuses events (and lines) over `event_bytes_max`.
+    #[must_use]
+    pub fn new(event_bytes_max: usize) -> Self {
+        Self { buffer: BytesMut::new(), event: Event::default(), has_data: false, event_bytes_max }
+    }
+
+    /// Adds a chunk; [`Self::next_event`] then gives what became complete.
+    ///
+    /// # Errors
+    /// [`EventTooLarge`] once an unfinished event passes the bound; the stream is then of no more use.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<(), EventTooLarge> {
+        self.buffer.extend_from_slice(chunk);
+        let unfinished = self.event.data.len() + self.buffer.len();
+        if unfinished > self.event_bytes_max.saturating_add(chunk.len()) {
+            return Err(EventTooLarge { max: self.event_bytes_max });
+        }
+        Ok(())
+    }
+
+    /// The next complete event.
+    pub fn next_event(&mut self) -> Option<Event> {
+        loop {
+            let end = self.line_end()?;
+            let line = self.buffer.split_to(end.0);
+            self.buffer.advance(end.1);
+            if line.is_empty() {
+                let event = std::mem::take(&mut self.event);
+                if std::mem::take(&mut self.has_data) || event.retry_ms.is_some() || event.id.is_some() {
+                    return Some(event);
+                }
+            } else {
+                self.line(&String::from_utf8_lossy(&line));
+            }
+        }
+    }
+
+    /// Length of the next line and of its end. A carriage return at the very end may be half of a pair: wait.
+    fn line_end(&self) -> Option<(usize, usize)> {
+        let at = memchr::memchr2(b'\n', b'\r', &self.buffer)?;
+        match (self.buffer.get(at), self.buffer.get(at + 1)) {
+            (Some(b'\r'), Some(b'\n')) => Some((at, 2)),
+            (Some(b'\r'), None) => None,
+            _ => Some((at, 1)),
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "event" => value.clone_into(&mut self.event.event),
+            "data" => {
+                if std::mem::replace(&mut self.has_data, true) {
+                    self.event.data.push('\n');
+                }
+                self.event.data.push_str(value);
+            }
+            "id" => self.event.id = Some(value.to_owned()),
+            "retry" => self.event.retry_ms = value.parse().ok(),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::{prop, proptest};
+
+    fn decode(chunks: &[&[u8]]) -> Vec<Event> {
+        let mut decoder = Decoder::new(1 << 20);
+        let mut events = Vec::new();
+        for chunk in chunks {
+            decoder.push(chunk).unwrap();
+            events.extend(std::iter::from_fn(|| decoder.next_event()));
+        }
+        events
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded_however_it_is_cut(
+            data in prop::collection::vec("[ -~é]{0,30}", 1..4), cut in 0_usize..200
+        ) {
+            let data = data.join("\n");
+            let bytes = encode(&data);
+            let cut = cut.min(bytes.len());
+            let events = decode(&[&bytes[..cut], &bytes[cut..]]);
+            assert_eq!(events.len(), 1);
+            assert_eq!(events[0].data, data);
+        }
+
+        #[test]
+        fn junk_never_panics(junk in prop::collection::vec(0_u8..=255, 0..300)) {
+            decode(&[&junk]);
+        }
+    }
+
+    #[test]
+    fn comments_and_other_line_ends_are_read_as_the_standard_says() {
+        let events = decode(&[b": hello\n\nevent: x\r\ndata: 1\r\n\r\nid: 7\ndata:2\n\nretry: 500\n\n"]);
+        assert_eq!(events.len(), 3);
+        assert_eq!((events[0].event.as_str(), events[0].data.as_str()), ("x", "1"));
+        assert_eq!((events[1].id.as_deref(), events[1].data.as_str()), (Some("7"), "2"));
+        assert_eq!(events[2].retry_ms, Some(500));
+    }
+
+    #[test]
+    fn an_endless_event_is_refused() {
+        let mut decoder = Decoder::new(10);
+        assert!(decoder.push(b"data: 123").is_ok());
+        decoder.next_event();
+        assert!((0..10).any(|_| decoder.push(b"45678").is_err()));
+    }
+}

@@ -1,0 +1,99 @@
+//! One request and everything known about it. Small; every field has one writer, named beside it.
+
+use control_plane_api::{access::Role, audit::RelevanceOutcome, name::Name};
+use http::HeaderMap;
+use protocol::{Request, method::Primitive};
+use std::net::SocketAddr;
+
+/// One exchange: from a request's arrival to its reply's last byte.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The client's address. Writer: edge.
+    pub peer: Option<SocketAddr>,
+    /// The request's headers; authentication takes the credential out. Writer: edge.
+    pub headers: HeaderMap,
+    /// The project in the request's path; none on `/mcp`. Writer: edge.
+    pub project: Option<String>,
+    /// What is asked for. Writer: edge; relevance takes `_context` out, routing puts the server's own name in.
+    pub request: Request,
+    /// The tool, prompt or resource by the name the client uses. Writer: edge.
+    pub primitive: Option<Primitive>,
+    /// Who asks. Writer: authentication.
+    pub principal: Principal,
+    /// Whose primitive it is, by the server's own name for it. Writer: routing.
+    pub target: Option<Target>,
+    /// What the client is looking for, from `_context`. Writer: relevance.
+    pub intent: Option<String>,
+    /// By which profile the exchange was allowed. Writer: permissions.
+    pub allowed_by: Option<Name>,
+    /// What relevance filtering did. Writer: relevance.
+    pub relevance: Option<RelevanceOutcome>,
+}
+
+impl Exchange {
+    /// A fresh exchange about `request`: nobody asks, nothing is decided.
+    #[must_use]
+    pub fn new(request: Request, headers: HeaderMap) -> Self {
+        Self {
+            peer: None,
+            headers,
+            project: None,
+            primitive: Primitive::of(&request),
+            request,
+            principal: Principal::Anonymous,
+            target: None,
+            intent: None,
+            allowed_by: None,
+            relevance: None,
+        }
+    }
+}
+
+/// Who asks. `Anonymous` holds no grants anywhere.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Principal {
+    /// Nobody the gateway knows.
+    #[default]
+    Anonymous,
+    /// A user who presented a valid token.
+    User {
+        /// Which user.
+        name: Name,
+        /// The user's roles.
+        roles: Vec<Role>,
+        /// Public id of the token.
+        token_id: String,
+    },
+}
+
+impl Principal {
+    /// The user's name; none for `Anonymous`.
+    #[must_use]
+    pub fn name(&self) -> Option<&Name> {
+        match self {
+            Self::Anonymous => None,
+            Self::User { name, .. } => Some(name),
+        }
+    }
+
+    /// Whether the user is an administrator.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        matches!(self, Self::User { roles, .. } if roles.contains(&Role::Admin))
+    }
+}
+
+/// A primitive at its server.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// The server.
+    pub server: Name,
+    /// The server's own name (or URI) for it.
+    pub name: String,
+}
+
+/// Looks exposed names up. The gateway's router implements it over a compiled table; names are never split.
+pub trait Names: Send + Sync {
+    /// Whose primitive it is; none when nobody offers it.
+    fn target(&self, primitive: &Primitive) -> Option<Target>;
+}

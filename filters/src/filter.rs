@@ -1,0 +1,53 @@
+//! The one trait every filter implements, and what a filter can answer.
+
+use crate::Exchange;
+use async_trait::async_trait;
+use http::{HeaderName, HeaderValue, StatusCode};
+use protocol::{Message, RpcError};
+use std::ops::ControlFlow;
+
+/// One stage of the chain. Defaults let everything pass, so that a filter writes only the direction it is about.
+#[async_trait]
+pub trait Filter: Send + Sync {
+    /// One word, the same in metrics, logs and documentation.
+    fn name(&self) -> &'static str;
+
+    /// Judges the request on its way in. `Break` answers the client here; nothing reaches the upstream.
+    async fn on_request(&self, _exchange: &mut Exchange) -> ControlFlow<LocalReply> {
+        ControlFlow::Continue(())
+    }
+
+    /// Sees every message on its way out: notifications, and last the response.
+    async fn on_message(&self, _exchange: &mut Exchange, _message: &mut Message) -> Verdict {
+        Verdict::Pass
+    }
+}
+
+/// What becomes of a message on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Goes on, as it now is.
+    Pass,
+    /// Goes no further.
+    Drop,
+}
+
+/// An answer given by a filter instead of the upstream.
+#[derive(Debug, Clone)]
+pub struct LocalReply {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// Headers besides the usual.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What the client is told.
+    pub error: RpcError,
+    /// What the audit log is told.
+    pub reason: String,
+}
+
+impl LocalReply {
+    /// A refusal inside the protocol: HTTP 200 with a JSON-RPC error.
+    pub fn refusal(code: i64, told: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { status: StatusCode::OK, headers: Vec::new(), error: RpcError::new(code, told), reason: reason.into() }
+    }
+}

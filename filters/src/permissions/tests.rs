@@ -1,0 +1,113 @@
+//! Tables of who may do what.
+
+use super::*;
+use crate::testing::{self, Table};
+use control_plane_api::access::Role;
+use protocol::Response;
+
+const TABLE: [(&str, &str, &str); 5] = [
+    ("slack_get_messages", "slack", "slack_get_messages"),
+    ("slack_post_message", "slack", "slack_post_message"),
+    ("slack_new_thing", "slack", "slack_new_thing"),
+    ("jira_jql", "jira", "jql"),
+    ("git_log", "git", "log"),
+];
+
+fn permissions(explain: bool) -> Permissions {
+    let rules = |read: &str, write: &str| serde_json::json!([{"tool": read, "class": "read"}, {"tool": write, "class": "write"}]);
+    let server = |name: &str, tools: serde_json::Value| {
+        serde_json::json!({"kind": "server", "name": name,
+            "spec": {"transport": {"type": "stdio", "command": "x"}, "tools": tools}})
+    };
+    let objects = serde_json::json!([
+        server("slack", rules("slack_get_*", "slack_post_*")),
+        server("jira", rules("jql", "create")),
+        server("git", serde_json::json!([])),
+        {"kind": "profile", "name": "slack-read-only", "spec": {"server": "slack"}},
+        {"kind": "profile", "name": "slack-write", "spec": {"server": "slack", "access": "read-write"}},
+        {"kind": "profile", "name": "jira-none", "spec": {"server": "jira", "allow": []}},
+        {"kind": "profile", "name": "git-full", "spec": {"server": "git", "access": "full", "deny": ["push*"]}},
+        {"kind": "project", "name": "weekly", "spec": {"profiles": ["slack-read-only", "jira-none"], "members": ["ada"]}},
+        {"kind": "project", "name": "bots", "spec": {"profiles": ["slack-write", "git-full"], "members": ["bob"]}},
+    ]);
+    Permissions::compile(&testing::snapshot(objects), Arc::new(Table::of(&TABLE)), explain)
+}
+
+fn check(user: &str, project: Option<&str>, tool: &str, expected: Result<&str, &str>) {
+    let permissions = permissions(true);
+    let roles = if user == "root" { vec![Role::Admin] } else { vec![Role::Developer] };
+    let primitive = Primitive::Tool(tool.to_owned());
+    let target = Table::of(&TABLE).target(&primitive);
+    let decided = permissions.decide(&testing::user(user, &roles), project, &primitive, target.as_ref());
+    match (decided, expected) {
+        (Ok(profile), Ok(expected)) => assert_eq!(profile.as_str(), expected),
+        (Err(denial), Err(words)) => assert!(denial.to_string().contains(words), "{denial} / {words}"),
+        (decided, _) => panic!("{user} {project:?} {tool}: {decided:?}, expected {expected:?}"),
+    }
+}
+
+#[test]
+fn a_read_only_profile_reads_and_nothing_else() {
+    check("ada", Some("weekly"), "slack_get_messages", Ok("slack-read-only"));
+    check("ada", Some("weekly"), "slack_post_message", Err("is read-only and `slack_post_message` is classed write"));
+    check("ada", Some("weekly"), "slack_new_thing", Err("classed unknown"));
+    check("ada", Some("weekly"), "jira_jql", Err("does not grant `jql`"));
+    check("ada", Some("weekly"), "git_log", Err("no profile of this project covers server `git`"));
+    check("ada", Some("weekly"), "slack_gone", Err("offers `slack_gone`"));
+    check("ada", Some("weekly"), "", Err("offers"));
+}
+
+#[test]
+fn a_project_is_open_to_its_members_and_administrators() {
+    check("bob", Some("weekly"), "slack_get_messages", Err("not open to you"));
+    check("", Some("weekly"), "slack_get_messages", Err("not open to you"));
+    check("root", Some("weekly"), "slack_get_messages", Ok("slack-read-only"));
+    check("root", Some("weekly"), "slack_post_message", Err("read-only"));
+    check("ada", Some("nowhere"), "slack_get_messages", Err("not open to you"));
+    check("bob", Some("bots"), "slack_post_message", Ok("slack-write"));
+    check("bob", Some("bots"), "git_log", Ok("git-full"));
+}
+
+#[test]
+fn without_a_project_all_open_ones_count() {
+    check("bob", None, "slack_post_message", Ok("slack-write"));
+    check("ada", None, "slack_post_message", Err("read-only"));
+    check("eve", None, "slack_get_messages", Err("no profile"));
+    check("", None, "slack_get_messages", Err("no profile"));
+}
+
+async fn refusal(explain: bool, project: &str, tool: &str) -> (StatusCode, String) {
+    let mut exchange = testing::request("tools/call", &serde_json::json!({"name": tool}).to_string());
+    exchange.principal = testing::user("ada", &[]);
+    exchange.project = Some(project.to_owned());
+    exchange.target = exchange.primitive.as_ref().and_then(|p| Table::of(&TABLE).target(p));
+    match permissions(explain).on_request(&mut exchange).await {
+        ControlFlow::Break(reply) => (reply.status, reply.error.message),
+        ControlFlow::Continue(()) => panic!("not refused"),
+    }
+}
+
+#[tokio::test]
+async fn to_the_caller_denied_is_the_same_as_unknown() {
+    let denied = refusal(false, "weekly", "slack_post_message").await;
+    let unknown = refusal(false, "weekly", "slack_no_message").await;
+    let closed = refusal(false, "bots", "slack_post_message").await;
+    assert_eq!(denied, (StatusCode::OK, "unknown tool `slack_post_message`".to_owned()));
+    assert_eq!(unknown, (StatusCode::OK, "unknown tool `slack_no_message`".to_owned()));
+    assert_eq!(closed, denied);
+    let (_, told) = refusal(true, "weekly", "slack_post_message").await;
+    assert!(told.starts_with("permission denied: profile `slack-read-only` is read-only"), "{told}");
+}
+
+#[tokio::test]
+async fn lists_show_what_may_be_called() {
+    let tools = TABLE.iter().map(|(name, ..)| serde_json::json!({"name": name, "x": 1})).collect::<Vec<_>>();
+    let result = serde_json::value::to_raw_value(&serde_json::json!({"tools": tools, "ttlMs": 5})).unwrap();
+    let mut exchange = testing::request("tools/list", "{}");
+    exchange.principal = testing::user("ada", &[]);
+    exchange.project = Some("weekly".to_owned());
+    let mut message = Message::Response(Response::ok(exchange.request.id.clone(), result));
+    permissions(true).on_message(&mut exchange, &mut message).await;
+    let Message::Response(response) = message else { panic!("a response") };
+    assert_eq!(response.payload.unwrap().get(), r#"{"tools":[{"name":"slack_get_messages","x":1}],"ttlMs":5}"#);
+}

@@ -1,0 +1,54 @@
+//! Builders for tests of filters, here and in the crates that implement more of them.
+
+use crate::{Exchange, Names, Principal, Target};
+use control_plane_api::{access::Role, name::Name, object::Object, snapshot::Snapshot};
+use http::HeaderMap;
+use protocol::{Id, Members, Request, method::Primitive};
+use std::collections::HashMap;
+
+/// An exchange about `method` with `params` (JSON text; anything but an object counts as empty).
+#[must_use]
+pub fn request(method: &str, params: &str) -> Exchange {
+    let params: Members = serde_json::from_str(params).unwrap_or_default();
+    Exchange::new(Request { id: Id::Number(1), method: method.to_owned(), params }, HeaderMap::new())
+}
+
+/// A user with `roles`; a text that is no name gives `Anonymous`.
+#[must_use]
+pub fn user(name: &str, roles: &[Role]) -> Principal {
+    name.parse::<Name>().map_or(Principal::Anonymous, |name| Principal::User {
+        name,
+        roles: roles.to_vec(),
+        token_id: "t1".to_owned(),
+    })
+}
+
+/// A snapshot at revision 1 of `objects` (a JSON array; objects that do not parse are left out).
+#[must_use]
+pub fn snapshot(objects: serde_json::Value) -> Snapshot {
+    let objects: Vec<Object> = match objects {
+        serde_json::Value::Array(items) => items.into_iter().filter_map(|o| serde_json::from_value(o).ok()).collect(),
+        _ => Vec::new(),
+    };
+    Snapshot { revision: 1, objects, ..Snapshot::empty() }
+}
+
+/// A fixed table of exposed tool name → (server, own name).
+#[derive(Debug, Default)]
+pub struct Table(HashMap<String, Target>);
+
+impl Table {
+    /// Of `(exposed, server, own name)`.
+    #[must_use]
+    pub fn of(rows: &[(&str, &str, &str)]) -> Self {
+        let target =
+            |server: &str, name: &str| server.parse().ok().map(|server| Target { server, name: name.to_owned() });
+        Self(rows.iter().filter_map(|(e, s, n)| Some(((*e).to_owned(), target(s, n)?))).collect())
+    }
+}
+
+impl Names for Table {
+    fn target(&self, primitive: &Primitive) -> Option<Target> {
+        self.0.get(primitive.name()).cloned()
+    }
+}
