@@ -1,0 +1,110 @@
+//! A synthetic Slack workspace: five weeks of a made-up web shop company, always the same bytes. Written from
+//! `phrases/slack`; the labels say which messages are about security and are no part of a message.
+
+mod people;
+mod timeline;
+mod writer;
+
+use std::collections::BTreeSet;
+
+use rmcp::schemars;
+use serde::{Deserialize, Serialize};
+
+pub use people::{CHANNELS, users};
+
+use crate::{
+    labels::Labels,
+    phrasebook::{Phrasebook, PhrasebookError},
+};
+
+/// The workspace is the same for everyone; another seed would be another company.
+const SEED: u64 = 20_261_012;
+
+/// A channel, as `slack_list_channels` shows it.
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Channel {
+    pub id: String,
+    pub name: String,
+    pub purpose: String,
+}
+
+/// A person, as `slack_get_users` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct User {
+    pub id: String,
+    /// The handle, `first.last`.
+    pub name: String,
+    pub real_name: String,
+    pub title: String,
+}
+
+/// An emoji under a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Reaction {
+    pub name: String,
+    pub count: usize,
+    /// Ids of those who reacted.
+    pub users: Vec<String>,
+}
+
+/// A message, with the field names of Slack's Web API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Message {
+    /// Seconds since 1970 with six decimals; unique in the workspace, and the identity of the message.
+    pub ts: String,
+    pub channel: String,
+    pub channel_name: String,
+    pub user: String,
+    pub user_name: String,
+    pub text: String,
+    /// `ts` of the message the thread hangs from; on that message itself it equals `ts`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread_ts: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reactions: Vec<Reaction>,
+}
+
+/// Everything the demo Slack knows at its start.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    pub channels: Vec<Channel>,
+    pub users: Vec<User>,
+    /// Newest first, as Slack lists them.
+    pub messages: Vec<Message>,
+    security: BTreeSet<String>,
+}
+
+impl Workspace {
+    /// Writes the workspace. Fails only when a phrase file was damaged.
+    pub fn generate() -> Result<Self, PhrasebookError> {
+        let written = writer::write(&phrases()?, SEED);
+        Ok(Self {
+            channels: people::channels(),
+            users: users(),
+            messages: written.messages,
+            security: written.security,
+        })
+    }
+
+    /// Which messages are about security, newest first, and how many there are in all.
+    pub fn labels(&self) -> Labels {
+        let labelled = self.messages.iter().filter(|message| self.security.contains(&message.ts));
+        Labels { security: labelled.map(|message| message.ts.clone()).collect(), total: self.messages.len() }
+    }
+}
+
+fn phrases() -> Result<Phrasebook, PhrasebookError> {
+    Phrasebook::parse(&[
+        include_str!("../phrases/words.txt"),
+        include_str!("../phrases/slack/replies.txt"),
+        include_str!("../phrases/slack/work.txt"),
+        include_str!("../phrases/slack/product.txt"),
+        include_str!("../phrases/slack/life.txt"),
+        include_str!("../phrases/slack/security.txt"),
+        include_str!("../phrases/slack/quiet.txt"),
+        include_str!("../phrases/slack/decoys.txt"),
+    ])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{CHANNELS, Workspace, phrases, users};
+
+fn workspace() -> Workspace {
+    Workspace::generate().unwrap()
+}
+
+#[test]
+fn there_are_enough_messages_of_five_weeks_in_every_channel() {
+    let workspace = workspace();
+    let count = workspace.messages.len();
+    assert!((1_250..=1_400).contains(&count), "{count}");
+    let mut per_channel: BTreeMap<&str, usize> = BTreeMap::new();
+    for message in &workspace.messages {
+        *per_channel.entry(&message.channel_name).or_default() += 1;
+    }
+    assert_eq!(per_channel.len(), CHANNELS.len(), "{per_channel:?}");
+    assert!(per_channel.values().all(|count| *count >= 30), "{per_channel:?}");
+    let seconds = |ts: &str| ts.split('.').next().unwrap().parse::<u64>().unwrap();
+    let newest = seconds(&workspace.messages.first().unwrap().ts);
+    let oldest = seconds(&workspace.messages.last().unwrap().ts);
+    let days = (newest - oldest) / 86_400;
+    assert!((31..=35).contains(&days), "{days}");
+}
+
+#[test]
+fn the_workspace_is_the_same_every_time() {
+    assert_eq!(workspace().messages, workspace().messages);
+    assert_eq!(workspace().labels(), workspace().labels());
+}
+
+#[test]
+fn every_ts_is_unique_and_newest_comes_first() {
+    let workspace = workspace();
+    let stamps: Vec<&str> = workspace.messages.iter().map(|message| message.ts.as_str()).collect();
+    assert_eq!(stamps.iter().collect::<BTreeSet<_>>().len(), stamps.len());
+    assert!(stamps.is_sorted_by(|one, other| one > other));
+}
+
+#[test]
+fn threads_hang_from_a_message_of_the_same_channel() {
+    let workspace = workspace();
+    let by_ts: BTreeMap<&str, _> = workspace.messages.iter().map(|m| (m.ts.as_str(), m)).collect();
+    let mut replies = 0;
+    for message in &workspace.messages {
+        let Some(thread) = &message.thread_ts else { continue };
+        let root = by_ts[thread.as_str()];
+        assert_eq!(root.thread_ts.as_ref(), Some(thread));
+        assert_eq!(root.channel, message.channel);
+        assert!(message.ts >= root.ts);
+        replies += usize::from(message.ts != root.ts);
+    }
+    assert!(replies > 250, "{replies}");
+}
+
+#[test]
+fn about_a_hundred_messages_are_labelled_and_most_never_say_the_word() {
+    let workspace = workspace();
+    let labels = workspace.labels();
+    assert!((90..=130).contains(&labels.security.len()), "{}", labels.security.len());
+    assert_eq!(labels.total, workspace.messages.len());
+    let labelled: Vec<_> = workspace.messages.iter().filter(|m| labels.security.contains(&m.ts)).collect();
+    let silent = labelled.iter().filter(|m| !m.text.to_lowercase().contains("secur")).count();
+    assert!(silent * 2 > labelled.len(), "{silent} of {}", labelled.len());
+    let channels: BTreeSet<&str> = labelled.iter().map(|m| m.channel_name.as_str()).collect();
+    assert!(channels.len() >= 6, "{channels:?}");
+    let chatter = workspace.messages.iter().filter(|m| m.channel_name == "security").count()
+        - labelled.iter().filter(|m| m.channel_name == "security").count();
+    assert!(chatter >= 15, "{chatter}");
+}
+
+#[test]
+fn hard_negatives_are_there_and_unlabelled() {
+    let workspace = workspace();
+    let labels = workspace.labels();
+    for phrase in
+        ["secure ", "job security", "token of appreciation", "patch of ice", "attack the backlog", "Life hack"]
+    {
+        let found: Vec<_> = workspace.messages.iter().filter(|m| m.text.contains(phrase)).collect();
+        assert!(!found.is_empty(), "`{phrase}` is nowhere");
+        let labelled = |ts: &String| labels.security.contains(ts);
+        assert!(phrase == "secure " || !found.iter().any(|m| labelled(&m.ts)), "`{phrase}` is labelled");
+    }
+}
+
+#[test]
+fn no_message_shows_its_label_or_looks_like_a_secret() {
+    let workspace = workspace();
+    for forbidden in ["xox", "ghp_", "AKIA", "{", "}", "|"] {
+        let hits: Vec<_> = workspace.messages.iter().filter(|m| m.text.contains(forbidden)).collect();
+        assert!(hits.is_empty(), "`{forbidden}`: {hits:?}");
+    }
+    let text = serde_json::to_string(&workspace.messages).unwrap();
+    assert!(!text.contains("\"labelled\"") && !text.contains("\"security\":"));
+}
+
+#[test]
+fn openings_differ_from_each_other_and_vary_in_length() {
+    let workspace = workspace();
+    let is_root = |m: &&super::Message| m.thread_ts.as_ref().is_none_or(|ts| *ts == m.ts);
+    let roots: Vec<&str> = workspace.messages.iter().filter(is_root).map(|m| m.text.as_str()).collect();
+    assert_eq!(roots.iter().collect::<BTreeSet<_>>().len(), roots.len());
+    let words: Vec<usize> = roots.iter().map(|text| text.split_whitespace().count()).collect();
+    assert!(words.iter().all(|count| (3..=60).contains(count)));
+    assert!(words.iter().any(|count| *count <= 8) && words.iter().any(|count| *count >= 35));
+}
+
+#[test]
+fn every_channel_and_word_list_of_the_phrases_exists() {
+    let book = phrases().unwrap();
+    let names: Vec<&str> = CHANNELS.iter().map(|(name, _)| *name).collect();
+    for topic in &book.topics {
+        assert!(topic.list("channels").iter().all(|name| names.contains(&name.as_str())));
+    }
+    let first_names: Vec<String> =
+        users().iter().map(|user| user.real_name.split(' ').next().unwrap().to_owned()).collect();
+    assert_eq!(book.words["person"], first_names);
+}
