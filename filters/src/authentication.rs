@@ -62,6 +62,14 @@ impl Authentication {
         Self { grants, clock }
     }
 
+    /// Who sent `headers`.
+    ///
+    /// # Errors
+    /// The 401 of RFC 6750 §3 for who presents no token, or one that is not valid.
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, LocalReply> {
+        self.recognise(headers).map_err(Refusal::reply)
+    }
+
     fn recognise(&self, headers: &HeaderMap) -> Result<Principal, Refusal> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let value = values.next().ok_or(Refusal::Missing)?;
@@ -82,14 +90,14 @@ impl Filter for Authentication {
     }
 
     async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
-        let recognised = self.recognise(&exchange.headers);
+        let recognised = self.authenticate(&exchange.headers);
         exchange.headers.remove(header::AUTHORIZATION);
         match recognised {
             Ok(principal) => {
                 exchange.principal = principal;
                 ControlFlow::Continue(())
             }
-            Err(refusal) => ControlFlow::Break(refusal.reply()),
+            Err(reply) => ControlFlow::Break(reply),
         }
     }
 }

@@ -11,7 +11,7 @@ pub struct Limits {
     pub body_bytes_max: u64,
     /// Deepest nesting of a request body.
     pub json_depth_max: u32,
-    /// Time for a client to send one request line and its headers, in milliseconds.
+    /// Time for a client to send one request line and its headers, in milliseconds; also how long a connection may idle.
     pub header_read_timeout_ms: u64,
     /// Time for a client to send one request body, in milliseconds.
     pub body_read_timeout_ms: u64,
@@ -50,7 +50,7 @@ impl Default for Limits {
         Self {
             body_bytes_max: 4 << 20,
             json_depth_max: 64,
-            header_read_timeout_ms: 10_000,
+            header_read_timeout_ms: 30_000,
             body_read_timeout_ms: 30_000,
             exchanges_max: 1_024,
             sessions_max: 10_000,

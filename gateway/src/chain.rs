@@ -1,0 +1,54 @@
+//! The order of the filters: code, not configuration, with a reason for each place.
+
+use crate::router::{Router, Routing};
+use async_trait::async_trait;
+use filters::{Chain, Exchange, Filter, LocalReply, Verdict, authentication::Authentication, permissions::Permissions};
+use filters_relevance::filter::RelevanceFilter;
+use protocol::Message;
+use std::{ops::ControlFlow, sync::Arc};
+
+/// The filters of one pipeline and the router they ask, compiled from one snapshot.
+pub struct Parts {
+    /// Who asks.
+    pub authentication: Arc<Authentication>,
+    /// Whose names are meant.
+    pub router: Arc<Router>,
+    /// What is looked for.
+    pub relevance: RelevanceFilter,
+    /// Who may do what.
+    pub permissions: Permissions,
+}
+
+/// Requests pass from first to last, messages from last to first.
+#[must_use]
+pub fn assemble(parts: Parts) -> Chain {
+    Chain::new(vec![
+        // First: nobody unknown gets further, and the credential is taken out before anything else sees the exchange.
+        Box::new(Shared(parts.authentication)),
+        // Exposed names become (server, own name) by the table before anything judges by them.
+        Box::new(Routing::new(parts.router)),
+        // Takes `_context` out of the arguments, so that permissions judge what will be sent. On the way out it comes
+        // after permissions: it never spends time on what the client may not see.
+        Box::new(parts.relevance),
+        // Last: judges the request as it will be sent; nothing changes it afterwards. First on the way out.
+        Box::new(parts.permissions),
+    ])
+}
+
+/// Authentication is also asked by the edge, for what never enters the chain; one instance serves both.
+struct Shared(Arc<Authentication>);
+
+#[async_trait]
+impl Filter for Shared {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
+        self.0.on_request(exchange).await
+    }
+
+    async fn on_message(&self, exchange: &mut Exchange, message: &mut Message) -> Verdict {
+        self.0.on_message(exchange, message).await
+    }
+}

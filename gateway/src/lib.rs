@@ -1,0 +1,25 @@
+//! `mcp-gateway`, the data plane: MCP clients on one side, MCP servers on the other, filters in between.
+//!
+//! Read along the path of an exchange: [`edge`] reads a request and ties it to its connection, [`pipeline`] tells the
+//! whole story, [`chain`] orders the filters, [`router`] knows whose name is meant, [`upstream`] reaches servers and
+//! [`catalog`] answers for the gateway itself. Beside the path: [`settings`], [`server`], [`config`] into [`live`],
+//! [`keys`], [`audit`], [`servers`], [`report`], [`admin`], [`metrics`].
+
+pub mod admin;
+pub mod audit;
+pub mod catalog;
+pub mod chain;
+pub mod config;
+pub mod control_plane;
+pub mod edge;
+pub mod keys;
+pub mod live;
+pub mod metrics;
+pub mod pipeline;
+pub mod record;
+pub mod report;
+pub mod router;
+pub mod server;
+pub mod servers;
+pub mod settings;
+pub mod upstream;

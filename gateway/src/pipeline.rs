@@ -1,0 +1,183 @@
+//! One configuration, compiled: `Pipeline::serve` is the whole story of an exchange in one function.
+//!
+//! A pipeline is immutable; a new snapshot makes a new one, which is swapped in. An exchange takes the current pipeline
+//! once and keeps it.
+
+use crate::{
+    catalog::Catalog,
+    chain,
+    metrics::Metrics,
+    record::{Ledger, Record},
+    router::Router,
+    upstream::{Upstream, UpstreamError},
+};
+use control_plane_api::{
+    audit::{Decision, Outcome},
+    limits::Limits,
+};
+use filters::{Chain, Exchange, LocalReply, Principal, Verdict, authentication::Authentication};
+use futures::StreamExt as _;
+use http::{HeaderMap, StatusCode};
+use protocol::{Message, Response, RpcError, code};
+use std::{ops::ControlFlow, sync::Arc};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// What leaves the pipeline for the client.
+#[derive(Debug)]
+pub enum Outgoing {
+    /// A message of the upstream, as the filters left it.
+    Message(Message),
+    /// An answer of the gateway itself.
+    Local(LocalReply),
+}
+
+/// The client's side of an exchange. A closed channel means the client is gone.
+pub type Client = mpsc::Sender<Outgoing>;
+
+/// One compiled configuration.
+pub struct Pipeline {
+    pub(crate) chain: Chain,
+    pub(crate) authentication: Arc<Authentication>,
+    pub(crate) router: Arc<Router>,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) ledger: Ledger,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
+    /// Cancelled once a newer pipeline is in force: long exchanges end, and their clients come back to the new one.
+    pub(crate) superseded: CancellationToken,
+}
+
+impl Pipeline {
+    /// Puts the parts together; `chain::assemble` decides the order of the filters.
+    #[must_use]
+    pub fn compile(parts: chain::Parts, ledger: Ledger, limits: Limits, metrics: Metrics) -> Self {
+        let superseded = CancellationToken::new();
+        let catalog = Arc::new(Catalog::new(parts.router.clone(), superseded.clone(), limits.list_ttl_ms));
+        let (authentication, router) = (parts.authentication.clone(), parts.router.clone());
+        Self { chain: chain::assemble(parts), authentication, router, catalog, ledger, limits, metrics, superseded }
+    }
+
+    /// Opens the record of `exchange`; `method` is what the client called it, `bytes` the size of the request.
+    #[must_use]
+    pub fn record(&self, exchange: Exchange, method: &str, bytes: usize) -> Record {
+        Record::open(exchange, self.ledger.clone(), method, bytes)
+    }
+
+    /// Who sent `headers`, for what the edge answers itself (sessions, notifications).
+    ///
+    /// # Errors
+    /// The 401 the client gets.
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, LocalReply> {
+        self.authentication.authenticate(headers)
+    }
+
+    /// Serves one exchange: judged, written down, sent, filtered, written down, answered. Dropping the future cancels it.
+    pub async fn serve(&self, mut record: Record, client: Client) {
+        // Everything that can refuse the request refuses it here.
+        if let ControlFlow::Break(reply) = self.chain.on_request(&mut record.exchange).await {
+            return self.refuse(record, reply, client).await;
+        }
+        self.metrics.decision(Decision::Allow);
+        // Nothing leaves for an upstream before the intent is durable.
+        if record.intent().await.is_err() {
+            return send(&client, Outgoing::Local(unrecorded())).await;
+        }
+        let Some(upstream) = self.upstream_of(&record.exchange) else {
+            let error = RpcError::new(code::METHOD_NOT_FOUND, format!("method `{}` is not known", record.method()));
+            return self.finish(record, Err(error), client).await;
+        };
+        let mut reply = match upstream.call(record.exchange.request.clone()).await {
+            Ok(reply) => reply,
+            Err(error) => return self.finish(record, Err(told(&error)), client).await,
+        };
+        while let Some(message) = reply.next().await {
+            let mut message = match message {
+                Ok(message) => message,
+                Err(error) => return self.finish(record, Err(told(&error)), client).await,
+            };
+            if self.chain.on_message(&mut record.exchange, &mut message).await == Verdict::Drop {
+                continue;
+            }
+            match message {
+                Message::Response(response) => return self.finish(record, response.payload, client).await,
+                other => send(&client, Outgoing::Message(other)).await,
+            }
+        }
+        let error = RpcError::new(code::INTERNAL_ERROR, "the server ended without an answer");
+        self.finish(record, Err(error), client).await;
+    }
+
+    /// Closes the record and then, the outcome being durable, answers.
+    async fn finish(
+        &self,
+        record: Record,
+        payload: Result<Box<serde_json::value::RawValue>, RpcError>,
+        client: Client,
+    ) {
+        let outcome = outcome_of(&payload);
+        let message = Message::Response(Response { id: Some(record.exchange.request.id.clone()), payload });
+        let bytes = message.to_json().len();
+        self.metrics.operation(record.method(), outcome, record.elapsed());
+        if let (Some(done), Some(target)) = (&record.exchange.relevance, &record.exchange.target) {
+            self.metrics.relevance(&target.server, done);
+        }
+        match record.close(outcome, bytes).await {
+            Ok(()) => send(&client, Outgoing::Message(message)).await,
+            Err(_) => send(&client, Outgoing::Local(unrecorded())).await,
+        }
+    }
+
+    async fn refuse(&self, record: Record, mut reply: LocalReply, client: Client) {
+        self.metrics.decision(Decision::Deny);
+        self.metrics.operation(record.method(), Outcome::Denied, record.elapsed());
+        reply.error.message = format!("{} (audit id {})", reply.error.message, record.id());
+        let bytes = reply.error.message.len();
+        match record.deny(reply.reason.clone(), bytes).await {
+            Ok(()) => send(&client, Outgoing::Local(reply)).await,
+            Err(_) => send(&client, Outgoing::Local(unrecorded())).await,
+        }
+    }
+
+    /// Who answers: the server whose primitive it is, or the gateway's own catalog; none for methods nobody knows.
+    fn upstream_of(&self, exchange: &Exchange) -> Option<Arc<dyn Upstream>> {
+        match &exchange.target {
+            Some(target) => self.router.server(&target.server).map(|server| server.upstream()),
+            None if Catalog::answers(&exchange.request.method) => Some(self.catalog.clone()),
+            None => None,
+        }
+    }
+}
+
+/// A client that is gone is noticed by the edge, which drops the exchange; nothing is to be done about it here.
+async fn send(client: &Client, outgoing: Outgoing) {
+    let _ = client.send(outgoing).await;
+}
+
+/// What the client is told of an upstream's failure.
+fn told(error: &UpstreamError) -> RpcError {
+    RpcError::new(code::INTERNAL_ERROR, error.to_string())
+}
+
+/// Fail-closed: what cannot be written down does not happen.
+fn unrecorded() -> LocalReply {
+    LocalReply {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        headers: Vec::new(),
+        error: RpcError::new(
+            code::INTERNAL_ERROR,
+            "the audit log cannot be written, so nothing is served; see the gateway's log (disk full?)",
+        ),
+        reason: "audit log not writable".to_owned(),
+    }
+}
+
+fn outcome_of(payload: &Result<Box<serde_json::value::RawValue>, RpcError>) -> Outcome {
+    match payload {
+        Err(_) => Outcome::Error,
+        Ok(raw) => match protocol::Members::open(raw).ok().and_then(|result| result.read::<bool>("isError")) {
+            Some(true) => Outcome::ToolError,
+            _ => Outcome::Ok,
+        },
+    }
+}

@@ -1,0 +1,210 @@
+//! The record of one exchange: owns it, starts as cancelled, and reaches the audit log exactly once as an outcome.
+//!
+//! `intent` is durable before anything leaves for an upstream, `close` before the result leaves for the client. A record
+//! that is dropped instead (the client went away) says so.
+
+use crate::audit::{AuditError, Auditor};
+use control_plane_api::{
+    audit::{Action, AuditEvent, Decision, Outcome, Phase},
+    name::Name,
+    timestamp::Timestamp,
+};
+use filters::{Exchange, Principal};
+use protocol::{meta, method};
+use rand::RngCore as _;
+use sha2::{Digest as _, Sha256};
+use std::time::Instant;
+
+/// Where records go, and what every one of a pipeline has in common.
+#[derive(Clone)]
+pub struct Ledger {
+    /// The audit log.
+    pub auditor: Auditor,
+    /// Name of this gateway.
+    pub gateway: Name,
+    /// Revision under which the pipeline decides.
+    pub revision: u64,
+}
+
+/// The open record of one exchange.
+pub struct Record {
+    /// The exchange itself.
+    pub exchange: Exchange,
+    ledger: Ledger,
+    id: String,
+    method: String,
+    time: Timestamp,
+    started: Instant,
+    request_bytes: u64,
+    decision: Decision,
+    reason: String,
+    closed: bool,
+}
+
+impl Record {
+    /// Opens the record of `exchange`, which the client asked for as `method` in `request_bytes` bytes.
+    #[must_use]
+    pub fn open(exchange: Exchange, ledger: Ledger, method: &str, request_bytes: usize) -> Self {
+        Self {
+            exchange,
+            ledger,
+            id: exchange_id(),
+            method: method.to_owned(),
+            time: Timestamp::now(),
+            started: Instant::now(),
+            request_bytes: u64::try_from(request_bytes).unwrap_or(u64::MAX),
+            decision: Decision::Allow,
+            reason: String::new(),
+            closed: false,
+        }
+    }
+
+    /// The id under which the audit log holds this exchange.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The client's method.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// Time since the exchange began.
+    #[must_use]
+    pub fn elapsed(&self) -> std::time::Duration {
+        self.started.elapsed()
+    }
+
+    /// Writes down what is about to be sent upstream.
+    ///
+    /// # Errors
+    /// [`AuditError`] when it is not durable: then nothing may be sent.
+    pub async fn intent(&mut self) -> Result<(), AuditError> {
+        self.reason =
+            self.exchange.allowed_by.as_ref().map(|p| format!("allowed by profile `{p}`")).unwrap_or_default();
+        self.ledger.auditor.append(self.event(Phase::Intent, Outcome::Unknown, 0)).await
+    }
+
+    /// Closes the record as refused for `reason`.
+    ///
+    /// # Errors
+    /// [`AuditError`] when it is not durable.
+    pub async fn deny(mut self, reason: String, reply_bytes: usize) -> Result<(), AuditError> {
+        self.decision = Decision::Deny;
+        self.reason = reason;
+        self.close(Outcome::Denied, reply_bytes).await
+    }
+
+    /// Closes the record; the reply will have `reply_bytes` bytes.
+    ///
+    /// # Errors
+    /// [`AuditError`] when it is not durable: then the result may not be sent.
+    pub async fn close(mut self, outcome: Outcome, reply_bytes: usize) -> Result<(), AuditError> {
+        self.closed = true;
+        let event = self.event(Phase::Outcome, outcome, reply_bytes);
+        self.ledger.auditor.append(event).await
+    }
+
+    fn event(&self, phase: Phase, outcome: Outcome, reply_bytes: usize) -> AuditEvent {
+        let exchange = &self.exchange;
+        let meta = meta::of(&exchange.request.params);
+        let token_id = match &exchange.principal {
+            Principal::Anonymous => None,
+            Principal::User { token_id, .. } => Some(token_id.clone()),
+        };
+        AuditEvent {
+            id: self.id.clone(),
+            gateway: self.ledger.gateway.clone(),
+            seq: 0,
+            time: self.time,
+            phase,
+            action: action_of(&self.method),
+            method: self.method.clone(),
+            user: exchange.principal.name().cloned(),
+            token_id,
+            project: exchange.project.clone(),
+            server: exchange.target.as_ref().map(|target| target.server.clone()),
+            target: exchange.primitive.as_ref().map(|primitive| primitive.name().to_owned()),
+            decision: self.decision,
+            reason: self.reason.clone(),
+            outcome,
+            arguments_digest: arguments_digest(exchange),
+            client: meta.get(meta::CLIENT_INFO).and_then(meta::implementation),
+            peer: exchange.peer.map(|peer| peer.to_string()),
+            request_id: Some(exchange.request.id.to_string()),
+            trace_id: meta.read::<String>(meta::TRACEPARENT).as_deref().and_then(trace_id),
+            revision: self.ledger.revision,
+            duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            request_bytes: self.request_bytes,
+            reply_bytes: u64::try_from(reply_bytes).unwrap_or(u64::MAX),
+            relevance: exchange.relevance.clone(),
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if !self.closed {
+            let (auditor, event) = (self.ledger.auditor.clone(), self.event(Phase::Outcome, Outcome::Cancelled, 0));
+            tokio::spawn(async move { auditor.append(event).await });
+        }
+    }
+}
+
+/// Sortable by time, unguessable: 48 bits of milliseconds, 80 random ones, in hex.
+fn exchange_id() -> String {
+    let millis = u64::try_from(Timestamp::now().as_millis()).unwrap_or_default().to_be_bytes();
+    let mut bytes = [0_u8; 16];
+    rand::thread_rng().fill_bytes(&mut bytes);
+    for (byte, time) in bytes.iter_mut().zip(millis.iter().skip(2)) {
+        *byte = *time;
+    }
+    hex::encode(bytes)
+}
+
+fn action_of(method: &str) -> Action {
+    match method {
+        method::TOOLS_CALL => Action::McpCall,
+        method::RESOURCES_READ => Action::McpRead,
+        method::PROMPTS_GET => Action::McpPrompt,
+        method::DISCOVER | method::INITIALIZE => Action::McpOpen,
+        _ if method::list_member(method).is_some() => Action::McpList,
+        _ => Action::McpOther,
+    }
+}
+
+fn arguments_digest(exchange: &Exchange) -> Option<String> {
+    exchange.request.params.get("arguments").map(|raw| hex::encode(Sha256::digest(raw.get())))
+}
+
+/// The trace id of a W3C `traceparent`.
+fn trace_id(traceparent: &str) -> Option<String> {
+    traceparent
+        .split('-')
+        .nth(1)
+        .filter(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()))
+        .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exchange_id_sorts_by_time() {
+        let (first, second) = (exchange_id(), exchange_id());
+        assert_eq!(first.len(), 32);
+        assert!(first.get(..12) <= second.get(..12));
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn a_trace_id_is_read_only_from_a_whole_traceparent() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(trace_id(&format!("00-{id}-00f067aa0ba902b7-01")).as_deref(), Some(id));
+        assert_eq!(trace_id("junk"), None);
+        assert_eq!(trace_id("00-zz-1-1"), None);
+    }
+}

@@ -1,0 +1,140 @@
+//! The process: puts the parts together, listens, and lets go in order.
+
+use crate::{
+    admin::Admin,
+    audit::{self, AuditOptions, Auditor, Delivery},
+    config::{self, Progress, Source},
+    control_plane::ControlPlane,
+    edge::Edge,
+    keys::{self, Identity, Keyring},
+    live::{Live, Means},
+    metrics::Metrics,
+    report::{Reporter, Sources},
+    settings::{Settings, StateDir},
+};
+use anyhow::{Context as _, Result};
+use filters_relevance::Relevance;
+use parking_lot::Mutex;
+use pingora_core::{
+    apps::ServerApp,
+    server::{Fds, ShutdownWatch},
+    services::{Service as _, listening::Service},
+};
+use std::{
+    net::{SocketAddr, TcpListener},
+    os::fd::IntoRawFd as _,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{sync::watch, task::JoinHandle};
+
+/// Time that running exchanges get to end when the process is told to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Runs a gateway until `stop` resolves.
+///
+/// # Errors
+/// Whatever keeps it from starting: an address in use, a state directory in use, a refused enrolment, an audit log that
+/// cannot be written.
+pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<()> {
+    // Addresses first: whoever started a second gateway by mistake learns it before anything is touched.
+    let listener = bind(settings.listen(), "--listen")?;
+    let admin_listener = bind(settings.admin_listen, "--admin-listen")?;
+    let address = listener.local_addr()?;
+    let state = StateDir::open(&settings.state_path()?)?;
+    let metrics = Metrics::new()?;
+    let settings = Arc::new(settings);
+    let parts = Connected::new(&settings, &state, &metrics).await?;
+    let relevance = Arc::new(Relevance::open(&settings.model_dir()?));
+    let (progress, reporter) = (Progress::new(), Reporter::new());
+    let live = Live::new(Means {
+        keyring: parts.keyring.clone(),
+        auditor: parts.auditor.clone(),
+        metrics: metrics.clone(),
+        relevance,
+        role: settings.role,
+        name: settings.name.clone(),
+        reporter: reporter.clone(),
+    });
+    let (shutdown, watch) = watch::channel(false);
+    let sources = Sources {
+        report: live.clone(),
+        progress: progress.clone(),
+        auditor: parts.auditor.clone(),
+        role: settings.role,
+        listen_url: format!("http://{address}"),
+    };
+    parts.start(&settings, &state, live.clone(), (reporter, sources));
+    let admin = Admin { metrics, progress, auditor: parts.auditor.clone(), report: live.clone() };
+    let serving = serve("edge", listener, Edge::new(live.clone(), settings.clone()), watch.clone())?;
+    serve("admin", admin_listener, admin, watch)?;
+    std::fs::write(state.join("addr"), address.to_string()).context("the address could not be written down")?;
+    tracing::info!(%address, role = %settings.role, name = %settings.name, "gateway listens");
+    stop.await;
+    tracing::info!("gateway stops");
+    shutdown.send_replace(true);
+    let _ = tokio::time::timeout(DRAIN, serving).await;
+    live.close().await;
+    parts.auditor.close().await;
+    Ok(())
+}
+
+/// What depends on whether there is a control plane.
+struct Connected {
+    keyring: Keyring,
+    auditor: Auditor,
+    control_plane: Option<(ControlPlane, Arc<Identity>)>,
+}
+
+impl Connected {
+    async fn new(settings: &Settings, state: &StateDir, metrics: &Metrics) -> Result<Self> {
+        let delivery = if settings.config_file.is_some() { Delivery::FilesOnly } else { Delivery::ControlPlane };
+        let options = AuditOptions { delivery, ..AuditOptions::default() };
+        let auditor = Auditor::open(&state.join("audit"), options, metrics.clone())?;
+        if settings.config_file.is_some() {
+            return Ok(Self { keyring: Keyring::Environment, auditor, control_plane: None });
+        }
+        let identity = Arc::new(keys::establish(&keys::Enrolment::from_settings(settings, state)).await?);
+        let control_plane = ControlPlane::new(&settings.mcpd_url, &settings.name, identity.token())?;
+        let keyring = Keyring::Sealed(identity.clone());
+        Ok(Self { keyring, auditor, control_plane: Some((control_plane, identity)) })
+    }
+
+    /// Starts what runs beside the data path: configuration, reports, shipping of the audit log.
+    fn start(&self, settings: &Settings, state: &StateDir, live: Arc<Live>, (reporter, sources): (Reporter, Sources)) {
+        let progress = sources.progress.clone();
+        let source = match (&self.control_plane, &settings.config_file) {
+            (Some((control_plane, identity)), _) => {
+                tokio::spawn(reporter.run(sources, control_plane.clone()));
+                tokio::spawn(audit::ship(self.auditor.clone(), control_plane.clone()));
+                let verifying_key = identity.verifying_key();
+                let control_plane = control_plane.clone();
+                Source::ControlPlane(Box::new(config::Remote { control_plane, verifying_key, state: state.clone() }))
+            }
+            (None, Some(file)) => Source::File(file.clone()),
+            (None, None) => return,
+        };
+        tokio::spawn(config::run(source, live, progress));
+    }
+}
+
+/// Binds `address` now, so that an error is an error of the start and port 0 is known at once.
+fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| {
+        format!("cannot listen on {address}: is another program using it? choose another address with `{flag}`")
+    })
+}
+
+/// Hands `listener` to pingora and serves `app` on it until `shutdown`.
+fn serve<A>(name: &str, listener: TcpListener, app: A, shutdown: ShutdownWatch) -> Result<JoinHandle<()>>
+where
+    A: ServerApp + Send + Sync + 'static,
+{
+    let address = listener.local_addr()?.to_string();
+    listener.set_nonblocking(true)?;
+    let mut fds = Fds::new();
+    fds.add(address.clone(), listener.into_raw_fd());
+    let mut service = Service::new(name.to_owned(), app);
+    service.add_tcp(&address);
+    Ok(tokio::spawn(async move { service.start_service(Some(Arc::new(Mutex::new(fds))), shutdown, 1).await }))
+}

@@ -1,0 +1,100 @@
+//! What one server offers, fetched page by page.
+
+use crate::upstream::{Upstream, UpstreamError};
+use control_plane_api::limits::Limits;
+use futures::StreamExt as _;
+use protocol::{Id, Members, Message, Request, Response, meta, method};
+use serde_json::value::RawValue;
+
+/// The lists of one server, entries as it gave them.
+#[derive(Debug, Clone, Default)]
+pub struct Lists {
+    /// `tools/list`.
+    pub tools: Vec<Box<RawValue>>,
+    /// `prompts/list`.
+    pub prompts: Vec<Box<RawValue>>,
+    /// `resources/list`.
+    pub resources: Vec<Box<RawValue>>,
+    /// `resources/templates/list`.
+    pub templates: Vec<Box<RawValue>>,
+    /// What it says about itself.
+    pub instructions: Option<String>,
+}
+
+impl Lists {
+    /// Name and `readOnlyHint` of every tool.
+    #[must_use]
+    pub fn tool_facts(&self) -> Vec<(String, Option<bool>)> {
+        let facts = |tool: &RawValue| {
+            let tool = Members::open(tool).ok()?;
+            let hint = tool.object("annotations").and_then(|annotations| annotations.read("readOnlyHint"));
+            Some((tool.read("name")?, hint))
+        };
+        self.tools.iter().filter_map(|tool| facts(tool)).collect()
+    }
+}
+
+/// Asks `upstream` what it can do, then for every list it says it has.
+///
+/// # Errors
+/// [`UpstreamError`] when it cannot be reached or a list it claims to have cannot be read.
+pub async fn fetch(upstream: &dyn Upstream, limits: &Limits) -> Result<Lists, UpstreamError> {
+    let discovered = ask(upstream, method::DISCOVER, None).await?;
+    let discovered = discovered.result().unwrap_or_default();
+    let capabilities = discovered.object("capabilities").unwrap_or_default();
+    let mut lists = Lists { instructions: discovered.read("instructions"), ..Lists::default() };
+    if capabilities.get("tools").is_some() {
+        lists.tools = pages(upstream, method::TOOLS_LIST, limits).await?;
+    }
+    if capabilities.get("prompts").is_some() {
+        lists.prompts = pages(upstream, method::PROMPTS_LIST, limits).await?;
+    }
+    if capabilities.get("resources").is_some() {
+        lists.resources = pages(upstream, method::RESOURCES_LIST, limits).await?;
+        lists.templates = pages(upstream, method::TEMPLATES_LIST, limits).await?;
+    }
+    Ok(lists)
+}
+
+/// Every entry of every page. A list that answers with an error counts as empty: some servers claim a capability and then
+/// know nothing of one of its methods.
+async fn pages(upstream: &dyn Upstream, list: &str, limits: &Limits) -> Result<Vec<Box<RawValue>>, UpstreamError> {
+    let member = method::list_member(list).unwrap_or_default();
+    let mut entries = Vec::new();
+    let mut cursor = None;
+    for _ in 0..limits.list_pages_max {
+        let response = ask(upstream, list, cursor.as_deref()).await?;
+        let Some(result) = response.result() else { break };
+        entries.extend(result.read::<Vec<Box<RawValue>>>(member).unwrap_or_default());
+        cursor = result.read::<String>("nextCursor");
+        if cursor.is_none() {
+            break;
+        }
+    }
+    Ok(entries)
+}
+
+async fn ask(upstream: &dyn Upstream, what: &str, cursor: Option<&str>) -> Result<Response, UpstreamError> {
+    let mut params = method::params_with_meta(&meta::modern(Some(&implementation()), None));
+    if let Some(cursor) = cursor {
+        params.set("cursor", cursor);
+    }
+    let request = Request { id: Id::Number(0), method: what.to_owned(), params };
+    let mut reply = upstream.call(request).await?;
+    while let Some(message) = reply.next().await {
+        if let Message::Response(response) = message? {
+            return Ok(response);
+        }
+    }
+    Ok(Response::error(None, protocol::RpcError::new(protocol::code::INTERNAL_ERROR, "no answer")))
+}
+
+/// What the gateway calls itself, downstream and upstream.
+#[must_use]
+pub fn implementation() -> Box<RawValue> {
+    let mut members = Members::new();
+    members.set("name", "mcp-gateway");
+    members.set("title", "mcpctl gateway");
+    members.set("version", env!("CARGO_PKG_VERSION"));
+    members.to_raw()
+}
