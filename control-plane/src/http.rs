@@ -1,0 +1,171 @@
+//! The REST API: every route on one page, with what it asks of its caller and what it takes and gives.
+//!
+//! The same table makes the router, the access check of every request and the OpenAPI document, so that none of the
+//! three can forget a route. Paths that are not here answer 404, and only to those who show a token.
+
+mod apply;
+mod audit;
+mod authenticate;
+mod body;
+mod enrol;
+mod gateways;
+mod objects;
+pub mod openapi;
+mod precondition;
+mod problem;
+pub mod route;
+mod secrets;
+mod service;
+mod users;
+
+use crate::{
+    identity::Access::{Administer, Anyone, Gateway, Inspect, Join, Member, Open, Operate, Read},
+    publish::Published,
+    secrets::Keys,
+    store::Store,
+};
+use axum::{Router, middleware};
+use control_plane_api::{
+    access::{IssuedToken, TokenRequest, TokenSummary, UserSpec, WhoAmI},
+    apply::{ApplyReply, ApplyRequest},
+    audit::{AuditBatch, AuditPage, AuditReceipt},
+    gateway::{
+        ControlPlaneStatus, EnrolReply, EnrolRequest, GatewayStatus, GatewaySummary, JoinToken, JoinTokenRequest,
+    },
+    profile::ProfileSpec,
+    project::ProjectSpec,
+    secret::{SecretSummary, SecretValue},
+    server::ServerSpec,
+    snapshot::SignedEvent,
+    timestamp::Timestamp,
+};
+use problem::ApiError;
+use route::{Route, SchemaOf, Shape, delete, get, many, one, post, put};
+use std::sync::Arc;
+
+/// What every route may use.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) store: Store,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) published: Published,
+    pub(crate) started_at: Timestamp,
+}
+
+/// Every route there is.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    [service_routes(), object_routes(), account_routes(), gateway_routes(), audit_routes()].concat()
+}
+
+fn service_routes() -> Vec<Route> {
+    vec![
+        get("/healthz", Open, service::healthz, "Whether the process runs").answers(204, Shape::Nothing),
+        get("/readyz", Open, service::readyz, "Whether the database answers").answers(204, Shape::Nothing),
+        get("/api/v1/openapi.json", Open, service::openapi, "This document").answers(200, Shape::Anything),
+        get("/api/v1/status", Anyone, service::status, "Version, store and revision")
+            .answers(200, one::<ControlPlaneStatus>()),
+        get("/api/v1/whoami", Anyone, service::whoami, "Who the caller is").answers(200, one::<WhoAmI>()),
+    ]
+}
+
+fn object_routes() -> Vec<Route> {
+    let mut routes = Vec::new();
+    routes.extend(objects::routes_of::<ServerSpec>(["/api/v1/servers", "/api/v1/servers/{name}"], Read, Operate));
+    routes.extend(objects::routes_of::<ProfileSpec>(["/api/v1/profiles", "/api/v1/profiles/{name}"], Read, Operate));
+    routes.extend(objects::routes_of::<ProjectSpec>(["/api/v1/projects", "/api/v1/projects/{name}"], Member, Operate));
+    routes.extend(objects::routes_of::<UserSpec>(["/api/v1/users", "/api/v1/users/{name}"], Inspect, Administer));
+    routes.push(
+        post("/api/v1/apply", Operate, apply::apply, "Create or change many objects, all or none")
+            .takes(one::<ApplyRequest>())
+            .answers(200, one::<ApplyReply>()),
+    );
+    routes
+}
+
+fn account_routes() -> Vec<Route> {
+    vec![
+        get(
+            "/api/v1/users/{name}/tokens",
+            Inspect,
+            users::list_tokens,
+            "The tokens of a user, never the tokens themselves",
+        )
+        .answers(200, many::<TokenSummary>()),
+        post("/api/v1/users/{name}/tokens", Administer, users::issue_token, "Issue a token, shown this once")
+            .takes(one::<TokenRequest>())
+            .answers(201, one::<IssuedToken>()),
+        delete("/api/v1/users/{name}/tokens/{id}", Administer, users::delete_token, "End a token")
+            .answers(204, Shape::Nothing),
+        get("/api/v1/secrets", Read, secrets::list, "The names of the secrets, never their values")
+            .answers(200, many::<SecretSummary>()),
+        put("/api/v1/secrets/{name}", Administer, secrets::put, "Set a secret")
+            .takes(one::<SecretValue>())
+            .answers(201, one::<SecretSummary>())
+            .answers(200, one::<SecretSummary>()),
+        delete("/api/v1/secrets/{name}", Administer, secrets::delete, "Remove a secret that no server uses")
+            .answers(204, Shape::Nothing),
+    ]
+}
+
+fn gateway_routes() -> Vec<Route> {
+    vec![
+        post("/api/v1/join-tokens", Administer, enrol::issue_join_token, "Allow one gateway to enrol, once")
+            .takes(one::<JoinTokenRequest>())
+            .answers(201, one::<JoinToken>()),
+        get("/api/v1/gateways", Read, gateways::list, "The gateways and what they last reported")
+            .answers(200, many::<GatewaySummary>()),
+        get("/api/v1/gateways/{name}", Read, gateways::read, "One gateway").answers(200, one::<GatewaySummary>()),
+        delete("/api/v1/gateways/{name}", Administer, gateways::delete, "Turn a gateway away for good")
+            .answers(204, Shape::Nothing),
+        post("/api/v1/gateways/{name}/enrol", Join, enrol::enrol, "Enrol a gateway with its join token")
+            .takes(one::<EnrolRequest>())
+            .answers(201, one::<EnrolReply>()),
+        get(
+            "/api/v1/gateways/{name}/config",
+            Gateway,
+            gateways::config,
+            "Configuration as it changes, an event stream",
+        )
+        .answers(200, Shape::Events(SchemaOf::of::<SignedEvent>())),
+        put("/api/v1/gateways/{name}/status", Gateway, gateways::report, "Report which configuration is in force")
+            .takes(one::<GatewayStatus>())
+            .answers(204, Shape::Nothing),
+        post("/api/v1/gateways/{name}/audit", Gateway, audit::ship, "Ship audit events; again changes nothing")
+            .takes(one::<AuditBatch>())
+            .answers(200, one::<AuditReceipt>()),
+    ]
+}
+
+fn audit_routes() -> Vec<Route> {
+    vec![
+        get("/api/v1/audit", Inspect, audit::list, "The audit log, newest first")
+            .asks("limit", "Number of events, 1 to 10000; 50 by default")
+            .asks("user", "Only this user's")
+            .asks("tool", "Only those for this tool, prompt or resource, by the name the client used")
+            .asks("project", "Only those asked through this project")
+            .asks("decision", "`allow` or `deny`")
+            .asks("action", "An action such as `mcp_call`; may be given several times; `all` by default")
+            .asks("since", "Only those that began at this time or later, RFC 3339")
+            .answers(200, one::<AuditPage>()),
+    ]
+}
+
+/// The routes as a service. The access check is around everything, also around what is not there.
+pub(crate) fn router(app: App) -> Router {
+    let routes = routes();
+    let gate = authenticate::Gate::new(app.clone(), &routes);
+    let mut router = Router::new();
+    for route in routes {
+        router = router.route(route.path, route.service);
+    }
+    router
+        .fallback(|| async {
+            ApiError::not_found("there is nothing at this path").hint("`GET /api/v1/openapi.json` lists every path")
+        })
+        .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
+        .layer(middleware::from_fn_with_state(gate, authenticate::authenticate))
+        .layer(body::limit())
+        .layer(tower_http::trace::TraceLayer::new_for_http())
+        .with_state(app)
+}

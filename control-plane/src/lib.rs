@@ -1,0 +1,23 @@
+//! mcpd, the control plane: REST API, configuration push, audit store.
+//!
+//! Reading order: [`server`] starts everything; [`http`] has every route on one page; `configure` changes objects;
+//! `store` keeps them; `publish` notices the new revision and, through `compile`, hands each connected gateway what
+//! it needs. `identity` and `secrets` say who calls and what is never shown. The data path is deliberately unknown
+//! here: no request of an MCP client ever passes through this process.
+
+mod compile;
+mod configure;
+mod home;
+pub mod http;
+mod identity;
+mod publish;
+mod secrets;
+pub mod server;
+pub mod settings;
+mod store;
+
+pub use home::HomeError;
+pub use identity::Access;
+pub use secrets::MasterKeyError;
+pub use server::{StartError, serve};
+pub use store::OpenError;

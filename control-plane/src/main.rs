@@ -1,0 +1,58 @@
+//! The program `mcpd`: command line in, log and exit code out.
+
+use clap::Parser as _;
+use control_plane::{
+    http, serve,
+    server::{self, StartError},
+    settings::{Command, CommandLine, LogFormat, Settings},
+};
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let line = CommandLine::parse();
+    start_log(line.settings.log_format);
+    let done = match line.command {
+        None => run(&line.settings).await,
+        Some(Command::ResetAdminToken) => server::reset_admin_token(&line.settings).await,
+        Some(Command::Openapi) => {
+            let document = http::openapi::document(&http::routes()).to_pretty_json()?;
+            writeln!(io::stdout(), "{document}")?;
+            Ok(())
+        }
+    };
+    Ok(match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(hint = error.hint(), "{error}");
+            ExitCode::FAILURE
+        }
+    })
+}
+
+async fn run(settings: &Settings) -> Result<(), StartError> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let listener = server::bind(settings).await?;
+    serve(settings, listener, async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+    .await
+}
+
+/// Logs to standard error; `MCPD_LOG` takes a filter such as `debug` or `control_plane=trace`.
+fn start_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("MCPD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match format {
+        LogFormat::Text => log.with_target(false).with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().init(),
+    }
+}

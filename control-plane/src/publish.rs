@@ -1,0 +1,128 @@
+//! Watches the revision and hands every new configuration to the streams of the connected gateways.
+//!
+//! One [`Publisher`] per process. It is woken by changes made here, by other replicas through PostgreSQL's
+//! LISTEN/NOTIFY, and by a clock, in case another process wrote to the same database without a word. Streams hold
+//! a [`watch::Receiver`]: a slow one sees the newest configuration when it looks again, and nothing queues up.
+
+mod stream;
+
+pub(crate) use stream::{Subscriber, Subscription};
+
+use crate::{
+    compile::Configuration,
+    store::{REVISION_CHANNEL, Store, StoreError},
+};
+use sqlx::postgres::PgListener;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{Notify, watch},
+    time::{MissedTickBehavior, interval},
+};
+
+/// Longest time after which a change that nobody told of is noticed.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Watches the store until told to stop.
+pub(crate) struct Publisher {
+    store: Store,
+    changed: Arc<Notify>,
+    newest: watch::Sender<Arc<Configuration>>,
+}
+
+/// What the rest of the process has of the publisher.
+#[derive(Clone)]
+pub(crate) struct Published {
+    changed: Arc<Notify>,
+    newest: watch::Receiver<Arc<Configuration>>,
+}
+
+impl Published {
+    /// Says that a change was committed.
+    pub(crate) fn announce(&self) {
+        self.changed.notify_one();
+    }
+
+    fn subscribe(&self) -> watch::Receiver<Arc<Configuration>> {
+        self.newest.clone()
+    }
+}
+
+impl Publisher {
+    /// Loads the configuration for the first time.
+    pub(crate) async fn start(store: Store) -> Result<(Self, Published), StoreError> {
+        let (newest, receiver) = watch::channel(Arc::new(load(&store).await?));
+        let changed = Arc::new(Notify::new());
+        let published = Published { changed: Arc::clone(&changed), newest: receiver };
+        Ok((Self { store, changed, newest }, published))
+    }
+
+    /// Publishes until `stopped` says so; ending ends every stream.
+    pub(crate) async fn run(self, mut stopped: watch::Receiver<bool>) {
+        let mut clock = interval(POLL_INTERVAL);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut listener = None;
+        let mut failing = false;
+        loop {
+            tokio::select! {
+                _ = stopped.changed() => return,
+                () = self.changed.notified() => {}
+                () = heard(&mut listener) => {}
+                _ = clock.tick() => listener = self.listen(listener).await,
+            }
+            match self.refresh().await {
+                Ok(()) => failing = false,
+                Err(error) if !failing => {
+                    failing = true;
+                    tracing::error!(%error, "Cannot read the configuration; gateways keep what they have");
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn refresh(&self) -> Result<(), StoreError> {
+        let revision = self.store.read().await?.revision().await?;
+        if revision > self.newest.borrow().revision {
+            let configuration = load(&self.store).await?;
+            tracing::info!(revision = configuration.revision, "Published a configuration");
+            self.newest.send_replace(Arc::new(configuration));
+        }
+        Ok(())
+    }
+
+    /// Hears other replicas again after the connection was lost; until then the clock has to do.
+    async fn listen(&self, listener: Option<PgListener>) -> Option<PgListener> {
+        match (&self.store, listener) {
+            (Store::Sqlite(_), _) => None,
+            (Store::Postgres(_), Some(listener)) => Some(listener),
+            (Store::Postgres(pool), None) => {
+                let mut listener = PgListener::connect_with(pool).await.ok()?;
+                listener.listen(REVISION_CHANNEL).await.ok()?;
+                Some(listener)
+            }
+        }
+    }
+}
+
+/// Waits for another replica's word; without a connection, for ever.
+async fn heard(listener: &mut Option<PgListener>) {
+    match listener {
+        Some(connected) => {
+            if connected.recv().await.is_err() {
+                *listener = None;
+            }
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn load(store: &Store) -> Result<Configuration, StoreError> {
+    let mut tx = store.read().await?;
+    Ok(Configuration {
+        revision: tx.revision().await?,
+        objects: tx.objects().await?,
+        grants: tx.grants().await?,
+        secrets: tx.secrets().await?,
+        gateways: tx.gateway_digests().await?.into_iter().collect(),
+    })
+}

@@ -1,0 +1,19 @@
+//! Signatures over configuration events, so that a gateway believes nobody else.
+
+use super::Keys;
+use control_plane_api::snapshot::{ConfigEvent, SignedEvent};
+use ed25519_dalek::Signer as _;
+
+impl Keys {
+    /// Hex Ed25519 public key that verifies what [`Keys::sign`] signs.
+    pub(crate) fn verifying_key(&self) -> String {
+        hex::encode(self.signing.verifying_key().as_bytes())
+    }
+
+    /// Serialises and signs an event.
+    pub(crate) fn sign(&self, event: &ConfigEvent) -> Result<SignedEvent, serde_json::Error> {
+        let payload = serde_json::to_string(event)?;
+        let signature = hex::encode(self.signing.sign(payload.as_bytes()).to_bytes());
+        Ok(SignedEvent { payload, signature })
+    }
+}

@@ -1,0 +1,172 @@
+//! Starting and stopping: everything mcpd needs, in order, each failure with a hint.
+
+use crate::{
+    home::{self, HomeError, PrivateFile},
+    http::{self, App},
+    identity::{self, BootstrapError},
+    publish::Publisher,
+    secrets::{self, Keys, MasterKey, MasterKeyError, SentinelError},
+    settings::Settings,
+    store::{self, OpenError, Store, StoreError},
+};
+use control_plane_api::timestamp::Timestamp;
+use std::{fs, io, net::SocketAddr, path::Path, pin::pin, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, sync::watch, time::timeout};
+
+/// Time for requests in progress after the signal to stop.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for the connections to the database after that.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The file with the address that is listened on, in the home folder.
+const ADDRESS_FILE: &str = "mcpd.addr";
+
+/// Why mcpd does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address asked for.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The home folder cannot be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// There is no master key, or it is the wrong one.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database failed at its first use.
+    #[error("{0}")]
+    Store(String),
+    /// The listener failed.
+    #[error("serving failed: {0}")]
+    Serve(#[from] io::Error),
+}
+
+impl StartError {
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+                "another program, perhaps another mcpd, has this port: stop it, or set MCPD_LISTEN to a free one"
+            }
+            Self::Listen { .. } => "set MCPD_LISTEN to `address:port` of this machine, such as 127.0.0.1:3000",
+            Self::Home(error) => error.hint(),
+            Self::MasterKey(error) => error.hint(),
+            Self::Open(error) => error.hint(),
+            Self::Store(_) => "check the database's own log, and the space left on its disk",
+            Self::Serve(_) => "the system's log may say more; start mcpd again",
+        }
+    }
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
+impl From<SentinelError> for StartError {
+    fn from(error: SentinelError) -> Self {
+        match error {
+            SentinelError::Key(error) => error.into(),
+            SentinelError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<BootstrapError> for StartError {
+    fn from(error: BootstrapError) -> Self {
+        match error {
+            BootstrapError::Home(error) => error.into(),
+            other => Self::Store(other.to_string()),
+        }
+    }
+}
+
+/// Takes the address that the settings name.
+///
+/// # Errors
+/// [`StartError::Listen`] when it is taken or not one of this machine's.
+pub async fn bind(settings: &Settings) -> Result<TcpListener, StartError> {
+    let failed = |source| StartError::Listen { address: settings.listen.clone(), source };
+    TcpListener::bind(&settings.listen).await.map_err(failed)
+}
+
+/// Serves on `listener` until `stop` is ready, then lets requests in progress finish and ends the streams.
+///
+/// # Errors
+/// Any [`StartError`]; once it serves, only [`StartError::Serve`].
+pub async fn serve(
+    settings: &Settings,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), StartError> {
+    let (store, keys) = open(settings).await?;
+    identity::bootstrap(&store, &settings.home).await?;
+    let (publisher, published) = Publisher::start(store.clone()).await?;
+    let app = App { store: store.clone(), keys: Arc::new(keys), published, started_at: Timestamp::now() };
+    let address = listener.local_addr()?;
+    let address_file = settings.home.join(ADDRESS_FILE);
+    PrivateFile::write(&address_file, &format!("{address}\n"))?.put()?;
+    tracing::info!(%address, store = store.name(), home = %settings.home.display(), "Serving");
+
+    let (stopping, stopped) = watch::channel(false);
+    let publishing = tokio::spawn(publisher.run(stopped.clone()));
+    let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let mut draining = stopped;
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        // An error means that the sender is gone, which is the end as well.
+        draining.changed().await.ok();
+    });
+    let mut server = pin!(server.into_future());
+    let served = tokio::select! {
+        served = &mut server => served,
+        () = stop => {
+            tracing::info!("Stopping");
+            stopping.send_replace(true);
+            timeout(DRAIN_TIMEOUT, server).await.unwrap_or_else(|_| {
+                tracing::warn!("Some requests did not end in time and were cut off");
+                Ok(())
+            })
+        }
+    };
+    publishing.abort();
+    forget(&address_file, &address);
+    if timeout(CLOSE_TIMEOUT, store.close()).await.is_err() {
+        tracing::warn!("Some connections to the database did not close in time");
+    }
+    Ok(served?)
+}
+
+/// Issues a new token for the user `admin`, into its file in the home folder.
+///
+/// # Errors
+/// Any [`StartError`] except those of the listener.
+pub async fn reset_admin_token(settings: &Settings) -> Result<(), StartError> {
+    let (store, _) = open(settings).await?;
+    identity::reset_admin_token(&store, &settings.home).await?;
+    store.close().await;
+    Ok(())
+}
+
+async fn open(settings: &Settings) -> Result<(Store, Keys), StartError> {
+    home::prepare(&settings.home)?;
+    let keys = Keys::derive(&MasterKey::load(&settings.master_key_file())?);
+    let store = store::open(&settings.database_url()).await?;
+    secrets::check_sentinel(&store, &keys).await?;
+    Ok((store, keys))
+}
+
+/// Removes the address file if it still holds our address; another mcpd may have taken over.
+fn forget(file: &Path, address: &SocketAddr) {
+    if fs::read_to_string(file).is_ok_and(|text| text.trim() == address.to_string()) {
+        fs::remove_file(file).ok();
+    }
+}

@@ -1,0 +1,147 @@
+//! Everything mcpd keeps: one SQL text for SQLite and PostgreSQL.
+//!
+//! [`Store`] opens transactions: [`Store::read`] sees one consistent state, [`Store::change`] is the only way to
+//! write configuration and moves the global revision. The statements live in `store/…` as methods of [`Tx`]. What
+//! the objects mean and who may touch them is deliberately unknown here.
+
+mod audit;
+mod change;
+mod gateways;
+mod meta;
+mod objects;
+mod open;
+mod secrets;
+mod tokens;
+
+pub(crate) use audit::AuditQuery;
+pub(crate) use change::{Change, OWN_NAME};
+pub(crate) use gateways::{EnrolledGateway, JoinGrant};
+pub use open::OpenError;
+pub(crate) use open::open;
+pub(crate) use secrets::StoredSecret;
+pub(crate) use tokens::TokenRow;
+
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+/// Channel on which replicas tell each other that there is a new revision.
+pub(crate) const REVISION_CHANNEL: &str = "mcpd_revision";
+
+/// The database, either of the two.
+#[derive(Clone)]
+pub(crate) enum Store {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+/// A transaction on either database; dropping it rolls back.
+pub(crate) enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// A statement failed, or what it found cannot be understood.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the database holds {what} that this version of mcpd cannot read: {reason}")]
+    Unreadable { what: String, reason: String },
+}
+
+/// Runs the same expression on whichever connection a [`Tx`] has.
+macro_rules! on {
+    ($tx:expr, $connection:ident => $query:expr) => {
+        match $tx {
+            $crate::store::Tx::Sqlite(tx) => {
+                let $connection = &mut **tx;
+                $query
+            }
+            $crate::store::Tx::Postgres(tx) => {
+                let $connection = &mut **tx;
+                $query
+            }
+        }
+    };
+}
+pub(in crate::store) use on;
+
+impl Store {
+    /// `sqlite` or `postgres`.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+
+    /// A transaction that sees one state of the database throughout.
+    pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite(pool) => Tx::Sqlite(pool.begin().await?),
+            Self::Postgres(pool) => {
+                Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            }
+        })
+    }
+
+    /// A transaction that may write what is not configuration: audit events and reports of gateways.
+    pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite(pool) => Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// A change of the configuration, alone until it is committed or dropped.
+    pub(crate) async fn change(&self) -> Result<Change, StoreError> {
+        Change::begin(self.write().await?).await
+    }
+
+    /// Waits for running statements and closes every connection.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite(pool) => pool.close().await,
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    /// Makes what was written last.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+/// Parses what a column holds, with a [`StoreError`] that says where.
+fn read_json<T: serde::de::DeserializeOwned>(what: impl Fn() -> String, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Unreadable { what: what(), reason: error.to_string() })
+}
+
+/// Parses a name from a column, with a [`StoreError`] that says where.
+fn read_name(what: &str, text: &str) -> Result<control_plane_api::name::Name, StoreError> {
+    text.parse().map_err(|error: control_plane_api::name::InvalidName| StoreError::Unreadable {
+        what: what.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+/// Serialises a value of ours; they all have string keys, so this cannot fail short of memory.
+fn write_json<T: serde::Serialize>(what: &str, value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value)
+        .map_err(|error| StoreError::Unreadable { what: what.to_owned(), reason: error.to_string() })
+}
+
+/// A revision or version from a BIGINT column; ours are never negative.
+fn read_count(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or_default()
+}
+
+/// A revision or version for a BIGINT column.
+fn write_count(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,94 @@
+//! The audit log: what gateways ship and what is changed here.
+
+use super::{StoreError, Tx, on, read_count, read_json, write_count, write_json};
+use control_plane_api::{
+    audit::{Action, AuditEvent, Decision, Outcome, Phase},
+    name::Name,
+    timestamp::Timestamp,
+};
+
+/// Which events are asked for; an absent condition holds for every event.
+pub(crate) struct AuditQuery {
+    pub(crate) limit: u32,
+    pub(crate) user: Option<String>,
+    pub(crate) target: Option<String>,
+    pub(crate) project: Option<String>,
+    pub(crate) decision: Option<Decision>,
+    /// Empty: every action.
+    pub(crate) actions: Vec<Action>,
+    pub(crate) since: Option<Timestamp>,
+}
+
+impl Tx {
+    /// Keeps an event. One that is there already stays as it is, except that an outcome replaces the intent.
+    pub(crate) async fn put_event(&mut self, event: &AuditEvent) -> Result<(), StoreError> {
+        let sql = "INSERT INTO audit \
+            (gateway, id, seq, time, phase, action, decision, username, project, target, event) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+            ON CONFLICT (gateway, id) DO UPDATE SET seq = excluded.seq, time = excluded.time, \
+            phase = excluded.phase, action = excluded.action, decision = excluded.decision, \
+            username = excluded.username, project = excluded.project, target = excluded.target, \
+            event = excluded.event WHERE audit.phase = 'intent' AND excluded.phase = 'outcome'";
+        let event = settled(event);
+        let (gateway, user) = (event.gateway.as_str(), event.user.as_ref().map(Name::as_str));
+        let (seq, time) = (write_count(event.seq), event.time.as_millis());
+        let (phase, action, decision) = (phase(event.phase), event.action.as_str(), decision(event.decision));
+        let json = write_json("an audit event", &event)?;
+        on!(self, c => sqlx::query(sql)
+            .bind(gateway).bind(&event.id).bind(seq).bind(time).bind(phase).bind(action).bind(decision)
+            .bind(user).bind(event.project.as_deref()).bind(event.target.as_deref()).bind(json)
+            .execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// The newest events that `query` asks for, newest first.
+    pub(crate) async fn events(&mut self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
+        let sql = "SELECT event FROM audit WHERE ($1 IS NULL OR username = $1) AND ($2 IS NULL OR target = $2) \
+            AND ($3 IS NULL OR project = $3) AND ($4 IS NULL OR decision = $4) \
+            AND ($5 IS NULL OR $5 LIKE '%,' || action || ',%') AND time >= $6 \
+            ORDER BY time DESC, seq DESC LIMIT $7";
+        let (user, target, project) = (query.user.as_deref(), query.target.as_deref(), query.project.as_deref());
+        let since = query.since.map_or(i64::MIN, Timestamp::as_millis);
+        let rows: Vec<(String,)> = on!(self, c => sqlx::query_as(sql)
+            .bind(user).bind(target).bind(project).bind(query.decision.map(decision))
+            .bind(listed(&query.actions)).bind(since).bind(i64::from(query.limit))
+            .fetch_all(c).await)?;
+        rows.iter().map(|(json,)| read_json(|| "an audit event".to_owned(), json)).collect()
+    }
+
+    /// The position after the last event of `gateway`.
+    pub(crate) async fn next_seq(&mut self, gateway: &Name) -> Result<u64, StoreError> {
+        let sql = "SELECT COALESCE(MAX(seq), 0) FROM audit WHERE gateway = $1";
+        let (last,): (i64,) = on!(self, c => sqlx::query_as(sql).bind(gateway.as_str()).fetch_one(c).await)?;
+        Ok(read_count(last).saturating_add(1))
+    }
+}
+
+/// An intent says nothing about what became of it, whatever was sent.
+fn settled(event: &AuditEvent) -> AuditEvent {
+    let outcome = match event.phase {
+        Phase::Intent => Outcome::Unknown,
+        Phase::Outcome => event.outcome,
+    };
+    AuditEvent { outcome, ..event.clone() }
+}
+
+/// `,mcp_call,mcp_read,`: one parameter for any number of actions, in SQL that both databases speak.
+fn listed(actions: &[Action]) -> Option<String> {
+    let words: Vec<&str> = actions.iter().map(|action| action.as_str()).collect();
+    (!words.is_empty()).then(|| format!(",{},", words.join(",")))
+}
+
+fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Intent => "intent",
+        Phase::Outcome => "outcome",
+    }
+}
+
+fn decision(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Allow => "allow",
+        Decision::Deny => "deny",
+    }
+}

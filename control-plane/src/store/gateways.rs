@@ -1,0 +1,138 @@
+//! Enrolled gateways, their last reports, and the join tokens that enrol more.
+
+use super::{StoreError, Tx, on, read_json, read_name, write_json};
+use control_plane_api::{
+    gateway::{GatewayStatus, GatewaySummary},
+    name::Name,
+    timestamp::Timestamp,
+};
+
+/// A gateway as it is kept, without its reports.
+pub(crate) struct EnrolledGateway {
+    pub(crate) name: Name,
+    /// Digest of the token it presents.
+    pub(crate) digest: String,
+    /// Hex X25519 public key.
+    pub(crate) sealing_key: String,
+    pub(crate) enrolled_at: Timestamp,
+}
+
+/// What a join token allows.
+pub(crate) struct JoinGrant {
+    pub(crate) gateway: Name,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl JoinGrant {
+    /// Whether its time is up.
+    pub(crate) fn is_over(&self) -> bool {
+        Timestamp::now() >= self.expires_at
+    }
+}
+
+type Row = (String, i64, Option<i64>, Option<String>);
+
+impl Tx {
+    /// Every gateway, by name.
+    pub(crate) async fn gateways(&mut self) -> Result<Vec<GatewaySummary>, StoreError> {
+        let sql = "SELECT name, enrolled_at, seen_at, status FROM gateways ORDER BY name";
+        let rows: Vec<Row> = on!(self, c => sqlx::query_as(sql).fetch_all(c).await)?;
+        rows.into_iter().map(read).collect()
+    }
+
+    /// One gateway.
+    pub(crate) async fn gateway(&mut self, name: &Name) -> Result<Option<GatewaySummary>, StoreError> {
+        let sql = "SELECT name, enrolled_at, seen_at, status FROM gateways WHERE name = $1";
+        let row: Option<Row> = on!(self, c => sqlx::query_as(sql).bind(name.as_str()).fetch_optional(c).await)?;
+        row.map(read).transpose()
+    }
+
+    /// Which gateway presents the token with this digest.
+    pub(crate) async fn gateway_holder(&mut self, digest: &str) -> Result<Option<EnrolledGateway>, StoreError> {
+        let sql = "SELECT name, sealing_key, enrolled_at FROM gateways WHERE digest = $1";
+        let row: Option<(String, String, i64)> =
+            on!(self, c => sqlx::query_as(sql).bind(digest).fetch_optional(c).await)?;
+        row.map(|(name, sealing_key, enrolled_at)| {
+            Ok(EnrolledGateway {
+                name: read_name("a gateway's name", &name)?,
+                digest: digest.to_owned(),
+                sealing_key,
+                enrolled_at: Timestamp::from_millis(enrolled_at),
+            })
+        })
+        .transpose()
+    }
+
+    /// The digests of the tokens by which gateways are recognised.
+    pub(crate) async fn gateway_digests(&mut self) -> Result<Vec<String>, StoreError> {
+        let rows: Vec<(String,)> = on!(self, c => sqlx::query_as("SELECT digest FROM gateways").fetch_all(c).await)?;
+        Ok(rows.into_iter().map(|(digest,)| digest).collect())
+    }
+
+    /// Enrols a gateway; one of the same name is replaced, together with its token.
+    pub(crate) async fn put_gateway(&mut self, gateway: &EnrolledGateway) -> Result<(), StoreError> {
+        let sql = "INSERT INTO gateways (name, digest, sealing_key, enrolled_at) VALUES ($1, $2, $3, $4) \
+                   ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, sealing_key = excluded.sealing_key, \
+                   enrolled_at = excluded.enrolled_at, seen_at = NULL, status = NULL";
+        let (name, digest, key) = (gateway.name.as_str(), &gateway.digest, &gateway.sealing_key);
+        let enrolled_at = gateway.enrolled_at.as_millis();
+        on!(self, c => sqlx::query(sql)
+            .bind(name).bind(digest).bind(key).bind(enrolled_at).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Removes a gateway. Whether there was one.
+    pub(crate) async fn delete_gateway(&mut self, name: &Name) -> Result<bool, StoreError> {
+        let sql = "DELETE FROM gateways WHERE name = $1";
+        let gone = on!(self, c => sqlx::query(sql)
+            .bind(name.as_str()).execute(c).await.map(|done| done.rows_affected()))?;
+        Ok(gone > 0)
+    }
+
+    /// Keeps a gateway's report.
+    pub(crate) async fn put_status(&mut self, name: &Name, status: &GatewayStatus) -> Result<(), StoreError> {
+        let sql = "UPDATE gateways SET seen_at = $2, status = $3 WHERE name = $1";
+        let (now, status) = (Timestamp::now().as_millis(), write_json("a gateway's status", status)?);
+        on!(self, c => sqlx::query(sql).bind(name.as_str()).bind(now).bind(status).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Keeps a join token; those that have expired are swept out on the way.
+    pub(crate) async fn add_join_token(&mut self, digest: &str, grant: &JoinGrant) -> Result<(), StoreError> {
+        let now = Timestamp::now().as_millis();
+        let sql = "DELETE FROM join_tokens WHERE expires_at <= $1";
+        on!(&mut *self, c => sqlx::query(sql).bind(now).execute(c).await.map(drop))?;
+        let sql = "INSERT INTO join_tokens (digest, gateway, expires_at) VALUES ($1, $2, $3)";
+        let (gateway, expires_at) = (grant.gateway.as_str(), grant.expires_at.as_millis());
+        on!(self, c => sqlx::query(sql).bind(digest).bind(gateway).bind(expires_at).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// What the join token with this digest allows.
+    pub(crate) async fn join_grant(&mut self, digest: &str) -> Result<Option<JoinGrant>, StoreError> {
+        let sql = "SELECT gateway, expires_at FROM join_tokens WHERE digest = $1";
+        let row: Option<(String, i64)> = on!(self, c => sqlx::query_as(sql).bind(digest).fetch_optional(c).await)?;
+        row.map(|(gateway, expires_at)| {
+            let gateway = read_name("a join token's gateway", &gateway)?;
+            Ok(JoinGrant { gateway, expires_at: Timestamp::from_millis(expires_at) })
+        })
+        .transpose()
+    }
+
+    /// Takes a join token away for good, as far as the transaction is committed. Whether it was still there.
+    pub(crate) async fn take_join_token(&mut self, digest: &str) -> Result<bool, StoreError> {
+        let sql = "DELETE FROM join_tokens WHERE digest = $1";
+        let gone = on!(self, c => sqlx::query(sql).bind(digest).execute(c).await.map(|done| done.rows_affected()))?;
+        Ok(gone > 0)
+    }
+}
+
+fn read((name, enrolled_at, seen_at, status): Row) -> Result<GatewaySummary, StoreError> {
+    let status = status.map(|status| read_json(|| format!("the status of gateway {name}"), &status)).transpose()?;
+    Ok(GatewaySummary {
+        name: read_name("a gateway's name", &name)?,
+        enrolled_at: Timestamp::from_millis(enrolled_at),
+        seen_at: seen_at.map(Timestamp::from_millis),
+        status,
+    })
+}

@@ -1,0 +1,19 @@
+//! Facts about the database itself.
+
+use super::{StoreError, Tx, on};
+
+impl Tx {
+    /// The fact called `name`.
+    pub(crate) async fn meta(&mut self, name: &str) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT value FROM meta WHERE name = $1";
+        let row: Option<(String,)> = on!(self, c => sqlx::query_as(sql).bind(name).fetch_optional(c).await)?;
+        Ok(row.map(|(value,)| value))
+    }
+
+    /// Notes the fact called `name`, once.
+    pub(crate) async fn put_meta(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
+        let sql = "INSERT INTO meta (name, value) VALUES ($1, $2)";
+        on!(self, c => sqlx::query(sql).bind(name).bind(value).execute(c).await.map(drop))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! Who may call what: every route of the table with every kind of caller, against a checked-in matrix.
+
+use crate::{
+    on_both_stores,
+    stream::{Gateway, join_token},
+    world::World,
+};
+use control_plane::{Access, http::route::Route};
+use control_plane_api::token::{self, TokenKind};
+use serde_json::json;
+use std::fmt::Write as _;
+
+/// What a caller is called in the matrix, and what it presents.
+type Callers = Vec<(&'static str, Option<String>)>;
+
+async fn callers(world: &World) -> Callers {
+    vec![
+        ("none", None),
+        ("garbage", Some("xoxb-garbage' OR 1=1--".to_owned())),
+        ("unknown", Some(token::format(TokenKind::Personal, &[9; 32]))),
+        ("expired", Some(world.user("late", &["admin"], Some(-1)).await)),
+        ("roleless", Some(world.user("roleless", &[], None).await)),
+        ("developer", Some(world.user("developer", &["developer"], None).await)),
+        ("auditor", Some(world.user("auditor", &["auditor"], None).await)),
+        ("operator", Some(world.user("operator", &["operator"], None).await)),
+        ("admin", Some(world.user("admin2", &["admin"], Some(3_600)).await)),
+        ("gateway", Some(Gateway::enrol(world, "probe").await.token)),
+        ("other gw", Some(Gateway::enrol(world, "other").await.token)),
+        ("bad join", Some(token::format(TokenKind::Join, &[9; 32]))),
+        ("join", Some(join_token(world, "nobody").await)),
+    ]
+}
+
+fn path(route: &Route) -> String {
+    let name = if route.access == Access::Gateway { "probe" } else { "nobody" };
+    route.path.replace("{name}", name).replace("{id}", "none")
+}
+
+/// The matrix: the status where access is refused, `·` where the route itself had its say.
+async fn matrix(world: &World) -> String {
+    let callers = callers(world).await;
+    let mut table = format!("{:<50}", "");
+    for (name, _) in &callers {
+        write!(table, "{name:>10}").unwrap();
+    }
+    for route in control_plane::http::routes() {
+        write!(table, "\n{:<50}", format!("{} {}", route.method, route.path)).unwrap();
+        for (_, token) in &callers {
+            let bearer = token.as_ref().map(|token| format!("Bearer {token}"));
+            let headers: Vec<_> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
+            let body = (route.method != "GET").then(|| json!({"objects": 1}));
+            let status = world.send(route.method.as_str(), &path(&route), &headers, body).await.status();
+            assert!(!status.is_server_error(), "{} {}: {status}", route.method, route.path);
+            let cell = if matches!(status.as_u16(), 401 | 403) { status.as_str() } else { "·" };
+            write!(table, "{cell:>10}").unwrap();
+        }
+    }
+    table
+}
+
+async fn every_route_admits_whom_the_matrix_says(world: World) {
+    insta::assert_snapshot!("access_matrix", matrix(&world).await);
+}
+
+async fn a_refusal_says_how_to_authenticate_and_nothing_else(world: World) {
+    let missing = world.call("GET", "/api/v1/whoami", None, None).await;
+    assert_eq!((missing.status, missing.challenge.as_deref()), (401, Some("Bearer realm=\"mcpd\"")));
+    assert_eq!(missing.media, "application/problem+json");
+    let expired = world.user("late", &["admin"], Some(0)).await;
+    let unknown = token::format(TokenKind::Personal, &[9; 32]);
+    let mut texts = Vec::new();
+    for token in [expired.as_str(), unknown.as_str(), "garbage", ""] {
+        let refused = world.call("GET", "/api/v1/whoami", Some(token), None).await;
+        assert_eq!(refused.status, 401);
+        assert_eq!(refused.challenge.as_deref(), Some("Bearer realm=\"mcpd\", error=\"invalid_token\""));
+        texts.push(refused.text);
+    }
+    texts.dedup();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+}
+
+async fn what_is_not_there_is_hidden_from_those_without_a_token(world: World) {
+    for path in ["/", "/api/v1", "/api/v1/nothing", "/api/v1/servers/a/b", "/admin", "/api/v1/../whoami"] {
+        assert_eq!(world.call("GET", path, None, None).await.status, 401, "{path}");
+        assert_eq!(world.admin("GET", path, None).await.status, 404, "{path}");
+    }
+    assert_eq!(world.call("PATCH", "/api/v1/servers", None, None).await.status, 401);
+    let refused = world.admin("PATCH", "/api/v1/servers", None).await;
+    assert_eq!((refused.status, refused.media.as_str()), (405, "application/problem+json"));
+    assert_eq!(world.call("POST", "/healthz", None, None).await.status, 401);
+    assert_eq!(world.call("HEAD", "/api/v1/servers", None, None).await.status, 401);
+    assert_eq!(world.call("HEAD", "/healthz", None, None).await.status, 204);
+}
+
+async fn a_token_counts_only_in_one_authorization_header(world: World) {
+    let bearer = format!("Bearer {}", world.admin);
+    let twice = [("authorization", bearer.as_str()), ("authorization", bearer.as_str())];
+    assert_eq!(world.send("GET", "/api/v1/whoami", &twice, None).await.status(), 401);
+    let elsewhere = [("x-authorization", bearer.as_str()), ("cookie", world.admin.as_str())];
+    let path = format!("/api/v1/whoami?access_token={}", world.admin);
+    assert_eq!(world.send("GET", &path, &elsewhere, None).await.status(), 401);
+}
+
+async fn a_developer_sees_own_projects_and_no_others(world: World) {
+    let token = world.user("dev", &["developer"], None).await;
+    for (name, members) in [("mine", json!(["dev"])), ("theirs", json!(["admin"]))] {
+        let body = json!({"name": name, "spec": {"members": members}});
+        world.done("PUT", &format!("/api/v1/projects/{name}"), Some(body)).await;
+    }
+    let list = world.call("GET", "/api/v1/projects", Some(&token), None).await.json();
+    assert_eq!(list.as_array().unwrap().len(), 1);
+    assert_eq!(list[0]["name"], "mine");
+    assert_eq!(world.call("GET", "/api/v1/projects/mine", Some(&token), None).await.status, 200);
+    let hidden = world.call("GET", "/api/v1/projects/theirs", Some(&token), None).await;
+    let absent = world.call("GET", "/api/v1/projects/absent", Some(&token), None).await;
+    assert_eq!((hidden.status, absent.status), (404, 404));
+    assert_eq!(hidden.text.replace("theirs", "absent"), absent.text);
+}
+
+async fn an_operator_does_not_change_users_by_applying(world: World) {
+    let token = world.user("op", &["operator"], None).await;
+    let user = json!({"kind": "user", "name": "op", "spec": {"roles": ["admin"]}});
+    let refused = world.call("POST", "/api/v1/apply", Some(&token), Some(json!({"objects": [user]}))).await;
+    assert_eq!(refused.status, 403);
+    let project = json!({"kind": "project", "name": "w", "spec": {}});
+    let done = world.call("POST", "/api/v1/apply", Some(&token), Some(json!({"objects": [project]}))).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+}
+
+on_both_stores!(
+    every_route_admits_whom_the_matrix_says,
+    a_refusal_says_how_to_authenticate_and_nothing_else,
+    what_is_not_there_is_hidden_from_those_without_a_token,
+    a_token_counts_only_in_one_authorization_header,
+    a_developer_sees_own_projects_and_no_others,
+    an_operator_does_not_change_users_by_applying,
+);

@@ -1,0 +1,35 @@
+//! The whole control plane in process, on a port of its own: the same suite on SQLite and on PostgreSQL.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says so by failing"
+)]
+
+mod audit;
+mod authentication;
+mod bootstrap;
+mod gateways;
+mod objects;
+mod openapi;
+mod postgres;
+mod secrets;
+mod start;
+mod stream;
+mod users;
+mod world;
+
+/// Makes of each rule one test per database.
+macro_rules! on_both_stores {
+    ($($rule:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test] async fn $rule() { super::$rule($crate::world::World::on_sqlite().await).await; })+
+        }
+        mod postgres {
+            $(#[tokio::test] async fn $rule() { super::$rule($crate::world::World::on_postgres().await).await; })+
+        }
+    };
+}
+pub(crate) use on_both_stores;
