@@ -1,0 +1,134 @@
+//! Everything behind the chain: a request goes in, a stream of messages comes out.
+//!
+//! Modern on this side whatever the server speaks: `upstream/legacy` translates at the rim. Upstreams know nothing of
+//! clients, projects and permissions.
+
+mod era;
+pub mod http;
+mod legacy;
+mod pulse;
+mod remap;
+mod slot;
+pub mod stdio;
+#[cfg(test)]
+mod testing;
+
+use async_trait::async_trait;
+use control_plane_api::{
+    gateway::ServerState,
+    limits::Limits,
+    name::Name,
+    server::{Era, ServerSpec, Transport},
+};
+use futures::stream::BoxStream;
+use protocol::{Message, Request};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// What an upstream answers: notifications about the request, then one [`Message::Response`], then the end. A stream that
+/// ends without a response lost its upstream on the way. Dropping it cancels the request at the upstream.
+pub type Reply = BoxStream<'static, Result<Message, UpstreamError>>;
+
+/// A place requests can be sent to.
+#[async_trait]
+pub trait Upstream: Send + Sync {
+    /// Sends a modern `request`. The response carries the request's own id again; progress tokens likewise.
+    async fn call(&self, request: Request) -> Result<Reply, UpstreamError>;
+
+    /// How it is, for reports.
+    fn health(&self) -> Health;
+
+    /// Counts up whenever the upstream says that its lists changed, comes back after a failure, or changes its health.
+    fn changes(&self) -> watch::Receiver<u64>;
+
+    /// Lets go of the server for good: ends its process or its session, and waits for that. Later calls fail. Dropping
+    /// the upstream does the same without waiting, once the last reply in flight has ended.
+    async fn close(&self);
+}
+
+/// How an upstream is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Whether it answers.
+    pub state: ServerState,
+    /// The era it was found to speak.
+    pub era: Option<Era>,
+    /// The last failure, for people.
+    pub error: Option<String>,
+    /// How often its process was started again.
+    pub restarts: u32,
+    /// Its process id.
+    pub pid: Option<u32>,
+}
+
+/// Why an upstream gave no answer. `Display` names no credential and is fit for the audit log and for the owner.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum UpstreamError {
+    /// It cannot be started or connected to; nothing was sent.
+    #[error("server `{server}` cannot be reached: {reason}")]
+    Unreachable {
+        /// Which server.
+        server: Name,
+        /// Why, with what to do about it.
+        reason: String,
+    },
+    /// It went away with the request in flight; whether it acted on it is not known.
+    #[error("server `{server}` went away before it answered: {reason}")]
+    Lost {
+        /// Which server.
+        server: Name,
+        /// What is known about it, for example its exit status and last words.
+        reason: String,
+    },
+    /// It did not answer in time; whether it acted on the request is not known.
+    #[error("server `{server}` did not answer within {} ms", after.as_millis())]
+    TimedOut {
+        /// Which server.
+        server: Name,
+        /// The bound that was passed.
+        after: Duration,
+    },
+    /// It answered something that is not MCP, or too much of it.
+    #[error("server `{server}` answered what cannot be used: {reason}")]
+    Unusable {
+        /// Which server.
+        server: Name,
+        /// What was wrong.
+        reason: String,
+    },
+}
+
+impl UpstreamError {
+    /// What happened, without the server's name in front.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Unreachable { reason, .. } | Self::Lost { reason, .. } | Self::Unusable { reason, .. } => {
+                reason.clone()
+            }
+            Self::TimedOut { after, .. } => format!("it did not answer within {} ms", after.as_millis()),
+        }
+    }
+}
+
+/// What is needed to reach one server, secrets already opened.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// Which server.
+    pub name: Name,
+    /// As configured.
+    pub spec: ServerSpec,
+    /// Environment of the child, or headers of the request, in the clear. Never logged.
+    pub values: BTreeMap<String, String>,
+    /// Bounds in force.
+    pub limits: Limits,
+}
+
+/// The upstream for `endpoint`. Nothing is started or connected before the first call.
+#[must_use]
+pub fn open(endpoint: Endpoint) -> Arc<dyn Upstream> {
+    match &endpoint.spec.transport {
+        Transport::Stdio { .. } => stdio::open(endpoint),
+        Transport::Http { .. } => http::open(endpoint),
+    }
+}

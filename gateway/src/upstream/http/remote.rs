@@ -1,0 +1,271 @@
+//! One HTTP server as its calls see it: messages are posted here, and failures put into words.
+
+use super::{
+    answer::{self, Answer, Refusal},
+    connection::{Broken, Connection, Dialer, Outgoing},
+    conversation::{Call, Withdrawal},
+    session::Session,
+    target::Target,
+};
+use crate::upstream::{Endpoint, Reply, UpstreamError, legacy, pulse::Pulse, remap::Remap};
+use bytes::Bytes;
+use futures::stream;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use protocol::{Message, Request, Response, code, headers, method};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::task::TaskTracker;
+
+/// Longest error body that is looked into, in bytes.
+const ERROR_BYTES_MAX: usize = 64 << 10;
+
+/// See the module.
+pub(super) struct Remote {
+    pub(super) endpoint: Endpoint,
+    pub(super) pulse: Pulse,
+    /// Work nobody waits for: notifications, the ends of streams, farewells.
+    pub(super) tasks: TaskTracker,
+    target: Result<Target, String>,
+    dialer: Dialer,
+    next: AtomicI64,
+}
+
+/// Why a request got no reply.
+pub(super) enum Fault {
+    /// The server does not know the session; it did not look at the request.
+    SessionGone,
+    /// It answered, and not as an MCP server does.
+    Foreign(UpstreamError),
+    /// Everything else.
+    Failed(UpstreamError),
+}
+
+impl From<UpstreamError> for Fault {
+    fn from(error: UpstreamError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Fault {
+    /// For callers to whom the difference is none.
+    pub(super) fn into_error(self, remote: &Remote) -> UpstreamError {
+        match self {
+            Self::SessionGone => remote.unusable("it does not know its own session".to_owned()),
+            Self::Foreign(error) | Self::Failed(error) => error,
+        }
+    }
+}
+
+/// A reply, and the session id that came with it.
+pub(super) struct Posted {
+    pub(super) reply: Reply,
+    pub(super) session_id: Option<String>,
+}
+
+impl Remote {
+    pub(super) fn new(endpoint: Endpoint) -> Self {
+        Self {
+            target: Target::new(&endpoint),
+            dialer: Dialer::new(Duration::from_millis(endpoint.limits.upstream_connect_timeout_ms)),
+            pulse: Pulse::new(),
+            tasks: TaskTracker::new(),
+            next: AtomicI64::new(1),
+            endpoint,
+        }
+    }
+
+    /// Posts `request` in `session`; the whole reply has `limit` from now.
+    pub(super) async fn request(
+        self: &Arc<Self>,
+        session: &Session,
+        mut request: Request,
+        limit: Duration,
+    ) -> Result<Posted, Fault> {
+        let own = self.next.fetch_add(1, Ordering::Relaxed);
+        let legacy = session.welcome().map(|_| legacy::Call::outgoing(&mut request));
+        let withdrawal = legacy.as_ref().map(|_| Withdrawal::new(self, session, own));
+        let remap = Remap::outgoing(&mut request, own);
+        let repeatable = request.method != method::TOOLS_CALL;
+        let map = session.headers(Some(&request));
+        let deadline = Instant::now() + limit;
+        let mut call = Call {
+            remote: Arc::clone(self),
+            session: session.clone(),
+            own,
+            remap,
+            legacy,
+            deadline,
+            limit,
+            withdrawal,
+        };
+        let sent = timeout_at(deadline, self.post(map, &Message::Request(request), repeatable)).await;
+        let connection = match sent {
+            Err(_) => {
+                return Err(UpstreamError::TimedOut { server: self.endpoint.name.clone(), after: limit }.into());
+            }
+            Ok(Err(broken)) => {
+                if session.welcome().is_none() {
+                    // Whatever comes back may be another server.
+                    session.give_up();
+                }
+                return Err(self.broken(broken).into());
+            }
+            Ok(Ok(connection)) => connection,
+        };
+        let session_id = connection.header(&headers::SESSION_ID).map(str::to_owned);
+        let reply = match answer::read(connection.status(), |name| connection.header(name)) {
+            Answer::Events => call.events(connection),
+            Answer::Json => {
+                let response = call.single(connection).await?;
+                Box::pin(stream::iter([Ok(Message::Response(response))]))
+            }
+            refused => {
+                call.disarm();
+                self.refused(call, connection, refused).await?
+            }
+        };
+        Ok(Posted { reply, session_id })
+    }
+
+    /// What became of a request that was refused: a JSON-RPC error in the body is an answer like any other.
+    async fn refused(&self, mut call: Call, connection: Connection, answer: Answer) -> Result<Reply, Fault> {
+        let status = connection.status();
+        match answer {
+            Answer::Refused(Refusal::Client | Refusal::Server) => {}
+            Answer::Refused(Refusal::Credential) => {
+                let name = &self.endpoint.name;
+                let reason = format!("its credential was refused (HTTP {status}); run `mcpctl setup {name}`");
+                return Err(self.unreachable(reason).into());
+            }
+            Answer::Refused(Refusal::Later(after)) => {
+                let after = after.map_or_else(String::new, |s| format!("; it asks to wait {s} s"));
+                let reason = format!("it is overloaded or limits its rate (HTTP {status}){after}");
+                return Err(self.unreachable(reason).into());
+            }
+            Answer::Elsewhere(reason) => return Err(self.unusable(reason).into()),
+            Answer::Useless(reason) => return Err(Fault::Foreign(self.unusable(reason))),
+            Answer::Taken | Answer::Json | Answer::Events => {
+                let reason = format!("it took the request and gave no answer (HTTP {status})");
+                return Err(Fault::Foreign(self.unusable(reason)));
+            }
+        }
+        let response = call.error_body(connection).await;
+        let code = response.as_ref().and_then(|response| response.payload.as_ref().err()).map(|error| error.code);
+        let of_session = matches!(code, Some(code::LEGACY_SERVER | code::LEGACY_SESSION));
+        if call.session.has_id()
+            && (status == StatusCode::NOT_FOUND || (status == StatusCode::BAD_REQUEST && of_session))
+        {
+            return Err(Fault::SessionGone);
+        }
+        if call.session.welcome().is_none() && (of_session || code == Some(code::UNSUPPORTED_VERSION)) {
+            // No modern server says so: the next call finds out anew what this one is.
+            call.session.give_up();
+        }
+        match (response, status.as_u16()) {
+            (Some(response), _) => Ok(Box::pin(stream::iter([Ok(Message::Response(response))]))),
+            (None, 404 | 405) => {
+                let reason = format!("there is no MCP endpoint at its URL (HTTP {status}); check the URL");
+                Err(Fault::Foreign(self.unusable(reason)))
+            }
+            (None, 500..) => Err(self.unusable(format!("it answered HTTP {status}")).into()),
+            (None, _) => Err(Fault::Foreign(self.unusable(format!("it answered HTTP {status}")))),
+        }
+    }
+
+    async fn post(&self, mut map: HeaderMap, message: &Message, repeatable: bool) -> Result<Connection, Broken> {
+        let target = self.target.as_ref().map_err(|reason| Broken::Unsent(reason.clone()))?;
+        map.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        map.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+        map.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        map.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        let body = Bytes::from(message.to_json());
+        self.dialer.send(target, &Outgoing { method: Method::POST, headers: map, body, repeatable }).await
+    }
+
+    /// Posts a message that wants no answer, within the time an opening may take.
+    pub(super) async fn tell(&self, session: &Session, message: Message) {
+        let limit = Duration::from_millis(self.endpoint.limits.upstream_open_timeout_ms);
+        let sent = timeout(limit, self.post(session.headers(None), &message, false)).await;
+        match sent {
+            Ok(Ok(connection)) if connection.status().is_success() => {
+                let _ = connection.collect(ERROR_BYTES_MAX).await;
+            }
+            Ok(Ok(connection)) => {
+                tracing::debug!(server = %self.endpoint.name, status = %connection.status(), "a message was refused")
+            }
+            Ok(Err(_)) | Err(_) => tracing::debug!(server = %self.endpoint.name, "a message could not be delivered"),
+        }
+    }
+
+    /// [`Self::tell`] without waiting for it.
+    pub(super) fn tell_later(self: &Arc<Self>, session: &Session, message: Message) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let (remote, session) = (Arc::clone(self), session.clone());
+        self.tasks.spawn_on(async move { remote.tell(&session, message).await }, &runtime);
+    }
+
+    /// Ends the legacy session of these headers (2025-11-25 transports, session management), in a task.
+    pub(super) fn leave_later(self: &Arc<Self>, headers: HeaderMap) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let remote = Arc::clone(self);
+        let farewell = async move {
+            let Ok(target) = &remote.target else {
+                return;
+            };
+            let request = Outgoing { method: Method::DELETE, headers, body: Bytes::new(), repeatable: false };
+            let limit = Duration::from_millis(remote.endpoint.limits.upstream_connect_timeout_ms);
+            // A server may refuse it (405); it forgets the session some day by itself.
+            if let Ok(Ok(connection)) = timeout(limit, remote.dialer.send(target, &request)).await {
+                let _ = timeout(limit, connection.collect(ERROR_BYTES_MAX)).await;
+            }
+        };
+        self.tasks.spawn_on(farewell, &runtime);
+    }
+
+    pub(super) fn message_bytes_max(&self) -> usize {
+        usize::try_from(self.endpoint.limits.upstream_message_bytes_max).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn broken(&self, broken: Broken) -> UpstreamError {
+        match broken {
+            Broken::Unsent(reason) => self.unreachable(reason),
+            Broken::Lost(reason) => UpstreamError::Lost { server: self.endpoint.name.clone(), reason },
+        }
+    }
+
+    pub(super) fn too_large(&self) -> UpstreamError {
+        let max = self.endpoint.limits.upstream_message_bytes_max;
+        self.unusable(format!("a message is larger than {max} bytes (`upstream_message_bytes_max`)"))
+    }
+
+    pub(super) fn unreachable(&self, reason: String) -> UpstreamError {
+        UpstreamError::Unreachable { server: self.endpoint.name.clone(), reason }
+    }
+
+    pub(super) fn unusable(&self, reason: String) -> UpstreamError {
+        UpstreamError::Unusable { server: self.endpoint.name.clone(), reason }
+    }
+}
+
+const USER_AGENT: &str = concat!("mcp-gateway/", env!("CARGO_PKG_VERSION"));
+
+impl Call {
+    /// The JSON-RPC error in the body of a refusal, if there is one.
+    async fn error_body(&mut self, connection: Connection) -> Option<Response> {
+        let body = timeout_at(self.deadline, connection.collect(ERROR_BYTES_MAX)).await.ok()?.ok()??;
+        match Message::parse(&body).ok()? {
+            Message::Response(response) if response.payload.is_err() => self.response(response),
+            _ => None,
+        }
+    }
+}

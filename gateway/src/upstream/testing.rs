@@ -1,0 +1,57 @@
+//! What the tests of both transports ask, and how they read the answer.
+
+use super::{Endpoint, Reply, Upstream, UpstreamError};
+use control_plane_api::limits::Limits;
+use futures::StreamExt as _;
+use protocol::{Id, Members, Message, Request, meta, method};
+use serde_json::{Value, json};
+
+/// The endpoint of a server called `x`. `spec` is its `transport`, or a whole spec.
+pub(super) fn endpoint(spec: Value, values: &[(&str, &str)], limits: Limits) -> Endpoint {
+    let spec = if spec.get("transport").is_some() { spec } else { json!({ "transport": spec }) };
+    Endpoint {
+        name: "x".parse().unwrap(),
+        spec: serde_json::from_value(spec).unwrap(),
+        values: values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        limits,
+    }
+}
+
+/// A modern request with the id `id`; `params` may hold more of `_meta`.
+pub(super) fn request(id: &str, method: &str, params: &Value) -> Request {
+    let mut members: Members = serde_json::from_str(&params.to_string()).unwrap();
+    let mut all = meta::modern(None, None);
+    for (key, value) in meta::of(&members).iter() {
+        all.set(key, value);
+    }
+    members.set("_meta", &all);
+    Request { id: Id::Text(id.to_owned()), method: method.to_owned(), params: members }
+}
+
+/// A call of the tool `name`, with a progress token.
+pub(super) fn tool(name: &str, arguments: Value) -> Request {
+    request("r", method::TOOLS_CALL, &json!({"name": name, "arguments": arguments, "_meta": {"progressToken": "t"}}))
+}
+
+/// All of `reply`, as JSON.
+pub(super) async fn read(mut reply: Reply) -> Result<Vec<Value>, UpstreamError> {
+    let mut messages = Vec::new();
+    while let Some(message) = reply.next().await {
+        messages.push(value(&message?));
+    }
+    Ok(messages)
+}
+
+/// All that `upstream` answers to `request`.
+pub(super) async fn ask(upstream: &dyn Upstream, request: Request) -> Result<Vec<Value>, UpstreamError> {
+    read(upstream.call(request).await?).await
+}
+
+/// The text of the one content of the last message.
+pub(super) fn text(messages: &[Value]) -> String {
+    messages.last().unwrap()["result"]["content"][0]["text"].as_str().unwrap().to_owned()
+}
+
+pub(super) fn value(message: &Message) -> Value {
+    serde_json::from_str(&message.to_json()).unwrap()
+}
