@@ -30,7 +30,10 @@ use reply::Writer;
 use request::Inbound;
 use sessions::Sessions;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::Instant,
+};
 
 /// Silence after which an event stream gets a comment line, so that nothing in between closes it.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -111,6 +114,7 @@ impl Edge {
         let (client, mut outgoing) = mpsc::channel::<Outgoing>(OUTGOING_MAX);
         let mut serving = Some(Box::pin(pipeline.serve(record, client)));
         session.set_abort_on_close(true);
+        let mut silence = tokio::time::interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
         loop {
             let served = async {
                 match &mut serving {
@@ -127,7 +131,7 @@ impl Edge {
                 () = served => serving = None,
                 () = cancelled.cancelled() => return writer.finish(session).await,
                 _ = session.read_body_or_idle(true) => return Err(Hangup),
-                () = tokio::time::sleep(KEEP_ALIVE) => writer.keep_alive(session).await?,
+                _ = silence.tick() => writer.keep_alive(session).await?,
             }
         }
     }

@@ -25,19 +25,19 @@ pub(super) enum Classified {
 ///
 /// # Errors
 /// The refusal, with the id it answers if that could be read.
-pub(super) fn classify(inbound: &Inbound) -> Result<Classified, (Option<Id>, LocalReply)> {
+pub(super) fn classify(inbound: &Inbound) -> Result<Classified, (Option<Id>, Box<LocalReply>)> {
     let message = Message::parse(&inbound.body)
-        .map_err(|error| (None, bad_request(RpcError::new(error.code(), error.to_string()))))?;
+        .map_err(|error| (None, Box::new(bad_request(RpcError::new(error.code(), error.to_string())))))?;
     let header = version_header(&inbound.headers);
     match message {
         Message::Request(request) => {
             let id = request.id.clone();
-            request_era(request, header.as_deref(), &inbound.headers).map_err(|reply| (Some(id), reply))
+            request_era(request, header.as_deref(), &inbound.headers).map_err(|reply| (Some(id), Box::new(reply)))
         }
         Message::Notification(_) if header.as_deref().and_then(Revision::parse).is_some_and(Revision::is_modern) => {
             Ok(Classified::ModernNotification)
         }
-        other => legacy(other, header.as_deref()).map_err(|reply| (None, reply)),
+        other => legacy(other, header.as_deref()).map_err(|reply| (None, Box::new(reply))),
     }
 }
 

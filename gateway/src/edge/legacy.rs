@@ -44,7 +44,7 @@ impl Edge {
                 let asked = asked(&inbound, request, method::INITIALIZE.to_owned());
                 self.exchange(http, pipeline, asked, Spoken::Opening(session)).await
             }
-            Message::Request(request) => {
+            Message::Request(mut request) => {
                 // Who is not recognised has no session either; the chain refuses and records it.
                 let session = match caller {
                     Err(_) => None,
@@ -53,7 +53,14 @@ impl Edge {
                         Err(refusal) => return reply::refuse(http, Some(request.id), &refusal).await,
                     },
                 };
-                self.legacy_request(http, pipeline, &inbound, request, session).await
+                if session.is_some() && matches!(request.method.as_str(), method::PING | method::SET_LEVEL) {
+                    // Both concern this leg only: the gateway is alive, and logs go to its own log.
+                    let empty = Members::new().to_raw();
+                    return reply::json(http, &Message::Response(Response::ok(request.id, empty))).await;
+                }
+                let method = request.method.clone();
+                modernise(&mut request.params, session.as_deref());
+                self.exchange(http, pipeline, asked(&inbound, request, method), Spoken::Legacy(session)).await
             }
             other => {
                 let session = caller.and_then(|principal| self.session_of(&inbound, principal.name()));
@@ -66,25 +73,6 @@ impl Edge {
                 }
             }
         }
-    }
-
-    async fn legacy_request(
-        &self,
-        http: &mut ServerSession,
-        pipeline: Arc<Pipeline>,
-        inbound: &Inbound,
-        mut request: Request,
-        session: Option<Arc<Session>>,
-    ) -> Result<(), Hangup> {
-        if session.is_some() && matches!(request.method.as_str(), method::PING | method::SET_LEVEL) {
-            // Both concern this leg only: the gateway is alive, and logs go to its own log.
-            let empty = Members::new().to_raw();
-            return reply::json(http, &Message::Response(Response::ok(request.id, empty))).await;
-        }
-        let method = request.method.clone();
-        modernise(&mut request.params, session.as_deref());
-        let asked = asked(inbound, request, method);
-        self.exchange(http, pipeline, asked, Spoken::Legacy(session)).await
     }
 
     /// A legacy GET: the stream for what is not tied to a request.

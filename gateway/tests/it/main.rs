@@ -1,0 +1,7 @@
+//! The gateway as a whole: a real listener, a real child process, both eras.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+
+mod eras;
+mod life;
+mod refusals;
+mod world;

@@ -1,0 +1,234 @@
+//! A whole gateway in this process, on port 0, configured by a file; a scripted server behind it; an HTTP client in
+//! front of it.
+
+use clap::Parser as _;
+use control_plane_api::{
+    audit::AuditEvent,
+    timestamp::Timestamp,
+    token::{self, TokenKind},
+};
+use gateway::settings::Settings;
+use serde_json::{Value, json};
+use std::{future::Future, path::PathBuf, sync::Once, time::Duration};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+/// Longest wait for anything that must happen.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) const MODERN: &str = "2026-07-28";
+
+pub(crate) struct World {
+    pub(crate) home: TempDir,
+    pub(crate) address: String,
+    pub(crate) http: reqwest::Client,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+/// A reply: status, session id if one was given, the messages in it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) session: Option<String>,
+    pub(crate) challenge: Option<String>,
+    pub(crate) messages: Vec<Value>,
+}
+
+impl Answer {
+    pub(crate) fn last(&self) -> &Value {
+        self.messages.last().unwrap_or(&Value::Null)
+    }
+
+    pub(crate) fn error(&self) -> (i64, String) {
+        let error = &self.last()["error"];
+        (error["code"].as_i64().unwrap_or_default(), error["message"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The JSON in the first text block of a tool's result.
+    pub(crate) fn told(&self) -> Value {
+        let text = self.last()["result"]["content"][0]["text"].as_str().unwrap_or_default();
+        serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
+    }
+}
+
+/// The token of user `name`: the same in every test.
+pub(crate) fn token_of(name: &str) -> String {
+    let mut random = [0_u8; 32];
+    for (byte, letter) in random.iter_mut().zip(name.bytes()) {
+        *byte = letter;
+    }
+    token::format(TokenKind::Personal, &random)
+}
+
+pub(crate) fn user(name: &str, roles: &[&str], expires_at: Option<Timestamp>) -> Value {
+    let grant = json!({"id": name, "digest": token::digest(&token_of(name)), "expires_at": expires_at});
+    json!({"kind": "user", "name": name, "spec": {"roles": roles, "tokens": [grant]}})
+}
+
+/// A scripted server: read tools by default, `die` counts as writing.
+pub(crate) fn server(name: &str, traits: &str) -> Value {
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stdio_server.py");
+    json!({"kind": "server", "name": name, "spec": {
+        "transport": {"type": "stdio", "command": "python3", "args": [script, traits]},
+        "tools": [{"tool": "die", "class": "write"}, {"tool": "*", "class": "read"}]}})
+}
+
+pub(crate) fn objects(servers: &[Value]) -> Vec<Value> {
+    let mut objects = vec![
+        user("ada", &["developer"], None),
+        user("bob", &["developer"], None),
+        user("late", &["developer"], Some(Timestamp::from_millis(1_000))),
+    ];
+    let mut profiles = Vec::new();
+    for server in servers {
+        let profile = format!("{}-read-only", server["name"].as_str().unwrap());
+        objects.push(server.clone());
+        objects.push(json!({"kind": "profile", "name": profile, "spec": {"server": server["name"]}}));
+        profiles.push(profile);
+    }
+    objects
+        .push(json!({"kind": "project", "name": "weekly", "spec": {"profiles": profiles, "members": ["ada", "late"]}}));
+    objects
+}
+
+impl World {
+    pub(crate) async fn start(objects: &[Value], flags: &[&str]) -> Self {
+        static PROVIDER: Once = Once::new();
+        PROVIDER.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
+        let home = tempfile::tempdir().unwrap();
+        write_snapshot(&home, 1, objects);
+        let file = home.path().join("snapshot.json");
+        let base = ["mcp-gateway", "--listen", "127.0.0.1:0", "--home", home.path().to_str().unwrap(), "--config-file"];
+        let settings =
+            Settings::try_parse_from(base.iter().copied().chain([file.to_str().unwrap()]).chain(flags.iter().copied()));
+        let (stop, stopped) = oneshot::channel::<()>();
+        tokio::spawn(async move {
+            let stop = async {
+                let _ = stopped.await;
+            };
+            if let Err(error) = gateway::server::run(settings.unwrap(), stop).await {
+                panic!("the gateway ended: {error:#}");
+            }
+        });
+        let path = home.path().join("gateway/local/addr");
+        let address = eventually("the gateway's address", async || std::fs::read_to_string(&path).ok()).await;
+        let http = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
+        let world = Self { home, address, http, stop: Some(stop) };
+        eventually("a configuration in force", async || {
+            (world.modern("weekly", "ada", "tools/list", json!({})).await.status != 503).then_some(())
+        })
+        .await;
+        world
+    }
+
+    /// Puts another configuration into force.
+    pub(crate) fn configure(&self, revision: u64, objects: &[Value]) {
+        write_snapshot(&self.home, revision, objects);
+    }
+
+    pub(crate) fn url(&self, project: &str) -> String {
+        format!("http://{}/projects/{project}/mcp", self.address)
+    }
+
+    /// A modern request of `who`.
+    pub(crate) async fn modern(&self, project: &str, who: &str, method: &str, params: Value) -> Answer {
+        read(self.modern_request(project, who, method, params).send().await.unwrap()).await
+    }
+
+    pub(crate) fn modern_request(
+        &self,
+        project: &str,
+        who: &str,
+        method: &str,
+        mut params: Value,
+    ) -> reqwest::RequestBuilder {
+        params["_meta"] = json!({"io.modelcontextprotocol/protocolVersion": MODERN,
+            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientInfo": {"name": "it", "version": "1"}});
+        let mut request =
+            self.post(project, who, &json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params}));
+        request = request.header("mcp-protocol-version", MODERN).header("mcp-method", method);
+        match params["name"].as_str() {
+            Some(name) => request.header("mcp-name", name),
+            None => request,
+        }
+    }
+
+    /// A legacy message of `who`.
+    pub(crate) async fn legacy(&self, who: &str, session: Option<&str>, message: Value) -> Answer {
+        let mut request = self.post("weekly", who, &message);
+        if let Some(session) = session {
+            request = request.header("mcp-session-id", session).header("mcp-protocol-version", "2025-11-25");
+        }
+        read(request.send().await.unwrap()).await
+    }
+
+    pub(crate) fn post(&self, project: &str, who: &str, body: &Value) -> reqwest::RequestBuilder {
+        let request =
+            self.http.post(self.url(project)).header("accept", "application/json, text/event-stream").json(body);
+        if who.is_empty() { request } else { request.bearer_auth(token_of(who)) }
+    }
+
+    pub(crate) async fn call(&self, who: &str, tool: &str, arguments: Value) -> Answer {
+        self.modern("weekly", who, "tools/call", json!({"name": tool, "arguments": arguments})).await
+    }
+
+    /// Every audit record so far, in the order of writing.
+    pub(crate) fn audit(&self) -> Vec<AuditEvent> {
+        let mut files: Vec<PathBuf> = std::fs::read_dir(self.home.path().join("gateway/local/audit"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|e| e == "jsonl"))
+            .collect();
+        files.sort();
+        let text: String = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        text.lines().filter_map(|line| serde_json::from_str(line.trim_matches('\0')).ok()).collect()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+}
+
+fn write_snapshot(home: &TempDir, revision: u64, objects: &[Value]) {
+    let snapshot = json!({"revision": revision, "issued_at": Timestamp::now(), "objects": objects,
+        "limits": {"upstream_call_timeout_ms": 20_000}});
+    let fresh = home.path().join("snapshot.new");
+    std::fs::write(&fresh, snapshot.to_string()).unwrap();
+    std::fs::rename(fresh, home.path().join("snapshot.json")).unwrap();
+}
+
+pub(crate) async fn read(response: reqwest::Response) -> Answer {
+    let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let (status, session, challenge) =
+        (response.status().as_u16(), header("mcp-session-id"), header("www-authenticate"));
+    let is_stream = header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
+    let text = response.text().await.unwrap();
+    let messages = if is_stream {
+        text.lines()
+            .filter_map(|line| line.strip_prefix("data: "))
+            .filter_map(|data| serde_json::from_str(data).ok())
+            .collect()
+    } else {
+        serde_json::from_str(&text).into_iter().collect()
+    };
+    Answer { status, session, challenge, messages }
+}
+
+/// Tries until `attempt` gives something; the time in between is no part of any assertion.
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut attempt: impl FnMut() -> F) -> T {
+    let mut pause = tokio::time::interval(Duration::from_millis(20));
+    let search = async {
+        loop {
+            if let Some(found) = attempt().await {
+                return found;
+            }
+            pause.tick().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, search).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
