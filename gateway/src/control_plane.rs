@@ -1,0 +1,210 @@
+//! The control plane as a gateway sees it: the four requests it makes, with deadlines, and why one failed.
+//!
+//! Used by enrolment, the configuration stream, the reports and the shipping of audit records. Deliberately unknown
+//! here: what to do about a failure. Who asks decides whether to try again, with [`Backoff`] in between.
+//!
+//! A base URL without TLS needs no certificate store; a loopback one never goes through a proxy.
+
+mod backoff;
+#[cfg(test)]
+pub(crate) mod fake;
+
+pub use backoff::Backoff;
+
+use crate::keys::Secret;
+use control_plane_api::{
+    audit::{AuditBatch, AuditReceipt},
+    gateway::{EnrolReply, EnrolRequest, GatewayStatus},
+    name::Name,
+    problem::Problem,
+};
+use http::{HeaderValue, Method, header::ACCEPT};
+use reqwest::{Client, RequestBuilder, Response, redirect::Policy};
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use url::{Host, Url};
+
+/// Time to connect, in milliseconds.
+const CONNECT_TIMEOUT_MS: u64 = 5_000;
+/// Time for one request and its whole answer, in milliseconds; the configuration stream is exempt.
+const REQUEST_TIMEOUT_MS: u64 = 15_000;
+/// A configuration stream silent for this long is taken for dead, in milliseconds; mcpd sends a comment far more often.
+const STREAM_IDLE_TIMEOUT_MS: u64 = 60_000;
+/// Largest answer read, in bytes.
+const REPLY_BYTES_MAX: usize = 1 << 20;
+
+/// The control plane at one URL, seen as one gateway. Cheap to clone.
+#[derive(Clone)]
+pub struct ControlPlane {
+    http: Client,
+    base: Url,
+    gateway: Name,
+    token: Secret,
+}
+
+/// Why a request to the control plane failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlPlaneError {
+    /// No HTTP client can be made, or the URL is of no use.
+    #[error("`{url}` cannot be used as control plane: {reason}")]
+    Unusable {
+        /// The URL as given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It does not answer, or breaks off: worth trying again.
+    #[error("the control plane does not answer: {0}")]
+    Unreachable(String),
+    /// It answered with an error.
+    #[error("the control plane refused ({status}): {detail}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// The problem's own words, and its hint.
+        detail: String,
+    },
+    /// It answered something that is not its contract.
+    #[error("the control plane's answer cannot be read: {0}")]
+    BadReply(String),
+}
+
+impl ControlPlaneError {
+    /// Whether the same request may succeed later without anybody doing anything.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable(_) => true,
+            Self::Refused { status, .. } => *status >= 500 || *status == 408 || *status == 429,
+            Self::Unusable { .. } | Self::BadReply(_) => false,
+        }
+    }
+}
+
+impl ControlPlane {
+    /// The control plane at `base` for the gateway `gateway`, which shows `token` (its own, or a join token).
+    ///
+    /// # Errors
+    /// [`ControlPlaneError::Unusable`].
+    pub fn new(base: &Url, gateway: &Name, token: Secret) -> Result<Self, ControlPlaneError> {
+        let unusable = |reason: String| ControlPlaneError::Unusable { url: base.to_string(), reason };
+        if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
+            return Err(unusable("it is not an http or https URL".to_owned()));
+        }
+        // Only the first call in a process takes effect; the provider is the same for everybody.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = Client::builder()
+            .connect_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS))
+            .read_timeout(Duration::from_millis(STREAM_IDLE_TIMEOUT_MS))
+            .redirect(Policy::none())
+            .user_agent(concat!("mcp-gateway/", env!("CARGO_PKG_VERSION")));
+        if base.scheme() == "http" {
+            builder = builder.tls_certs_only([]);
+        }
+        if is_loopback(base) {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|error| unusable(chain(&error)))?;
+        Ok(Self { http, base: base.clone(), gateway: gateway.clone(), token })
+    }
+
+    /// Exchanges the join token for an identity.
+    pub(crate) async fn enrol(&self, request: &EnrolRequest) -> Result<EnrolReply, ControlPlaneError> {
+        self.reply(self.request(Method::POST, "enrol")?.json(request)).await
+    }
+
+    /// Opens the configuration stream.
+    pub(crate) async fn config_stream(&self) -> Result<Response, ControlPlaneError> {
+        let request = self.request(Method::GET, "config")?.header(ACCEPT, "text/event-stream");
+        accepted(request.send().await.map_err(unreachable)?).await
+    }
+
+    /// Reports how this gateway is.
+    pub(crate) async fn put_status(&self, status: &GatewayStatus) -> Result<(), ControlPlaneError> {
+        let request = self.request(Method::PUT, "status")?.json(status).timeout(request_timeout());
+        accepted(request.send().await.map_err(unreachable)?).await.map(drop)
+    }
+
+    /// Hands over audit records; the receipt says how far they are stored.
+    pub(crate) async fn post_audit(&self, batch: &AuditBatch) -> Result<AuditReceipt, ControlPlaneError> {
+        self.reply(self.request(Method::POST, "audit")?.json(batch)).await
+    }
+
+    fn request(&self, method: Method, what: &str) -> Result<RequestBuilder, ControlPlaneError> {
+        let mut url = self.base.clone();
+        match url.path_segments_mut() {
+            Ok(mut path) => path.pop_if_empty().extend(["api", "v1", "gateways", self.gateway.as_str(), what]),
+            Err(()) => return Err(self.unusable("it has no path")),
+        };
+        let bearer = zeroize::Zeroizing::new(format!("Bearer {}", self.token.expose()));
+        let mut bearer = HeaderValue::from_str(&bearer)
+            .map_err(|_| self.unusable("the token has characters no header can carry"))?;
+        bearer.set_sensitive(true);
+        Ok(self.http.request(method, url).header(http::header::AUTHORIZATION, bearer))
+    }
+
+    async fn reply<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ControlPlaneError> {
+        let response = accepted(request.timeout(request_timeout()).send().await.map_err(unreachable)?).await?;
+        let body = body(response).await?;
+        serde_json::from_slice(&body).map_err(|error| ControlPlaneError::BadReply(error.to_string()))
+    }
+
+    fn unusable(&self, reason: &str) -> ControlPlaneError {
+        ControlPlaneError::Unusable { url: self.base.to_string(), reason: reason.to_owned() }
+    }
+}
+
+/// Passes a 2xx on; turns everything else into the problem it reports.
+async fn accepted(response: Response) -> Result<Response, ControlPlaneError> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let body = body(response).await.unwrap_or_default();
+    let detail = match serde_json::from_slice::<Problem>(&body) {
+        Ok(Problem { detail, hint: Some(hint), .. }) => format!("{detail}: {hint}"),
+        Ok(problem) => problem.detail,
+        Err(_) => status.canonical_reason().unwrap_or("no reason given").to_lowercase(),
+    };
+    Err(ControlPlaneError::Refused { status: status.as_u16(), detail })
+}
+
+async fn body(mut response: Response) -> Result<Vec<u8>, ControlPlaneError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        body.extend_from_slice(&chunk);
+        if body.len() > REPLY_BYTES_MAX {
+            return Err(ControlPlaneError::BadReply(format!("it is longer than {REPLY_BYTES_MAX} bytes")));
+        }
+    }
+    Ok(body)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err asks for")]
+pub(crate) fn unreachable(error: reqwest::Error) -> ControlPlaneError {
+    ControlPlaneError::Unreachable(chain(&error))
+}
+
+/// An error and its causes in one line: reqwest keeps "connection refused" two levels down.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn request_timeout() -> Duration {
+    Duration::from_millis(REQUEST_TIMEOUT_MS)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
