@@ -18,10 +18,10 @@ impl Backoff {
         Self { first, max, next: first }
     }
 
-    /// The waits between attempts to reach the control plane: 200 ms to 10 s.
+    /// The waits between attempts to reach the control plane: 200 ms to 5 s.
     #[must_use]
     pub fn control_plane() -> Self {
-        Self::new(Duration::from_millis(200), Duration::from_secs(10))
+        Self::new(Duration::from_millis(200), Duration::from_secs(5))
     }
 
     /// An attempt succeeded: the next failure starts from the shortest wait again.
