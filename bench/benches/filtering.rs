@@ -1,0 +1,106 @@
+//! The filtering hot path, part by part; sizes are parameters and part of each name.
+#![expect(clippy::expect_used, missing_docs, reason = "a bench that cannot be set up has nothing to measure")]
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use filters::{
+    Names as _, Target,
+    permissions::Permissions,
+    testing::{self, Table},
+};
+use filters_relevance::{lexical::Lexical, segment::segment};
+use protocol::{Message, json, method::Primitive};
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, hint::black_box, sync::Arc};
+
+/// A `tools/call` whose arguments hold about `bytes` bytes.
+fn call(bytes: usize) -> String {
+    let text: String = "a word and another ".chars().cycle().take(bytes).collect();
+    json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": "slack_get_messages", "arguments": {"query": text, "limit": 100}}})
+    .to_string()
+}
+
+/// The strict reader, which every request passes, beside serde_json's reading into a `Value` for comparison.
+fn strict_reader(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("strict_reader");
+    for bytes in [1 << 10, 100 << 10] {
+        let text = call(bytes);
+        group.throughput(Throughput::Bytes(u64::try_from(text.len()).unwrap_or_default()));
+        group.bench_with_input(BenchmarkId::new("check", bytes), &text, |b, text| {
+            b.iter(|| json::check(black_box(text.as_bytes()), 64));
+        });
+        group.bench_with_input(BenchmarkId::new("check_and_parse", bytes), &text, |b, text| {
+            b.iter(|| (json::check(black_box(text.as_bytes()), 64), Message::parse(text.as_bytes())));
+        });
+        group.bench_with_input(BenchmarkId::new("serde_json_value", bytes), &text, |b, text| {
+            b.iter(|| serde_json::from_str::<Value>(black_box(text)));
+        });
+    }
+    group.finish();
+}
+
+/// One decision over a project of `profiles` profiles, of which the last one grants.
+fn permissions(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("permissions");
+    for profiles in [1_usize, 100, 1_000] {
+        let mut objects = vec![json!({"kind": "server", "name": "slack", "spec": {
+            "transport": {"type": "stdio", "command": "x"}, "tools": [{"tool": "slack_get_*", "class": "read"}]}})];
+        let names: Vec<String> = (0..profiles).map(|n| format!("p{n}")).collect();
+        for (n, name) in names.iter().enumerate() {
+            let allow = if n + 1 == profiles { "slack_get_*" } else { "nothing" };
+            objects.push(json!({"kind": "profile", "name": name, "spec": {"server": "slack", "allow": [allow]}}));
+        }
+        objects.push(json!({"kind": "project", "name": "weekly", "spec": {"profiles": names, "members": ["ada"]}}));
+        let table = Arc::new(Table::of(&[("slack_get_messages", "slack", "slack_get_messages")]));
+        let permissions = Permissions::compile(&testing::snapshot(Value::from(objects)), table.clone(), false);
+        let ada = testing::user("ada", &[]);
+        let tool = Primitive::Tool("slack_get_messages".to_owned());
+        let target: Target = table.target(&tool).expect("the tool is in the table");
+        assert!(permissions.decide(&ada, Some("weekly"), &tool, Some(&target)).is_ok());
+        group.bench_function(BenchmarkId::new("decide", profiles), |b| {
+            b.iter(|| permissions.decide(black_box(&ada), Some("weekly"), &tool, Some(&target)).is_ok());
+        });
+    }
+    group.finish();
+}
+
+/// `records` messages as a tool returns them.
+fn messages(records: usize) -> String {
+    const TEXTS: [&str; 4] = [
+        "the deploy of the billing service is done, watching the error rate for an hour",
+        "lunch at the usual place? I can book a table for six",
+        "two failed logins from an address nobody knows, looking into it with the identity team",
+        "the nightly pipeline was late again, the warehouse ran out of slots",
+    ];
+    let message = |n: usize| {
+        json!({"ts": format!("17600{n:05}.000100"), "user_name": format!("user{}", n % 26),
+            "text": format!("{} ({n})", TEXTS.get(n % TEXTS.len()).copied().unwrap_or_default())})
+    };
+    json!({"ok": true, "messages": (0..records).map(message).collect::<Vec<_>>(), "has_more": false}).to_string()
+}
+
+/// Finding records, cutting them out, and scoring them by words; the encoder is measured with a model at hand only.
+fn relevance(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("relevance");
+    group.sample_size(20);
+    for records in [100_usize, 1_000] {
+        let text = messages(records);
+        let segmented = segment(&text).expect("messages are records");
+        let kept: BTreeSet<usize> = (0..records).step_by(20).collect();
+        group.throughput(Throughput::Elements(u64::try_from(records).unwrap_or_default()));
+        group.bench_function(BenchmarkId::new("segment", records), |b| b.iter(|| segment(black_box(&text))));
+        group.bench_function(BenchmarkId::new("keep_one_in_twenty", records), |b| {
+            b.iter(|| segmented.keep(black_box(&text), &kept));
+        });
+        group.bench_function(BenchmarkId::new("bm25", records), |b| {
+            b.iter(|| {
+                let lexical = Lexical::new(segmented.records().iter().map(|record| record.spoken.text.as_str()));
+                lexical.score(black_box("failed logins identity"))
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, strict_reader, permissions, relevance);
+criterion_main!(benches);
