@@ -7,6 +7,7 @@ mod era;
 pub mod http;
 mod legacy;
 mod pulse;
+mod redactor;
 mod remap;
 mod slot;
 pub mod stdio;

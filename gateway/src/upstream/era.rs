@@ -53,6 +53,33 @@ pub(super) fn judge(response: &Response) -> Verdict {
     }
 }
 
+/// Lists whose changes a server may tell of: the capability, and the member that asks for it (2026-07-28
+/// basic/patterns/subscriptions).
+const LISTS: [(&str, &str); 3] =
+    [("tools", "toolsListChanged"), ("prompts", "promptsListChanged"), ("resources", "resourcesListChanged")];
+
+/// What to ask for to be told of changed lists, of a server with these `capabilities`; empty if it tells of none.
+pub(super) fn told_lists(capabilities: &Members) -> Members {
+    let mut wanted = Members::new();
+    for (capability, member) in LISTS {
+        let declared = capabilities.object(capability).and_then(|it| it.read::<bool>("listChanged"));
+        if declared == Some(true) {
+            wanted.set(member, &true);
+        }
+    }
+    wanted
+}
+
+/// The request by which a modern server tells of changed lists, made from its answer to [`probe`]; none if it tells of
+/// none.
+pub(super) fn listen(id: Id, discovery: &Response) -> Option<Request> {
+    let wanted = told_lists(&discovery.result()?.object("capabilities")?);
+    let mut request = probe(id);
+    method::LISTEN.clone_into(&mut request.method);
+    request.params.set("notifications", &wanted);
+    (!wanted.is_empty()).then_some(request)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +89,19 @@ mod tests {
         let text = format!(r#"{{"jsonrpc":"2.0","id":1,{payload}}}"#);
         let Message::Response(response) = Message::parse(text.as_bytes()).unwrap() else { panic!("a response") };
         assert_eq!(&judge(&response), verdict, "{payload}");
+    }
+
+    #[test]
+    fn only_what_is_declared_is_listened_for() {
+        let ask = |capabilities: &str| {
+            let text = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"capabilities":{capabilities}}}}}"#);
+            let Message::Response(response) = Message::parse(text.as_bytes()).unwrap() else { panic!("a response") };
+            let asked = listen(Id::Number(0), &response)?;
+            Some(asked.params.get("notifications").unwrap().get().to_owned())
+        };
+        let all = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":false},"resources":{"listChanged":true}}"#;
+        assert_eq!(ask(all).unwrap(), r#"{"toolsListChanged":true,"resourcesListChanged":true}"#);
+        assert_eq!(ask(r#"{"tools":{}}"#), None);
     }
 
     #[test]

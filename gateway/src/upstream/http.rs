@@ -7,6 +7,7 @@
 mod answer;
 mod connection;
 mod conversation;
+mod listener;
 mod remote;
 mod session;
 mod target;
@@ -71,7 +72,7 @@ impl Upstream for Http {
                 }
             }
         }
-        Err(self.remote.unusable("it forgets its sessions as soon as they are opened".to_owned()))
+        Err(self.remote.unusable("it forgets its sessions as soon as they are opened"))
     }
 
     fn health(&self) -> Health {
@@ -83,10 +84,17 @@ impl Upstream for Http {
     }
 
     async fn close(&self) {
+        self.remote.stop.cancel();
         // Its last clone says good-bye to the server when it is dropped.
         drop(self.slot.close());
         self.remote.tasks.close();
         self.remote.tasks.wait().await;
+    }
+}
+
+impl Drop for Http {
+    fn drop(&mut self) {
+        self.remote.stop.cancel();
     }
 }
 
@@ -113,7 +121,7 @@ impl Opener for Remote {
     }
 
     fn closed(&self) -> UpstreamError {
-        self.unreachable("the gateway has let go of it".to_owned())
+        self.unreachable("the gateway has let go of it")
     }
 }
 
@@ -122,39 +130,41 @@ impl Remote {
     /// connection say nothing about that: they are told as they are.
     async fn agree(self: &Arc<Self>) -> Result<Session, UpstreamError> {
         let era = self.endpoint.spec.era;
-        if era != Era::Legacy && self.is_modern().await? {
-            return Ok(Session::modern(self));
+        if era != Era::Legacy
+            && let Some(discovery) = self.discover().await?
+        {
+            let session = Session::modern(self);
+            listener::start(self, &session, Some(discovery));
+            return Ok(session);
         }
         if era == Era::Modern {
-            return Err(
-                self.unusable("it is configured as `era: modern` and does not speak that; use `auto`".to_owned())
-            );
+            return Err(self.unusable("it is configured as `era: modern` and does not speak that; use `auto`"));
         }
         let (response, id) =
             self.ask(legacy::initialize(Id::Number(0))).await.map_err(|fault| fault.into_error(self))?;
-        let welcome = Welcome::read(&response).map_err(|reason| self.unusable(reason))?;
+        let welcome = Welcome::read(&response).map_err(|reason| self.unusable(&reason))?;
         let id = match id {
-            Some(id) => {
-                Some(session::id(&id).ok_or_else(|| self.unusable("its session id is no visible ASCII".to_owned()))?)
-            }
+            Some(id) => Some(session::id(&id).ok_or_else(|| self.unusable("its session id is no visible ASCII"))?),
             None => None,
         };
         let session = Session::legacy(self, welcome, id);
         self.tell(&session, legacy::initialized()).await;
+        listener::start(self, &session, None);
         Ok(session)
     }
 
-    async fn is_modern(self: &Arc<Self>) -> Result<bool, UpstreamError> {
+    /// What a modern server says to the probe; none if the server is a legacy one.
+    async fn discover(self: &Arc<Self>) -> Result<Option<Response>, UpstreamError> {
         match self.ask(era::probe(Id::Number(0))).await {
             Ok((response, _)) => match era::judge(&response) {
-                Verdict::Modern => Ok(true),
-                Verdict::Legacy => Ok(false),
+                Verdict::Modern => Ok(Some(response)),
+                Verdict::Legacy => Ok(None),
                 Verdict::Stranger(versions) => {
                     let versions = legacy::excerpt(&versions.join(", "));
-                    Err(self.unusable(format!("it speaks only {versions}, the gateway {}", Revision::MODERN)))
+                    Err(self.unusable(&format!("it speaks only {versions}, the gateway {}", Revision::MODERN)))
                 }
             },
-            Err(Fault::SessionGone | Fault::Foreign(_)) => Ok(false),
+            Err(Fault::SessionGone | Fault::Foreign(_)) => Ok(None),
             Err(Fault::Failed(error)) => Err(error),
         }
     }
@@ -168,14 +178,14 @@ impl Remote {
                 return Ok((response, posted.session_id));
             }
         }
-        Err(self.unusable("it ended its answer before the response".to_owned()).into())
+        Err(self.unusable("it ended its answer before the response").into())
     }
 
     /// Looks, beside the calls, whether a legacy server has become a modern one; the next call then speaks so.
     fn judge_again(self: &Arc<Self>, session: &Session) {
         let (remote, session) = (Arc::clone(self), session.clone());
         self.tasks.spawn(async move {
-            if remote.is_modern().await.unwrap_or(false) {
+            if let Ok(Some(_)) = remote.discover().await {
                 session.give_up();
             }
         });

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 /// `resources/read` of something that is not there, as legacy servers say it (2025-11-25 server/resources).
 const RESOURCE_NOT_FOUND: i64 = -32_002;
 /// `notifications/message`.
-const LOG_MESSAGE: &str = "notifications/message";
+pub(super) const LOG_MESSAGE: &str = "notifications/message";
 /// Levels of log messages, the least first (RFC 5424).
 const LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 /// Notifications that a list of the server is not what it was.
@@ -42,6 +42,11 @@ impl Welcome {
             Some(revision) if !revision.is_modern() => Ok(Self { revision, result }),
             _ => Err(format!("it chose the protocol version `{}`, which is not one of MCP's", excerpt(&version))),
         }
+    }
+
+    /// Whether the server tells of changed lists.
+    pub(super) fn tells_changes(&self) -> bool {
+        self.result.object("capabilities").is_some_and(|capabilities| !era::told_lists(&capabilities).is_empty())
     }
 
     /// The answer to `server/discover` such a server would give.

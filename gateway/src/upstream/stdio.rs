@@ -19,6 +19,7 @@ use super::{
     era::{self, Verdict},
     legacy::{self, Welcome},
     pulse::Pulse,
+    redactor::Redactor,
     slot::{Opener, Slot},
 };
 use actor::Actor;
@@ -36,7 +37,6 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use stderr::Redactor;
 use tokio::{sync::watch, time::timeout};
 use tokio_util::task::TaskTracker;
 
@@ -130,7 +130,7 @@ impl Opener for Shared {
     fn admit(&self) -> Result<(), UpstreamError> {
         match self.restarts.wait(Instant::now()) {
             None => Ok(()),
-            Some(reason) => Err(self.unreachable(reason)),
+            Some(reason) => Err(self.unreachable(&reason)),
         }
     }
 
@@ -158,7 +158,7 @@ impl Opener for Shared {
     }
 
     fn closed(&self) -> UpstreamError {
-        self.unreachable("the gateway has let go of it".to_owned())
+        self.unreachable("the gateway has let go of it")
     }
 }
 
@@ -181,7 +181,7 @@ impl Shared {
         }
         match session {
             // Nothing of a client's was sent yet.
-            Err(UpstreamError::Lost { reason, .. }) => Err(self.unreachable(reason)),
+            Err(UpstreamError::Lost { reason, .. }) => Err(self.unreachable(&reason)),
             other => other,
         }
     }
@@ -191,7 +191,7 @@ impl Shared {
         let now = Instant::now();
         let refuse = |reason: String| {
             self.restarts.died(now, now, &reason);
-            self.unreachable(reason)
+            self.unreachable(&reason)
         };
         let mut command = command::of(&self.endpoint).map_err(|error| refuse(error.to_string()))?;
         let (child, pipes) = Child::spawn(&mut command).map_err(|error| {
@@ -210,11 +210,14 @@ impl Shared {
         if era != Era::Legacy {
             match self.ask(&link, era::probe(Id::Number(0))).await {
                 Ok(response) => match era::judge(&response) {
-                    Verdict::Modern => return Ok(Session { link, welcome: None }),
+                    Verdict::Modern => {
+                        self.listen(&link, &response).await;
+                        return Ok(Session { link, welcome: None });
+                    }
                     Verdict::Stranger(versions) => {
                         let versions = legacy::excerpt(&versions.join(", "));
                         return Err(
-                            self.unusable(format!("it speaks only {versions}, the gateway {}", Revision::MODERN))
+                            self.unusable(&format!("it speaks only {versions}, the gateway {}", Revision::MODERN))
                         );
                     }
                     Verdict::Legacy => {}
@@ -225,15 +228,22 @@ impl Shared {
             }
         }
         if era == Era::Modern {
-            return Err(
-                self.unusable("it is configured as `era: modern` and does not speak that; use `auto`".to_owned())
-            );
+            return Err(self.unusable("it is configured as `era: modern` and does not speak that; use `auto`"));
         }
         let response = self.ask(&link, legacy::initialize(Id::Number(0))).await?;
-        let welcome = Welcome::read(&response).map_err(|reason| self.unusable(reason))?;
+        let welcome = Welcome::read(&response).map_err(|reason| self.unusable(&reason))?;
         link.tell(legacy::initialized()).await;
         tracing::debug!(server = %self.endpoint.name, revision = %welcome.revision, "legacy server opened");
         Ok(Session { link, welcome: Some(Arc::new(welcome)) })
+    }
+
+    /// Has a modern server tell of changed lists for as long as it lives. Legacy ones do so unasked.
+    async fn listen(&self, link: &Link, discovery: &Response) {
+        if let Some(request) = era::listen(Id::Number(0), discovery)
+            && let Ok(pending) = link.send(request, Manner::default()).await
+        {
+            self.tasks.spawn(pending.response());
+        }
     }
 
     async fn ask(&self, link: &Link, request: Request) -> Result<Response, UpstreamError> {
@@ -243,11 +253,11 @@ impl Shared {
         timeout(limit, answer).await.unwrap_or(Err(late))
     }
 
-    fn unreachable(&self, reason: String) -> UpstreamError {
-        UpstreamError::Unreachable { server: self.endpoint.name.clone(), reason }
+    fn unreachable(&self, reason: &str) -> UpstreamError {
+        UpstreamError::Unreachable { server: self.endpoint.name.clone(), reason: self.redactor.redact(reason) }
     }
 
-    fn unusable(&self, reason: String) -> UpstreamError {
-        UpstreamError::Unusable { server: self.endpoint.name.clone(), reason }
+    fn unusable(&self, reason: &str) -> UpstreamError {
+        UpstreamError::Unusable { server: self.endpoint.name.clone(), reason: self.redactor.redact(reason) }
     }
 }

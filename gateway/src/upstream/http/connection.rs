@@ -237,11 +237,14 @@ fn connector(tls: bool) -> Result<&'static Connector, String> {
     made.as_ref().map_err(Clone::clone)
 }
 
-/// The innermost reason, which is the one people know.
+/// The reason people know: what the system said, else what pingora was doing.
 fn cause(error: &pingora_core::Error) -> String {
-    match (&error.cause, &error.context) {
-        (Some(cause), _) => cause.to_string(),
-        (None, Some(context)) => context.as_str().to_owned(),
-        (None, None) => error.etype().as_str().to_owned(),
+    let first = error.cause.as_deref().map(|cause| cause as &(dyn std::error::Error + 'static));
+    let mut causes = std::iter::successors(first, |cause| cause.source());
+    if let Some(io) = causes.find(|cause| cause.is::<std::io::Error>()) {
+        return io.to_string();
     }
+    let text = error.context.as_ref().map_or(error.etype().as_str(), |context| context.as_str());
+    let text = text.strip_prefix("TLS connect() failed: ").unwrap_or(text);
+    text.split(", SNI: ").next().unwrap_or(text).to_owned()
 }

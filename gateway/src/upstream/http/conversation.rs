@@ -127,10 +127,10 @@ impl Call {
             Ok(Ok(Some(body))) => body,
         };
         self.disarm();
-        let message = Message::parse(&body).map_err(|error| remote.unusable(format!("its answer is {error}")))?;
+        let message = Message::parse(&body).map_err(|error| remote.unusable(&format!("its answer is {error}")))?;
         match self.sort(message) {
             Some(Message::Response(response)) => Ok(response),
-            _ => Err(remote.unusable("its answer is not the response to the request".to_owned())),
+            _ => Err(remote.unusable("its answer is not the response to the request")),
         }
     }
 
@@ -182,7 +182,7 @@ impl Streaming {
             return Ok(None);
         }
         let message = Message::parse(event.data.as_bytes())
-            .map_err(|error| self.call.remote.unusable(format!("an event of its answer is {error}")))?;
+            .map_err(|error| self.call.remote.unusable(&format!("an event of its answer is {error}")))?;
         Ok(self.call.sort(message))
     }
 

@@ -7,7 +7,7 @@ use super::{
     session::Session,
     target::Target,
 };
-use crate::upstream::{Endpoint, Reply, UpstreamError, legacy, pulse::Pulse, remap::Remap};
+use crate::upstream::{Endpoint, Reply, UpstreamError, legacy, pulse::Pulse, redactor::Redactor, remap::Remap};
 use bytes::Bytes;
 use futures::stream;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Longest error body that is looked into, in bytes.
 const ERROR_BYTES_MAX: usize = 64 << 10;
@@ -31,7 +31,10 @@ pub(super) struct Remote {
     pub(super) pulse: Pulse,
     /// Work nobody waits for: notifications, the ends of streams, farewells.
     pub(super) tasks: TaskTracker,
+    /// Ends the tasks that would go on by themselves.
+    pub(super) stop: CancellationToken,
     target: Result<Target, String>,
+    redactor: Redactor,
     dialer: Dialer,
     next: AtomicI64,
 }
@@ -56,7 +59,7 @@ impl Fault {
     /// For callers to whom the difference is none.
     pub(super) fn into_error(self, remote: &Remote) -> UpstreamError {
         match self {
-            Self::SessionGone => remote.unusable("it does not know its own session".to_owned()),
+            Self::SessionGone => remote.unusable("it does not know its own session"),
             Self::Foreign(error) | Self::Failed(error) => error,
         }
     }
@@ -72,9 +75,11 @@ impl Remote {
     pub(super) fn new(endpoint: Endpoint) -> Self {
         Self {
             target: Target::new(&endpoint),
+            redactor: Redactor::new(&endpoint),
             dialer: Dialer::new(Duration::from_millis(endpoint.limits.upstream_connect_timeout_ms)),
             pulse: Pulse::new(),
             tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
             next: AtomicI64::new(1),
             endpoint,
         }
@@ -141,18 +146,18 @@ impl Remote {
             Answer::Refused(Refusal::Credential) => {
                 let name = &self.endpoint.name;
                 let reason = format!("its credential was refused (HTTP {status}); run `mcpctl setup {name}`");
-                return Err(self.unreachable(reason).into());
+                return Err(self.unreachable(&reason).into());
             }
             Answer::Refused(Refusal::Later(after)) => {
                 let after = after.map_or_else(String::new, |s| format!("; it asks to wait {s} s"));
                 let reason = format!("it is overloaded or limits its rate (HTTP {status}){after}");
-                return Err(self.unreachable(reason).into());
+                return Err(self.unreachable(&reason).into());
             }
-            Answer::Elsewhere(reason) => return Err(self.unusable(reason).into()),
-            Answer::Useless(reason) => return Err(Fault::Foreign(self.unusable(reason))),
+            Answer::Elsewhere(reason) => return Err(self.unusable(&reason).into()),
+            Answer::Useless(reason) => return Err(Fault::Foreign(self.unusable(&reason))),
             Answer::Taken | Answer::Json | Answer::Events => {
                 let reason = format!("it took the request and gave no answer (HTTP {status})");
-                return Err(Fault::Foreign(self.unusable(reason)));
+                return Err(Fault::Foreign(self.unusable(&reason)));
             }
         }
         let response = call.error_body(connection).await;
@@ -171,10 +176,10 @@ impl Remote {
             (Some(response), _) => Ok(Box::pin(stream::iter([Ok(Message::Response(response))]))),
             (None, 404 | 405) => {
                 let reason = format!("there is no MCP endpoint at its URL (HTTP {status}); check the URL");
-                Err(Fault::Foreign(self.unusable(reason)))
+                Err(Fault::Foreign(self.unusable(&reason)))
             }
-            (None, 500..) => Err(self.unusable(format!("it answered HTTP {status}")).into()),
-            (None, _) => Err(Fault::Foreign(self.unusable(format!("it answered HTTP {status}")))),
+            (None, 500..) => Err(self.unusable(&format!("it answered HTTP {status}")).into()),
+            (None, _) => Err(Fault::Foreign(self.unusable(&format!("it answered HTTP {status}")))),
         }
     }
 
@@ -186,6 +191,16 @@ impl Remote {
         map.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         let body = Bytes::from(message.to_json());
         self.dialer.send(target, &Outgoing { method: Method::POST, headers: map, body, repeatable }).await
+    }
+
+    /// Asks a legacy server for the stream of what belongs to no request.
+    pub(super) async fn get(&self, session: &Session) -> Result<Connection, Broken> {
+        let target = self.target.as_ref().map_err(|reason| Broken::Unsent(reason.clone()))?;
+        let mut headers = session.headers(None);
+        headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        let request = Outgoing { method: Method::GET, headers, body: Bytes::new(), repeatable: true };
+        self.dialer.send(target, &request).await
     }
 
     /// Posts a message that wants no answer, within the time an opening may take.
@@ -238,22 +253,22 @@ impl Remote {
 
     pub(super) fn broken(&self, broken: Broken) -> UpstreamError {
         match broken {
-            Broken::Unsent(reason) => self.unreachable(reason),
+            Broken::Unsent(reason) => self.unreachable(&reason),
             Broken::Lost(reason) => UpstreamError::Lost { server: self.endpoint.name.clone(), reason },
         }
     }
 
     pub(super) fn too_large(&self) -> UpstreamError {
         let max = self.endpoint.limits.upstream_message_bytes_max;
-        self.unusable(format!("a message is larger than {max} bytes (`upstream_message_bytes_max`)"))
+        self.unusable(&format!("a message is larger than {max} bytes (`upstream_message_bytes_max`)"))
     }
 
-    pub(super) fn unreachable(&self, reason: String) -> UpstreamError {
-        UpstreamError::Unreachable { server: self.endpoint.name.clone(), reason }
+    pub(super) fn unreachable(&self, reason: &str) -> UpstreamError {
+        UpstreamError::Unreachable { server: self.endpoint.name.clone(), reason: self.redactor.redact(reason) }
     }
 
-    pub(super) fn unusable(&self, reason: String) -> UpstreamError {
-        UpstreamError::Unusable { server: self.endpoint.name.clone(), reason }
+    pub(super) fn unusable(&self, reason: &str) -> UpstreamError {
+        UpstreamError::Unusable { server: self.endpoint.name.clone(), reason: self.redactor.redact(reason) }
     }
 }
 

@@ -6,12 +6,10 @@ use control_plane_api::server::Era;
 use http::{HeaderMap, HeaderValue};
 use protocol::{Request, Revision, headers, method};
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
+use tokio_util::sync::CancellationToken;
 
 /// A verdict "legacy" is looked at again after this, in milliseconds: a server that was upgraded goes on answering
 /// `initialize`, so nothing else would tell (2026-07-28 basic/versioning).
@@ -24,7 +22,7 @@ pub(super) struct Session(Arc<Agreed>);
 struct Agreed {
     legacy: Option<Legacy>,
     remote: Arc<Remote>,
-    gone: AtomicBool,
+    gone: CancellationToken,
     judged: Mutex<Instant>,
 }
 
@@ -35,7 +33,7 @@ struct Legacy {
 
 impl slot::Session for Session {
     fn is_open(&self) -> bool {
-        !self.0.gone.load(Ordering::Acquire)
+        !self.0.gone.is_cancelled()
     }
 }
 
@@ -52,7 +50,7 @@ impl Session {
 
     fn new(remote: &Arc<Remote>, legacy: Option<Legacy>) -> Self {
         let judged = Mutex::new(Instant::now());
-        Self(Arc::new(Agreed { legacy, remote: Arc::clone(remote), gone: AtomicBool::new(false), judged }))
+        Self(Arc::new(Agreed { legacy, remote: Arc::clone(remote), gone: CancellationToken::new(), judged }))
     }
 
     /// What a legacy server said to `initialize`; none for modern ones.
@@ -82,7 +80,12 @@ impl Session {
 
     /// Not to be used again: the next call opens a new one.
     pub(super) fn give_up(&self) {
-        self.0.gone.store(true, Ordering::Release);
+        self.0.gone.cancel();
+    }
+
+    /// Resolves when the session is given up.
+    pub(super) async fn given_up(&self) {
+        self.0.gone.cancelled().await;
     }
 
     /// Whether the verdict on the server's era is due; says so once per period.
@@ -115,7 +118,7 @@ impl Agreed {
 impl Drop for Agreed {
     /// The last call is over: a session that the server keeps is given back.
     fn drop(&mut self) {
-        if self.has_id() && !*self.gone.get_mut() {
+        if self.has_id() && !self.gone.is_cancelled() {
             self.remote.leave_later(self.headers());
         }
     }

@@ -325,3 +325,43 @@ async fn many_calls_at_once_share_one_opening() {
     assert!(futures::future::join_all(calls).await.iter().all(|messages| text(messages) == "hi"));
     assert_eq!(fake.methods().iter().filter(|name| *name == method::INITIALIZE).count(), 1);
 }
+
+#[tokio::test]
+async fn a_change_of_its_lists_is_told() {
+    let changed = json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"});
+    let (told, capabilities) = (changed.clone(), json!({"tools": {"listChanged": true}}));
+    let modern = Fake::start(move |seen| match seen.method() {
+        method::DISCOVER => {
+            json_reply(200, &seen.result(&json!({"supportedVersions": ["2026-07-28"], "capabilities": capabilities})))
+        }
+        method::LISTEN => Act::Hold(events(std::slice::from_ref(&told))),
+        _ => json_reply(200, &seen.result(&content("hi"))),
+    })
+    .await;
+    let capabilities = json!({"tools": {"listChanged": true}});
+    let legacy = Fake::start(move |seen| match (seen.verb.as_str(), seen.method()) {
+        ("GET", _) => Act::Hold(events(std::slice::from_ref(&changed))),
+        (_, method::INITIALIZE) => {
+            json_reply(200, &seen.result(&json!({"protocolVersion": "2025-11-25", "capabilities": capabilities})))
+        }
+        (_, method::INITIALIZED) => empty(202, ""),
+        (_, method::DISCOVER) => json_reply(400, &json!({})),
+        _ => json_reply(200, &seen.result(&content("hi"))),
+    })
+    .await;
+    for fake in [modern, legacy] {
+        let upstream = upstream(&fake.url, Limits::default());
+        let mut changes = upstream.changes();
+        ask(&*upstream, tool("echo", json!({}))).await.unwrap();
+        // One for the start, one for being ready, one for the list.
+        changes.wait_for(|count| *count >= 3).await.unwrap();
+        drop(upstream);
+        fake.was_left(1).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_says_of_itself_holds_none_of_its_values() {
+    let error = check(|_| empty(302, "location: /?token=very-secret\r\n")).await.unwrap_err();
+    assert!(error.to_string().contains("/?token=***"), "{error}");
+}

@@ -1,7 +1,7 @@
 //! The requests a child is working on, and what its messages mean to them. No I/O.
 
 use super::super::{UpstreamError, legacy, remap, remap::Remap};
-use protocol::{Id, Message, Notification, Request, Response};
+use protocol::{Id, Message, Notification, Request, Response, method};
 use std::collections::HashMap;
 use tokio::sync::{mpsc, oneshot};
 
@@ -35,6 +35,8 @@ pub(super) enum Heard {
 struct Waiting {
     remap: Remap,
     wants_logs: bool,
+    /// Stands open for changes; it never causes a log message.
+    listens: bool,
     notes: mpsc::Sender<Message>,
     response: oneshot::Sender<Result<Response, UpstreamError>>,
 }
@@ -50,8 +52,9 @@ impl Calls {
         if response.is_closed() {
             return None;
         }
+        let listens = request.method == method::LISTEN;
         let remap = Remap::outgoing(&mut request, own);
-        self.0.insert(own, Waiting { remap, wants_logs, notes, response });
+        self.0.insert(own, Waiting { remap, wants_logs, listens, notes, response });
         Some(Message::Request(request))
     }
 
@@ -98,11 +101,11 @@ impl Calls {
         }
     }
 
-    /// A notification without a word on its request is the client's only if it cannot be another's.
+    /// A log message has no word on its request: it is the client's only if it cannot be another's.
     fn note(&self, note: Notification) -> Heard {
-        let mut all = self.0.values();
-        match (all.next(), all.next()) {
-            (Some(waiting), None) if waiting.wants_logs => {
+        let mut working = self.0.values().filter(|waiting| !waiting.listens);
+        match (working.next(), working.next()) {
+            (Some(waiting), None) if waiting.wants_logs && note.method == legacy::LOG_MESSAGE => {
                 let _ = waiting.notes.try_send(Message::Notification(note));
                 Heard::Done
             }

@@ -136,11 +136,12 @@ fn hint(command: &str) -> &'static str {
 
 /// The variables of `all` that every child gets.
 fn inherited(all: impl Iterator<Item = (OsString, OsString)>) -> impl Iterator<Item = (OsString, OsString)> {
-    all.filter(|(key, _)| {
-        key.to_str().is_some_and(|key| {
-            PASSED_ON.contains(&key) || PASSED_ON_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
-        })
-    })
+    all.filter(|(key, _)| key.to_str().is_some_and(is_passed_on))
+}
+
+/// Whether the gateway's variable `key` is one that every child gets.
+pub(super) fn is_passed_on(key: &str) -> bool {
+    PASSED_ON.contains(&key) || PASSED_ON_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
 }
 
 #[cfg(test)]
