@@ -1,0 +1,82 @@
+//! `mcpctl profile`.
+
+use super::apply::Apply;
+use clap::{Args, Subcommand, ValueEnum};
+use control_plane_api::{name::Name, profile::AccessLevel};
+
+/// What to do with profiles.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List profiles
+    #[command(after_help = "Examples:\n  mcpctl profile list", visible_alias = "ls")]
+    List,
+    /// Show a profile and, tool by tool, what it grants and why
+    #[command(after_help = "Examples:\n  mcpctl profile describe slack-read-only")]
+    Describe {
+        /// The profile
+        name: Name,
+    },
+    /// Create a profile
+    #[command(after_help = "Examples:
+  mcpctl profile create slack-history --for slack --allow conversations_history
+  mcpctl profile create jira-writer --for jira --access read-write --deny 'jira_delete_*'")]
+    Create(Create),
+    /// Apply profiles from a file
+    #[command(after_help = "Examples:\n  mcpctl profile apply -f profiles.yaml\n  mcpctl profile apply -f -")]
+    Apply(Apply),
+    /// Delete a profile
+    #[command(after_help = "Examples:\n  mcpctl profile delete slack-history --yes")]
+    Delete {
+        /// The profile
+        name: Name,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+/// A new profile.
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    /// The profile
+    pub name: Name,
+    /// The server it is about
+    #[arg(long = "for", value_name = "SERVER")]
+    pub server: Name,
+    /// The ceiling
+    #[arg(long, value_enum, default_value = "read-only")]
+    pub access: Access,
+    /// Tools granted, by the server's own names; `*` stands for any run of characters [default: all under the ceiling]
+    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    pub allow: Vec<String>,
+    /// Tools refused; wins over --allow
+    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    pub deny: Vec<String>,
+    /// One line for people
+    #[arg(long, default_value = "")]
+    pub description: String,
+    /// Replace a profile of this name that says something else
+    #[arg(long)]
+    pub replace: bool,
+}
+
+/// A ceiling by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Access {
+    /// Only tools classed as reading
+    ReadOnly,
+    /// Also tools classed as writing
+    ReadWrite,
+    /// Every tool, also destructive and unclassed ones
+    Full,
+}
+
+impl From<Access> for AccessLevel {
+    fn from(access: Access) -> Self {
+        match access {
+            Access::ReadOnly => Self::ReadOnly,
+            Access::ReadWrite => Self::ReadWrite,
+            Access::Full => Self::Full,
+        }
+    }
+}

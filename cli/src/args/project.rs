@@ -1,0 +1,57 @@
+//! `mcpctl project`.
+
+use clap::{Args, Subcommand};
+use control_plane_api::name::Name;
+
+/// What to do with projects.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create a project
+    #[command(after_help = "Examples:
+  mcpctl project create weekly_reports --profiles slack-read-only jira-read-only
+  mcpctl project create triage --profiles jira-full --members alice bob")]
+    Create(Create),
+    /// List projects
+    #[command(after_help = "Examples:\n  mcpctl project list", visible_alias = "ls")]
+    List,
+    /// Show a project's settings
+    #[command(after_help = "Examples:\n  mcpctl project describe weekly_reports --format yaml")]
+    Describe {
+        /// The project
+        name: Name,
+    },
+    /// Show a project's profiles, the state of their servers, and how many tools it grants
+    #[command(after_help = "Examples:\n  mcpctl project status weekly_reports")]
+    Status {
+        /// The project
+        name: Name,
+    },
+    /// Delete a project
+    #[command(after_help = "Examples:\n  mcpctl project delete weekly_reports --yes")]
+    Delete {
+        /// The project
+        name: Name,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+/// A new project.
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    /// The project
+    pub name: Name,
+    /// The profiles it grants
+    #[arg(long, required = true, num_args = 1.., value_delimiter = ',')]
+    pub profiles: Vec<Name>,
+    /// Users that may use it, besides administrators
+    #[arg(long, num_args = 1.., value_delimiter = ',')]
+    pub members: Vec<Name>,
+    /// One line for people
+    #[arg(long, default_value = "")]
+    pub description: String,
+    /// Replace a project of this name that says something else
+    #[arg(long)]
+    pub replace: bool,
+}

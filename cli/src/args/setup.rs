@@ -1,0 +1,83 @@
+//! `mcpctl setup`.
+
+use clap::Args;
+use control_plane_api::name::Name;
+
+/// A server to set up.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mcpctl setup slack
+  mcpctl setup slack --token-stdin --non-interactive < token.txt
+  mcpctl setup jira --set JIRA_URL=https://jira.example.com --secret JIRA_PERSONAL_TOKEN=@pat.txt
+  mcpctl setup wiki --command /opt/wiki-mcp --arg=--stdio --secret-env WIKI_TOKEN --read-tool 'wiki_get_*'
+  mcpctl setup search --url https://mcp.example.com/mcp --bearer-stdin < token.txt")]
+pub(crate) struct Setup {
+    /// slack, jira, github, terraform; or a name of your own together with --command or --url
+    pub server: String,
+    /// Call the server this; default: its name in the catalogue
+    #[arg(long)]
+    pub name: Option<Name>,
+    /// How it is reached
+    #[command(flatten)]
+    pub launch: Launch,
+    /// What it is given
+    #[command(flatten)]
+    pub values: Values,
+    /// Class tools of these names as reading, and make a read-only profile; `*` stands for any run of characters
+    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    pub read_tool: Vec<String>,
+    /// Seconds to wait until the server answers
+    #[arg(long, value_name = "SECS", default_value_t = 60)]
+    pub wait: u64,
+    /// Take the configuration back if the server does not answer
+    #[arg(long)]
+    pub rollback_on_failure: bool,
+    /// Never ask; name everything that is missing instead
+    #[arg(long)]
+    pub non_interactive: bool,
+    /// Do not ask whether to go on
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// How the server is reached.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Launch")]
+pub(crate) struct Launch {
+    /// Program to run; for a server of the catalogue: instead of the catalogue's
+    #[arg(long, value_name = "CMD", conflicts_with = "url")]
+    pub command: Option<String>,
+    /// Argument of the program; repeat for more
+    #[arg(long = "arg", value_name = "ARG", allow_hyphen_values = true, requires = "command")]
+    pub args: Vec<String>,
+    /// URL of a Streamable HTTP endpoint
+    #[arg(long)]
+    pub url: Option<String>,
+}
+
+/// What the server is given.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Values")]
+pub(crate) struct Values {
+    /// Environment variable of the program, in the clear; repeat for more
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub env: Vec<String>,
+    /// Environment variable of the program that is a secret: asked for, or taken from --secret or the environment
+    #[arg(long, value_name = "KEY")]
+    pub secret_env: Vec<String>,
+    /// Header of every request to the URL, in the clear; repeat for more
+    #[arg(long, value_name = "KEY=VALUE", requires = "url")]
+    pub header: Vec<String>,
+    /// Read the URL's bearer token from stdin
+    #[arg(long, requires = "url")]
+    pub bearer_stdin: bool,
+    /// Input of a server of the catalogue (a secret given like this stays in the shell's history)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Secret from a file, or from stdin with `-`
+    #[arg(long, value_name = "KEY=@FILE|-")]
+    pub secret: Vec<String>,
+    /// Read the server's first secret from stdin
+    #[arg(long, conflicts_with = "bearer_stdin")]
+    pub token_stdin: bool,
+}

@@ -1,0 +1,237 @@
+//! The REST client of mcpd: one method per route the CLI uses. It knows paths and types, not what commands want.
+
+pub(crate) mod http;
+mod reply;
+
+use crate::{
+    failure::{Failure, Status},
+    home::{Home, Token},
+    suggest,
+};
+use control_plane_api::{
+    access::{IssuedToken, TokenRequest, TokenSummary, UserSpec, WhoAmI},
+    apply::{ApplyReply, ApplyRequest},
+    audit::{AuditEvent, AuditPage},
+    gateway::{ControlPlaneStatus, GatewaySummary, JoinToken, JoinTokenRequest},
+    name::Name,
+    object::{Kind, Named, Object, ObjectRef},
+    profile::ProfileSpec,
+    project::ProjectSpec,
+    secret::{SecretSummary, SecretValue},
+    server::ServerSpec,
+};
+use reqwest::{Method, RequestBuilder};
+use serde::{Serialize, de::DeserializeOwned};
+use std::time::Duration;
+use url::Url;
+
+/// Time for one request to the control plane.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A connection to one control plane with one token.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: Url,
+    token: Token,
+}
+
+impl Client {
+    /// A client of `server`, else of the control plane that `daemon start` recorded, with the token of `home`.
+    pub(crate) fn new(home: &Home, server: Option<&Url>) -> Result<Self, Failure> {
+        let base = match server {
+            Some(url) => url.clone(),
+            None => home.api_url()?,
+        };
+        Ok(Self { http: http::client(&base, Some(REQUEST_TIMEOUT))?, base, token: home.token()? })
+    }
+
+    /// Where the control plane is.
+    pub(crate) fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// `GET /api/v1/status`.
+    pub(crate) async fn status(&self) -> Result<ControlPlaneStatus, Failure> {
+        self.get("status", &[]).await
+    }
+
+    /// `GET /api/v1/whoami`.
+    pub(crate) async fn whoami(&self) -> Result<WhoAmI, Failure> {
+        self.get("whoami", &[]).await
+    }
+
+    /// `GET /api/v1/{kind}s`.
+    pub(crate) async fn objects<S: Spec>(&self) -> Result<Vec<Named<S>>, Failure> {
+        self.get(&format!("{}s", S::KIND), &[]).await
+    }
+
+    /// `GET /api/v1/{kind}s/{name}`; none when it does not exist.
+    pub(crate) async fn object<S: Spec>(&self, name: &Name) -> Result<Option<Named<S>>, Failure> {
+        absent(self.get(&format!("{}s/{name}", S::KIND), &[]).await)
+    }
+
+    /// Like [`Self::object`], but what is not there is a failure that suggests a name that is.
+    pub(crate) async fn existing<S: Spec>(&self, name: &Name) -> Result<Named<S>, Failure> {
+        match self.object(name).await? {
+            Some(object) => Ok(object),
+            None => Err(unknown(S::KIND, name, &self.names::<S>().await?)),
+        }
+    }
+
+    /// The names of all objects of a kind.
+    pub(crate) async fn names<S: Spec>(&self) -> Result<Vec<Name>, Failure> {
+        Ok(self.objects::<S>().await?.into_iter().map(|object| object.name).collect())
+    }
+
+    /// `POST /api/v1/apply`.
+    pub(crate) async fn apply(&self, objects: Vec<Object>, dry_run: bool) -> Result<ApplyReply, Failure> {
+        let request = self.request(Method::POST, "apply").json(&ApplyRequest { objects, dry_run });
+        self.send(request).await
+    }
+
+    /// `DELETE /api/v1/{kind}s/{name}`.
+    pub(crate) async fn delete(&self, object: &ObjectRef) -> Result<(), Failure> {
+        self.send_for_nothing(self.request(Method::DELETE, &format!("{}s/{}", object.kind, object.name))).await
+    }
+
+    /// `PUT /api/v1/secrets/{name}`.
+    pub(crate) async fn put_secret(&self, name: &Name, value: String) -> Result<(), Failure> {
+        let request = self.request(Method::PUT, &format!("secrets/{name}")).json(&SecretValue { value });
+        self.send_for_nothing(request).await
+    }
+
+    /// `GET /api/v1/secrets`: names, never values.
+    pub(crate) async fn secrets(&self) -> Result<Vec<SecretSummary>, Failure> {
+        self.get("secrets", &[]).await
+    }
+
+    /// `GET /api/v1/gateways`.
+    pub(crate) async fn gateways(&self) -> Result<Vec<GatewaySummary>, Failure> {
+        self.get("gateways", &[]).await
+    }
+
+    /// `GET /api/v1/gateways/{name}`; none when it never enrolled.
+    pub(crate) async fn gateway(&self, name: &str) -> Result<Option<GatewaySummary>, Failure> {
+        absent(self.get(&format!("gateways/{name}"), &[]).await)
+    }
+
+    /// `POST /api/v1/join-tokens`.
+    pub(crate) async fn join_token(&self, gateway: Name) -> Result<JoinToken, Failure> {
+        let body = JoinTokenRequest { gateway, expires_in_s: 600 };
+        self.send(self.request(Method::POST, "join-tokens").json(&body)).await
+    }
+
+    /// `GET /api/v1/audit`.
+    pub(crate) async fn audit(&self, query: &[(&str, String)]) -> Result<Vec<AuditEvent>, Failure> {
+        Ok(self.get::<AuditPage>("audit", query).await?.events)
+    }
+
+    /// `GET /api/v1/users/{user}/tokens`.
+    pub(crate) async fn tokens(&self, user: &Name) -> Result<Vec<TokenSummary>, Failure> {
+        self.get(&format!("users/{user}/tokens"), &[]).await
+    }
+
+    /// `POST /api/v1/users/{user}/tokens`.
+    pub(crate) async fn create_token(&self, user: &Name, request: &TokenRequest) -> Result<IssuedToken, Failure> {
+        self.send(self.request(Method::POST, &format!("users/{user}/tokens")).json(request)).await
+    }
+
+    /// `DELETE /api/v1/users/{user}/tokens/{id}`.
+    pub(crate) async fn revoke_token(&self, user: &Name, id: &str) -> Result<(), Failure> {
+        let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
+        self.send_for_nothing(self.request(Method::DELETE, &format!("users/{user}/tokens/{id}"))).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Failure> {
+        let mut url = self.url(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.send(self.http.get(url).bearer_auth(&self.token.text)).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, self.url(path)).bearer_auth(&self.token.text)
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/api/v1/{path}", self.base.path().trim_end_matches('/')));
+        url
+    }
+
+    async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
+        let body = self.exchange(request).await?;
+        serde_json::from_slice(&body).map_err(|error| {
+            Failure::failed(format!("the answer of `{}` is not understood: {error}", self.base))
+                .hint("compare the versions with `mcpctl version`")
+        })
+    }
+
+    async fn send_for_nothing(&self, request: RequestBuilder) -> Result<(), Failure> {
+        self.exchange(request).await.map(drop)
+    }
+
+    async fn exchange(&self, request: RequestBuilder) -> Result<Vec<u8>, Failure> {
+        let response = request.send().await.map_err(|error| reply::unreachable(&self.base, &error))?;
+        let status = response.status();
+        tracing::debug!(%status, url = %response.url(), "the control plane answered");
+        let body = response.bytes().await.map_err(|error| reply::unreachable(&self.base, &error))?;
+        if status.is_success() { Ok(body.into()) } else { Err(reply::refused(status, &body, &self.token.origin)) }
+    }
+}
+
+/// The spec of a kind of object that has routes of its own.
+pub(crate) trait Spec: DeserializeOwned {
+    /// Which kind.
+    const KIND: Kind;
+}
+
+impl Spec for ServerSpec {
+    const KIND: Kind = Kind::Server;
+}
+impl Spec for ProfileSpec {
+    const KIND: Kind = Kind::Profile;
+}
+impl Spec for ProjectSpec {
+    const KIND: Kind = Kind::Project;
+}
+impl Spec for UserSpec {
+    const KIND: Kind = Kind::User;
+}
+
+/// There is no `kind` called `name` among `names`.
+pub(crate) fn unknown(kind: Kind, name: &Name, names: &[Name]) -> Failure {
+    let failure = Failure::not_found(format!("{kind} `{name}` does not exist"));
+    match suggest::closest(name.as_str(), names.iter().map(Name::as_str)) {
+        Some(closest) => failure.hint(format!("did you mean `{closest}`?")),
+        None if names.is_empty() => failure.hint(match kind {
+            Kind::Server | Kind::Profile => "there is none yet: `mcpctl setup slack` makes some",
+            _ => "there is none yet",
+        }),
+        None => failure.hint(format!("there are: {}", listed(names))),
+    }
+}
+
+fn listed(names: &[Name]) -> String {
+    const SHOWN_MAX: usize = 12;
+    let shown: Vec<&str> = names.iter().map(Name::as_str).take(SHOWN_MAX).collect();
+    shown.join(", ") + if names.len() > SHOWN_MAX { ", …" } else { "" }
+}
+
+/// Turns "no such object" into none.
+fn absent<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(failure) if failure.status == Status::NotFound => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Serialises one query parameter the way the wire spells it.
+pub(crate) fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,49 @@
+//! The commands, one module each. A command turns arguments into requests and results into reports; it prints
+//! through [`crate::output`] alone.
+
+pub(crate) mod apply;
+pub(crate) mod audit;
+pub(crate) mod claude;
+pub(crate) mod completion;
+pub(crate) mod daemon;
+pub(crate) mod doctor;
+pub(crate) mod model;
+pub(crate) mod profile;
+pub(crate) mod project;
+pub(crate) mod server;
+pub(crate) mod setup;
+pub(crate) mod status;
+pub(crate) mod token;
+pub(crate) mod tools;
+pub(crate) mod user;
+pub(crate) mod version;
+
+use crate::{Invocation, args::Command, bridge, failure::Failure};
+use std::process::ExitCode;
+
+/// Runs one command. An exit code other than success without a failure means: the result itself says what is wrong.
+pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Daemon(command) => daemon::run(command, invocation).await,
+        Command::Setup(setup) => done(Box::pin(setup::run(setup, invocation)).await),
+        Command::Server(command) => done(server::run(command, invocation).await),
+        Command::Project(command) => done(project::run(command, invocation).await),
+        Command::Profile(command) => done(profile::run(command, invocation).await),
+        Command::Apply(apply) => done(apply::run(&apply, invocation).await),
+        Command::Claude(command) => done(claude::run(command, invocation).await),
+        Command::Audit(audit) => done(audit::run(audit, invocation).await),
+        Command::Status => done(status::run(invocation).await),
+        Command::Version => done(version::run(invocation).await),
+        Command::Doctor => doctor::run(invocation).await,
+        Command::Tools(command) => done(tools::run(command, invocation).await),
+        Command::User(command) => done(user::run(command, invocation).await),
+        Command::Token(command) => done(token::run(command, invocation).await),
+        Command::Model(command) => done(Box::pin(model::run(command, invocation)).await),
+        Command::McpStdio(bridge) => done(Box::pin(bridge::run(bridge.project, invocation.home.clone())).await),
+        Command::Completion { shell } => completion::run(shell, invocation.output),
+    }
+}
+
+fn done(result: Result<(), Failure>) -> Result<ExitCode, Failure> {
+    result.map(|()| ExitCode::SUCCESS)
+}

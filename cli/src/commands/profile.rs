@@ -1,0 +1,99 @@
+//! `mcpctl profile`.
+
+mod describe;
+
+use super::apply;
+use crate::{
+    Invocation,
+    args::profile::{Command, Create},
+    client::{self, Client},
+    failure::Failure,
+    grants,
+    output::{Change, Report, Table},
+    prompt,
+};
+use control_plane_api::{
+    name::Name,
+    object::{Kind, Named, Object, ObjectRef},
+    pattern::Pattern,
+    profile::ProfileSpec,
+    relevance::RelevanceSettings,
+    server::ServerSpec,
+};
+use serde::Serialize;
+
+/// Runs one of the profile commands.
+pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(), Failure> {
+    match command {
+        Command::List => invocation.output.report(&Profiles(invocation.client()?.objects().await?)),
+        Command::Describe { name } => describe::run(&name, &invocation.client()?, invocation.output).await,
+        Command::Create(args) => create(args, &invocation.client()?, invocation).await,
+        Command::Apply(args) => apply::run_only(Kind::Profile, &args, invocation).await,
+        Command::Delete { name, yes } => delete(name, yes, &invocation.client()?, invocation).await,
+    }
+}
+
+async fn create(args: Create, client: &Client, invocation: &Invocation) -> Result<(), Failure> {
+    let servers = client.names::<ServerSpec>().await?;
+    if !servers.contains(&args.server) {
+        return Err(client::unknown(Kind::Server, &args.server, &servers));
+    }
+    let patterns = |texts: &[String]| texts.iter().map(|text| Pattern::from(text.as_str())).collect::<Vec<_>>();
+    let spec = ProfileSpec {
+        description: args.description,
+        access: args.access.into(),
+        allow: if args.allow.is_empty() { vec![Pattern::from("*")] } else { patterns(&args.allow) },
+        deny: patterns(&args.deny),
+        ..everything_of(args.server)
+    };
+    let object = Object::Profile(Named { name: args.name, revision: 0, spec });
+    invocation.output.changes(&apply::create(client, object, args.replace).await?)
+}
+
+/// A read-only profile of everything `server` offers.
+pub(crate) fn everything_of(server: Name) -> ProfileSpec {
+    let all = || vec![Pattern::from("*")];
+    ProfileSpec {
+        description: String::new(),
+        server,
+        access: control_plane_api::profile::AccessLevel::ReadOnly,
+        allow: all(),
+        deny: Vec::new(),
+        prompts: all(),
+        resources: all(),
+        relevance: RelevanceSettings::default(),
+    }
+}
+
+async fn delete(name: Name, yes: bool, client: &Client, invocation: &Invocation) -> Result<(), Failure> {
+    let profile = client.existing::<ProfileSpec>(&name).await?;
+    prompt::confirm_destruction(invocation.output, yes, &format!("deleting profile `{}`", profile.name))?;
+    let reference = ObjectRef { kind: Kind::Profile, name };
+    client.delete(&reference).await?;
+    invocation.output.changes(&[Change::new(reference, "deleted")])
+}
+
+#[derive(Serialize)]
+struct Profiles(Vec<Named<ProfileSpec>>);
+
+impl Report for Profiles {
+    fn table(&self, wide: bool) -> Table {
+        let headings = ["NAME", "SERVER", "ACCESS"].into_iter();
+        let mut table = Table::new(headings.chain(wide.then_some(["ALLOW", "DENY", "REVISION"]).into_iter().flatten()));
+        for profile in &self.0 {
+            let spec = &profile.spec;
+            let row = [profile.name.to_string(), spec.server.to_string(), grants::access(spec.access).to_owned()];
+            let more = || [joined(&spec.allow), joined(&spec.deny), profile.revision.to_string()];
+            table.row(row.into_iter().chain(wide.then(more).into_iter().flatten()));
+        }
+        table
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.iter().map(|profile| profile.name.to_string()).collect()
+    }
+}
+
+fn joined(patterns: &[Pattern]) -> String {
+    patterns.iter().map(Pattern::as_str).collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,79 @@
+//! `mcpctl status`: the control plane, the gateways and the servers at a glance.
+
+use crate::{
+    Invocation,
+    failure::Failure,
+    grants,
+    output::{Report, Table, age},
+};
+use control_plane_api::gateway::{ConfigState, ControlPlaneStatus, GatewaySummary, ModelState};
+use serde::Serialize;
+
+/// Prints the summary.
+pub(crate) async fn run(invocation: &Invocation) -> Result<(), Failure> {
+    let client = invocation.client()?;
+    let status = Status {
+        server: client.base().to_string(),
+        control_plane: client.status().await?,
+        gateways: client.gateways().await?,
+    };
+    invocation.output.report(&status)
+}
+
+#[derive(Serialize)]
+struct Status {
+    server: String,
+    control_plane: ControlPlaneStatus,
+    gateways: Vec<GatewaySummary>,
+}
+
+impl Report for Status {
+    fn table(&self, wide: bool) -> Table {
+        let mut table = Table::new(["KIND", "NAME", "STATE", "DETAIL", "AGE"]);
+        let plane = &self.control_plane;
+        let detail =
+            format!("{} revision={} store={} version={}", self.server, plane.revision, plane.store, plane.version);
+        table.row(row("control-plane", "mcpd", "running", detail, age::since(plane.started_at)));
+        for gateway in &self.gateways {
+            self.gateway(gateway, wide, &mut table);
+        }
+        table
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.gateways.iter().map(|gateway| gateway.name.to_string()).collect()
+    }
+}
+
+impl Status {
+    fn gateway(&self, gateway: &GatewaySummary, wide: bool, table: &mut Table) {
+        let seen = gateway.seen_at.map(age::since).unwrap_or_default();
+        let Some(status) = &gateway.status else {
+            return table.row(row("gateway", gateway.name.as_str(), "unreported", String::new(), seen));
+        };
+        let (state, revision) = match &status.config {
+            ConfigState::Applied { revision } if *revision < self.control_plane.revision => ("behind", *revision),
+            ConfigState::Applied { revision } => ("running", *revision),
+            ConfigState::Rejected { in_force, .. } => ("rejected", *in_force),
+        };
+        let model = match &status.model {
+            ModelState::Loaded { name } => name.as_str(),
+            ModelState::Missing { .. } => "missing",
+            ModelState::Unused => "unused",
+        };
+        let detail = format!("{} revision={revision} model={model} version={}", status.listen_url, status.version);
+        table.row(row("gateway", gateway.name.as_str(), state, detail, seen));
+        for server in &status.servers {
+            let detail = match &server.error {
+                Some(error) if wide => error.clone(),
+                Some(error) => error.chars().take(60).collect(),
+                None => format!("tools={} restarts={}", server.tools.len(), server.restarts),
+            };
+            table.row(row("server", server.name.as_str(), grants::state(server.state), detail, "-".to_owned()));
+        }
+    }
+}
+
+fn row(kind: &str, name: &str, state: &str, detail: String, age: String) -> [String; 5] {
+    [kind.to_owned(), name.to_owned(), state.to_owned(), detail, age]
+}

@@ -1,0 +1,78 @@
+//! `mcpctl token`. A new token goes to stdout once and nowhere else.
+
+use crate::{
+    Invocation,
+    args::identity::TokenCommand,
+    client::Client,
+    failure::Failure,
+    output::{Change, Report, Table, age},
+};
+use control_plane_api::{
+    access::{IssuedToken, TokenRequest, TokenSummary},
+    name::Name,
+};
+use serde::Serialize;
+
+/// Runs one of the token commands.
+pub(crate) async fn run(command: TokenCommand, invocation: &Invocation) -> Result<(), Failure> {
+    let (client, output) = (invocation.client()?, invocation.output);
+    match command {
+        TokenCommand::Create { user, label, expires_in } => {
+            let expires_in_s = expires_in.as_deref().map(age::parse_duration).transpose()?;
+            let user = own_unless(user, &client).await?;
+            let issued = client.create_token(&user, &TokenRequest { label, expires_in_s }).await?;
+            output.note(format!("token {} of user {user}; it is shown this once:", issued.summary.id));
+            output.report(&Issued(issued))
+        }
+        TokenCommand::List { user } => {
+            let user = own_unless(user, &client).await?;
+            output.report(&Tokens(client.tokens(&user).await?))
+        }
+        TokenCommand::Revoke { id, user } => {
+            let user = own_unless(user, &client).await?;
+            client.revoke_token(&user, &id).await?;
+            output.changes(&[Change::new(format!("token/{id}"), "revoked")])
+        }
+    }
+}
+
+async fn own_unless(given: Option<Name>, client: &Client) -> Result<Name, Failure> {
+    match given {
+        Some(user) => Ok(user),
+        None => Ok(client.whoami().await?.user),
+    }
+}
+
+#[derive(Serialize)]
+struct Issued(IssuedToken);
+
+impl Report for Issued {
+    fn table(&self, _wide: bool) -> Table {
+        let mut table = Table::default();
+        table.row([self.0.token.clone()]);
+        table
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![self.0.token.clone()]
+    }
+}
+
+#[derive(Serialize)]
+struct Tokens(Vec<TokenSummary>);
+
+impl Report for Tokens {
+    fn table(&self, _wide: bool) -> Table {
+        let mut table = Table::new(["ID", "USER", "LABEL", "EXPIRES", "AGE"]);
+        for token in &self.0 {
+            let expires = token.expires_at.map_or("never".to_owned(), |at| at.to_string());
+            let label = token.label.replace(' ', "_");
+            table.row([token.id.clone(), token.user.to_string(), label, expires, age::since(token.created_at)]);
+        }
+        table
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.iter().map(|token| token.id.clone()).collect()
+    }
+}

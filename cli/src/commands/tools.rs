@@ -1,0 +1,86 @@
+//! `mcpctl tools`: the tools the gateways found, or those a project grants.
+
+use crate::{
+    Invocation,
+    args::tools::Command,
+    client::Client,
+    failure::Failure,
+    grants,
+    output::{Report, Table},
+};
+use control_plane_api::{
+    gateway::{GatewaySummary, ToolStatus},
+    name::Name,
+    profile::ProfileSpec,
+    project::ProjectSpec,
+    server::{ServerSpec, ToolClass},
+};
+use serde::Serialize;
+
+/// Runs one of the tool commands.
+pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(), Failure> {
+    let client = invocation.client()?;
+    let Command::List { project } = command;
+    let gateways = client.gateways().await?;
+    let tools = match project {
+        Some(project) => granted_by(&project, &gateways, &client).await?,
+        None => {
+            let servers = client.names::<ServerSpec>().await?;
+            servers.iter().flat_map(|server| offered(server, &gateways)).collect()
+        }
+    };
+    invocation.output.report(&Tools(tools))
+}
+
+fn offered(server: &Name, gateways: &[GatewaySummary]) -> Vec<Tool> {
+    let status = grants::status_of(gateways, server);
+    status.map(|status| status.tools.iter().map(|tool| Tool::new(server, tool)).collect()).unwrap_or_default()
+}
+
+async fn granted_by(project: &Name, gateways: &[GatewaySummary], client: &Client) -> Result<Vec<Tool>, Failure> {
+    let project = client.existing::<ProjectSpec>(project).await?;
+    let mut profiles = client.objects::<ProfileSpec>().await?;
+    profiles.retain(|profile| project.spec.profiles.contains(&profile.name));
+    let mut servers: Vec<&Name> = profiles.iter().map(|profile| &profile.spec.server).collect();
+    servers.sort();
+    servers.dedup();
+    let mut tools = Vec::new();
+    for server in servers {
+        let specs: Vec<&ProfileSpec> = profiles.iter().map(|p| &p.spec).filter(|spec| spec.server == *server).collect();
+        let Some(status) = grants::status_of(gateways, server) else { continue };
+        tools.extend(grants::granted(&specs, &status.tools).into_iter().map(|tool| Tool::new(server, tool)));
+    }
+    Ok(tools)
+}
+
+#[derive(Serialize)]
+struct Tool {
+    name: String,
+    server: Name,
+    class: ToolClass,
+    own_name: String,
+}
+
+impl Tool {
+    fn new(server: &Name, tool: &ToolStatus) -> Self {
+        Self { name: tool.exposed.clone(), server: server.clone(), class: tool.class, own_name: tool.name.clone() }
+    }
+}
+
+#[derive(Serialize)]
+struct Tools(Vec<Tool>);
+
+impl Report for Tools {
+    fn table(&self, wide: bool) -> Table {
+        let mut table = Table::new(["NAME", "SERVER", "CLASS"].into_iter().chain(wide.then_some("OWN-NAME")));
+        for tool in &self.0 {
+            let row = [tool.name.clone(), tool.server.to_string(), tool.class.to_string()];
+            table.row(row.into_iter().chain(wide.then(|| tool.own_name.clone())));
+        }
+        table
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.iter().map(|tool| tool.name.clone()).collect()
+    }
+}

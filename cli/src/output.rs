@@ -1,0 +1,166 @@
+//! The only printer: results on stdout in the format asked for, everything else on stderr.
+//!
+//! Commands hand it a [`Report`] and know nothing of formats, colours or terminals.
+
+pub(crate) mod age;
+mod table;
+
+pub(crate) use table::Table;
+
+use crate::{args::Format, failure::Failure};
+use serde::Serialize;
+use std::{
+    env, fmt,
+    io::{self, IsTerminal as _, Write as _},
+};
+
+/// A result that can be shown in every format. JSON and YAML are its `Serialize`.
+pub(crate) trait Report: Serialize {
+    /// The rows for reading.
+    fn table(&self, wide: bool) -> Table;
+    /// The names alone.
+    fn names(&self) -> Vec<String>;
+}
+
+/// Where and how to print.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    format: Format,
+    quiet: bool,
+    colour: bool,
+}
+
+/// What a command did to one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Change {
+    /// `kind/name`.
+    pub object: String,
+    /// What was done, for example `created` or `unchanged`.
+    pub change: String,
+}
+
+impl Change {
+    /// `object` was `change`d.
+    pub(crate) fn new(object: impl fmt::Display, change: impl Into<String>) -> Self {
+        Self { object: object.to_string(), change: change.into() }
+    }
+}
+
+impl Output {
+    /// Prints in `format`; colours only for a terminal that wants them.
+    pub(crate) fn new(format: Format, quiet: bool, no_color: bool) -> Self {
+        let wanted = !no_color && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self { format, quiet, colour: wanted && io::stdout().is_terminal() }
+    }
+
+    /// Whether stderr is a terminal with somebody in front of it who wants to see progress.
+    pub(crate) fn shows_progress(self) -> bool {
+        !self.quiet && io::stderr().is_terminal()
+    }
+
+    /// Whether the result is for a program.
+    pub(crate) fn is_structured(self) -> bool {
+        matches!(self.format, Format::Json | Format::Yaml)
+    }
+
+    /// Prints a result.
+    pub(crate) fn report(self, report: &impl Report) -> Result<(), Failure> {
+        match self.format {
+            Format::Table => self.rows(&report.table(false)),
+            Format::Wide => self.rows(&report.table(true)),
+            Format::Json => self.json(report),
+            Format::Yaml => Self::yaml(report),
+            Format::Name => out(&lines(report.names())),
+        }
+    }
+
+    /// Prints what was done to objects: one `kind/name change` a line.
+    pub(crate) fn changes(self, changes: &[Change]) -> Result<(), Failure> {
+        match self.format {
+            Format::Table | Format::Wide => out(&lines(changes.iter().map(|c| format!("{} {}", c.object, c.change)))),
+            Format::Json => self.json(changes),
+            Format::Yaml => Self::yaml(changes),
+            Format::Name => out(&lines(changes.iter().map(|c| c.object.clone()))),
+        }
+    }
+
+    /// Prints `text` as it is: a token, a script, a preview.
+    pub(crate) fn raw(self, text: &str) -> Result<(), Failure> {
+        out(text)
+    }
+
+    /// Says something in passing.
+    pub(crate) fn note(self, text: impl fmt::Display) {
+        if !self.quiet {
+            err(&format!("{text}\n"));
+        }
+    }
+
+    /// Says something that may need attention.
+    pub(crate) fn warn(self, text: impl fmt::Display) {
+        if !self.quiet {
+            err(&format!("warning: {text}\n"));
+        }
+    }
+
+    /// Asks: shown whatever `--quiet` says, because somebody is to answer.
+    pub(crate) fn ask(self, question: &str) {
+        err(question);
+    }
+
+    /// Says what failed; as JSON when results are JSON.
+    pub(crate) fn failure(self, failure: &Failure) {
+        if self.format == Format::Json {
+            let error = serde_json::json!({"error": {
+                "code": failure.status.word(), "message": failure.message,
+                "details": failure.details, "hint": failure.hint,
+            }});
+            return err(&format!("{error}\n"));
+        }
+        let mut text = format!("error: {}\n", failure.message);
+        for line in &failure.details {
+            text.push_str(&format!("  {line}\n"));
+        }
+        if let Some(hint) = &failure.hint {
+            text.push_str(&format!("hint: {hint}\n"));
+        }
+        err(&text);
+    }
+
+    fn rows(self, table: &Table) -> Result<(), Failure> {
+        if table.is_empty() {
+            self.note("nothing found");
+            return Ok(());
+        }
+        out(&table.render(self.colour))
+    }
+
+    fn json(self, value: &(impl Serialize + ?Sized)) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(value).map_err(|error| Failure::failed(error.to_string()))?;
+        out(&format!("{text}\n"))
+    }
+
+    fn yaml(value: &(impl Serialize + ?Sized)) -> Result<(), Failure> {
+        out(&serde_yaml_ng::to_string(value).map_err(|error| Failure::failed(error.to_string()))?)
+    }
+}
+
+fn lines(items: impl IntoIterator<Item = String>) -> String {
+    items.into_iter().map(|item| item + "\n").collect()
+}
+
+/// Writes to stdout. A reader that went away (`| head`) is no failure.
+fn out(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::failed(format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes to stderr; nobody is left to tell when that fails.
+fn err(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}

@@ -1,0 +1,74 @@
+//! Asking the person at the keyboard: values, hidden values, and whether to go on.
+//!
+//! Never called when nobody is there to answer; whoever calls it has checked [`is_possible`].
+
+use crate::{
+    failure::{Failure, Status},
+    output::Output,
+};
+use std::io::{self, IsTerminal as _, Read as _};
+
+/// Largest secret read from stdin or a file, in bytes.
+const SECRET_BYTES_MAX: u64 = 64 << 10;
+
+/// Whether somebody can be asked.
+pub(crate) fn is_possible() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks for a value; what is typed is seen.
+pub(crate) fn ask(output: Output, question: &str) -> Result<String, Failure> {
+    output.ask(question);
+    let mut line = String::new();
+    match io::stdin().read_line(&mut line) {
+        Ok(0) => Err(cancelled()),
+        Ok(_) => Ok(line.trim().to_owned()),
+        Err(error) => Err(Failure::failed(format!("cannot read the answer: {error}"))),
+    }
+}
+
+/// Asks for a secret; what is typed is not seen.
+pub(crate) fn ask_hidden(output: Output, question: &str) -> Result<String, Failure> {
+    output.ask(question);
+    rpassword::read_password().map(|line| line.trim().to_owned()).map_err(|_| cancelled())
+}
+
+/// Asks whether to go on; no answer means yes.
+pub(crate) fn confirm(output: Output, question: &str) -> Result<(), Failure> {
+    match ask(output, &format!("{question} [Y/n] "))?.to_ascii_lowercase().as_str() {
+        "" | "y" | "yes" => Ok(()),
+        _ => Err(cancelled()),
+    }
+}
+
+/// Asks before something is destroyed; no answer means no. Where nobody can be asked, `yes` must have been given.
+pub(crate) fn confirm_destruction(output: Output, yes: bool, what: &str) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    if !is_possible() {
+        return Err(Failure::usage(format!("{what} needs a confirmation")).hint("add `--yes`"));
+    }
+    match ask(output, &format!("{what}? [y/N] "))?.to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(cancelled()),
+    }
+}
+
+/// All of stdin as one secret, without the line end.
+pub(crate) fn read_stdin() -> Result<String, Failure> {
+    let mut text = String::new();
+    io::stdin()
+        .take(SECRET_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::usage(format!("cannot read the secret from stdin: {error}")))?;
+    let text = text.trim().to_owned();
+    if text.is_empty() {
+        return Err(Failure::usage("stdin holds no secret").hint("pipe it in: `mcpctl … < token.txt`"));
+    }
+    Ok(text)
+}
+
+fn cancelled() -> Failure {
+    Failure::new(Status::Failed, "cancelled; nothing was changed")
+}

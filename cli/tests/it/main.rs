@@ -1,0 +1,20 @@
+//! The real binary from outside: what it prints, what it writes, how it ends, what it says on the wire.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests say what must hold and stop where it does not"
+)]
+
+mod bridge_legacy;
+mod bridge_modern;
+mod claude;
+mod client;
+mod daemon;
+mod manifest;
+mod model;
+mod stub;
+mod usage;
+mod world;
