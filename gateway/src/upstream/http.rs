@@ -111,10 +111,7 @@ impl Opener for Remote {
             let session = self.agree().await;
             match &session {
                 Ok(session) => self.pulse.ready(session.era()),
-                Err(error) => {
-                    tracing::warn!(server = %self.endpoint.name, "{error}");
-                    self.pulse.failed(&error.reason());
-                }
+                Err(error) => self.pulse.failed(&error.reason()),
             }
             session
         })

@@ -149,7 +149,6 @@ impl Opener for Shared {
                         let now = Instant::now();
                         self.restarts.died(now, now, &error.reason());
                     }
-                    tracing::warn!(server = %self.endpoint.name, "{error}");
                     self.pulse.failed(&error.reason());
                 }
             }

@@ -178,7 +178,6 @@ impl Actor {
             Line::TooLong { head, tail } => {
                 let max = self.shared.endpoint.limits.upstream_message_bytes_max;
                 let reason = format!("a message is larger than {max} bytes (`upstream_message_bytes_max`)");
-                tracing::warn!(%server, "server `{server}` wrote too much: {reason}");
                 let error = UpstreamError::Unusable { server: server.clone(), reason };
                 self.calls.fail(answered_by(&head, &tail), &error);
                 return;

@@ -140,7 +140,7 @@ fn inherited(all: impl Iterator<Item = (OsString, OsString)>) -> impl Iterator<I
 }
 
 /// Whether the gateway's variable `key` is one that every child gets.
-pub(super) fn is_passed_on(key: &str) -> bool {
+fn is_passed_on(key: &str) -> bool {
     PASSED_ON.contains(&key) || PASSED_ON_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
 }
 
