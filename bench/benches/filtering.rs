@@ -1,5 +1,5 @@
 //! The filtering hot path, part by part; sizes are parameters and part of each name.
-#![expect(clippy::expect_used, missing_docs, reason = "a bench that cannot be set up has nothing to measure")]
+#![expect(clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use filters::{

@@ -100,7 +100,7 @@ impl Default for Relevance {
             min_records: 5,
             max_records: 500,
             max_tokens: 50_000,
-            deadline_ms: 15_000,
+            deadline_ms: 30_000,
         }
     }
 }
