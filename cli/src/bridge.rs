@@ -160,7 +160,7 @@ impl Bridge {
     }
 
     async fn answer(&self, id: Option<Id>, error: RpcError) {
-        tracing::warn!(code = error.code, message = %error.message, "a request failed");
+        tracing::warn!(code = error.code, error = %error.message, "a request failed");
         let mut text = Message::Response(Response::error(id.clone(), error)).to_json();
         if id.is_none() {
             // JSON-RPC 2.0 §5: null when the id could not be read.

@@ -45,7 +45,10 @@ async fn delete(server: Named<ServerSpec>, with_profiles: bool, client: &Client)
     }
     gone.push(ObjectRef { kind: Kind::Server, name: server.name.clone() });
     for object in &gone {
-        client.delete(object).await?;
+        client.delete(object).await.map_err(|failure| match with_profiles {
+            true => failure,
+            false => failure.hint("add `--with-profiles` to delete its profiles with it"),
+        })?;
     }
     for name in server.spec.transport.secrets() {
         let secret = ObjectRef { kind: Kind::Secret, name: name.clone() };
