@@ -1,7 +1,9 @@
-//! What the demo servers and the whole-system tests share: the synthetic Slack workspace and Jira site, and the
-//! plumbing of a mock MCP server. It knows nothing of the gateway: the servers here speak MCP through the official
-//! SDK, so that our own reading of the protocol is never checked against itself.
+//! What the demo servers, the demo client and the whole-system tests share: the synthetic Slack workspace and Jira
+//! site, the plumbing of a mock MCP server, and a client that starts from a `.mcp.json`. It knows nothing of the
+//! gateway: servers and client speak MCP through the official SDK, so that our own reading of the protocol is never
+//! checked against itself.
 
+pub mod client;
 pub mod jira_tickets;
 pub mod jql;
 pub mod labels;

@@ -16,7 +16,8 @@ use e2e::{
 
 /// A demo Jira for MCP clients, with half a year of synthetic tickets.
 ///
-/// Needs JIRA_URL and JIRA_API_TOKEN in its environment, as a real one does; the token may be any text.
+/// Needs JIRA_URL and JIRA_API_TOKEN or JIRA_PERSONAL_TOKEN in its environment, as a real one does; the token may be
+/// any text.
 #[derive(Parser)]
 #[command(name = "mock-jira", version)]
 struct Arguments {
@@ -39,7 +40,8 @@ async fn run(options: Options) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(FAULT_EXIT));
     }
     let setting = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
-    let url = check_settings(setting("JIRA_URL"), setting("JIRA_API_TOKEN"))?;
+    let url =
+        check_settings(setting("JIRA_URL"), setting("JIRA_API_TOKEN").or_else(|| setting("JIRA_PERSONAL_TOKEN")))?;
     let state_file = options.state_file.clone().or_else(|| std::env::var_os("MOCK_JIRA_STATE").map(Into::into));
     let journal = Journal::open(state_file.as_deref()).context("give --state-file a path that can be written")?;
     let store = store::Store::new(Site::generate(&url)?, url, journal);

@@ -15,9 +15,13 @@ use e2e::{
     slack_messages::Workspace,
 };
 
+/// Where the token is looked for: the names that the reference server and the most used one have for it.
+const TOKEN_VARIABLES: [&str; 2] = ["SLACK_BOT_TOKEN", "SLACK_MCP_XOXB_TOKEN"];
+
 /// A demo Slack for MCP clients, with five weeks of synthetic messages.
 ///
-/// Needs SLACK_BOT_TOKEN in its environment, as a real one does; any value that begins with `xoxb-` will do.
+/// Needs SLACK_BOT_TOKEN or SLACK_MCP_XOXB_TOKEN in its environment, as real ones do; any value that begins with
+/// `xoxb-` will do.
 #[derive(Parser)]
 #[command(name = "mock-slack", version)]
 struct Arguments {
@@ -40,7 +44,8 @@ async fn run(options: Options) -> anyhow::Result<ExitCode> {
     if options.fault == Some(Fault::ExitAtStart) {
         return Ok(ExitCode::from(FAULT_EXIT));
     }
-    check_token(std::env::var("SLACK_BOT_TOKEN").ok().as_deref())?;
+    let token = TOKEN_VARIABLES.iter().find_map(|name| std::env::var(name).ok());
+    check_token(token.as_deref())?;
     let state_file = options.state_file.clone().or_else(|| std::env::var_os("MOCK_SLACK_STATE").map(Into::into));
     let journal = Journal::open(state_file.as_deref()).context("give --state-file a path that can be written")?;
     let server = tools::SlackServer::new(store::Store::new(workspace, journal), options.fault);

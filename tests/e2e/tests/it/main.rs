@@ -1,0 +1,29 @@
+//! The whole system with real processes: the CLI, the control plane, gateways, demo servers, and clients that other
+//! people wrote. Nothing here imports our own crates: what a user can do is all a test can do.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says so by failing"
+)]
+
+mod claude;
+mod company;
+mod faults;
+mod http;
+mod input;
+mod messages_api;
+mod model;
+mod observed;
+mod outage;
+mod patience;
+#[path = "../../../../control-plane/tests/it/postgres.rs"]
+mod postgres;
+mod programs;
+mod python;
+mod said;
+mod tokens;
+mod workflow;
+mod world;

@@ -1,0 +1,147 @@
+//! A model with a script, behind the Messages API on loopback: it calls one tool after the other and then says `done`.
+//! It keeps what it was sent.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+/// A call of a tool that the model is to make.
+pub(crate) struct Step {
+    pub(crate) tool: String,
+    pub(crate) input: Value,
+}
+
+/// The model; it ends with this value.
+pub(crate) struct ScriptedModel {
+    pub(crate) url: String,
+    script: Arc<Script>,
+    serving: JoinHandle<()>,
+}
+
+struct Script {
+    steps: Vec<Step>,
+    /// Requests of the conversation in which tools were offered.
+    seen: Mutex<Vec<Value>>,
+}
+
+impl ScriptedModel {
+    pub(crate) async fn start(steps: Vec<Step>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let script = Arc::new(Script { steps, seen: Mutex::default() });
+        let serving = tokio::spawn(serve(listener, Arc::clone(&script)));
+        Self { url, script, serving }
+    }
+
+    /// The tools offered at last, and the result of every step.
+    pub(crate) fn seen(&self) -> (Vec<Value>, Vec<Value>) {
+        let seen = self.script.seen.lock().unwrap();
+        let last = seen.last().expect("the client talked to the model");
+        (last["tools"].as_array().unwrap().clone(), results(last))
+    }
+}
+
+impl Drop for ScriptedModel {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, script: Arc<Script>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(connection(stream, Arc::clone(&script)));
+    }
+}
+
+async fn connection(stream: TcpStream, script: Arc<Script>) {
+    let service = service_fn(move |request| {
+        let script = Arc::clone(&script);
+        async move { Ok::<_, Infallible>(script.answer(request).await) }
+    });
+    // A client that goes away is nothing to report.
+    http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
+}
+
+impl Script {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let path = request.uri().path().to_owned();
+        let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
+        if path != "/v1/messages" {
+            return reply("application/json", json!({"input_tokens": 1}).to_string());
+        }
+        let message = self.next(&asked);
+        if asked["stream"] == true {
+            reply("text/event-stream", stream(&message))
+        } else {
+            reply("application/json", message.to_string())
+        }
+    }
+
+    /// The step after the results that are there already.
+    fn next(&self, asked: &Value) -> Value {
+        let offered = asked["tools"].as_array().is_some_and(|tools| !tools.is_empty());
+        let done = results(asked).len();
+        if offered {
+            self.seen.lock().unwrap().push(asked.clone());
+        }
+        let (block, reason) = match self.steps.get(done).filter(|_| offered) {
+            Some(step) => {
+                let id = format!("toolu_{done}");
+                (json!({"type": "tool_use", "id": id, "name": step.tool, "input": step.input}), "tool_use")
+            }
+            None => (json!({"type": "text", "text": "done"}), "end_turn"),
+        };
+        json!({
+            "id": format!("msg_{done}"), "type": "message", "role": "assistant", "model": asked["model"],
+            "content": [block], "stop_reason": reason, "stop_sequence": null,
+            "usage": {"input_tokens": 1, "output_tokens": 1},
+        })
+    }
+}
+
+/// The tool results in a request, in order.
+fn results(asked: &Value) -> Vec<Value> {
+    let messages = asked["messages"].as_array().into_iter().flatten();
+    let blocks = messages.flat_map(|message| message["content"].as_array().into_iter().flatten());
+    blocks.filter(|block| block["type"] == "tool_result").cloned().collect()
+}
+
+/// `message` as the events of a stream, its one block in one piece.
+fn stream(message: &Value) -> String {
+    let block = &message["content"][0];
+    let mut start = message.clone();
+    start["content"] = json!([]);
+    start["stop_reason"] = Value::Null;
+    let (empty, delta) = if block["type"] == "tool_use" {
+        let delta = json!({"type": "input_json_delta", "partial_json": block["input"].to_string()});
+        (json!({"type": "tool_use", "id": block["id"], "name": block["name"], "input": {}}), delta)
+    } else {
+        (json!({"type": "text", "text": ""}), json!({"type": "text_delta", "text": block["text"]}))
+    };
+    let stop = json!({"stop_reason": message["stop_reason"], "stop_sequence": null});
+    let events = [
+        json!({"type": "message_start", "message": start}),
+        json!({"type": "content_block_start", "index": 0, "content_block": empty}),
+        json!({"type": "content_block_delta", "index": 0, "delta": delta}),
+        json!({"type": "content_block_stop", "index": 0}),
+        json!({"type": "message_delta", "delta": stop, "usage": {"output_tokens": 1}}),
+        json!({"type": "message_stop"}),
+    ];
+    let event = |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap());
+    events.iter().map(event).collect()
+}
+
+fn reply(media: &str, text: String) -> Response<Full<Bytes>> {
+    Response::builder().header("content-type", media).body(Full::new(Bytes::from(text))).unwrap()
+}
