@@ -1,0 +1,144 @@
+//! Relevance as a filter of the chain: offers `_context`, takes it out of calls, and prunes the results.
+//!
+//! `_context` is ours alone: it is offered in the schema of filterable tools and never reaches an upstream. A tool
+//! that has a `_context` of its own keeps it, and is not filtered. Cannot refuse anything; a result that cannot be
+//! judged passes whole and says so.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use filters::relevance_policy::RelevancePolicy;
+use filters::{Exchange, Filter, LocalReply, Names, Target, Verdict};
+use protocol::method::{self, Primitive};
+use protocol::{Members, Message};
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::relevance::{Filtered, Relevance};
+
+/// The argument.
+pub const ARGUMENT: &str = "_context";
+/// What the model that calls the tool reads about it.
+const DESCRIPTION: &str = "What you are looking for, in a few words, such as \"customer complaints about shipping\": \
+    a long result then comes back with only the records relevant to it. Leave it out or pass \"*\" to get everything.";
+/// Tools with a `_context` of their own that are remembered.
+const OWN_CONTEXT_MAX: usize = 10_000;
+
+/// Tools that have a `_context` of their own, as far as their lists were seen.
+#[derive(Default)]
+pub(crate) struct OwnContext(Mutex<HashSet<Target>>);
+
+impl OwnContext {
+    fn has(&self, target: &Target) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(target)
+    }
+
+    fn note(&self, target: Target, is_own: bool) {
+        let mut tools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_own {
+            tools.remove(&target);
+        } else if tools.len() < OWN_CONTEXT_MAX {
+            tools.insert(target);
+        }
+    }
+}
+
+/// The filter, compiled from one snapshot; the service behind it outlives snapshots.
+pub struct RelevanceFilter {
+    policy: RelevancePolicy,
+    names: Arc<dyn Names>,
+    relevance: Arc<Relevance>,
+}
+
+impl RelevanceFilter {
+    /// A filter with the settings in `policy`; `names` answers for exposed names in lists, `relevance` judges.
+    #[must_use]
+    pub fn new(policy: RelevancePolicy, names: Arc<dyn Names>, relevance: Arc<Relevance>) -> Self {
+        Self { policy, names, relevance }
+    }
+
+    /// The list of tools with `_context` in the schema of those whose results are filtered.
+    fn offered(&self, project: Option<&str>, result: &RawValue) -> Option<Box<RawValue>> {
+        let mut result = Members::open(result).ok()?;
+        let tools: Vec<Box<RawValue>> = result.read("tools")?;
+        let offer = |tool: Box<RawValue>| self.with_context(project, &tool).unwrap_or(tool);
+        let tools: Vec<Box<RawValue>> = tools.into_iter().map(offer).collect();
+        result.set("tools", &tools);
+        Some(result.to_raw())
+    }
+
+    /// The tool with `_context` in its schema; `None` where it stays as it is.
+    fn with_context(&self, project: Option<&str>, tool: &RawValue) -> Option<Box<RawValue>> {
+        let mut tool = Members::open(tool).ok()?;
+        let target = self.names.target(&Primitive::Tool(tool.read("name")?))?;
+        self.policy.for_tool(project, &target)?;
+        let mut schema = tool.object("inputSchema")?;
+        let mut properties = schema.object("properties").unwrap_or_default();
+        let is_own = properties.get(ARGUMENT).is_some();
+        self.relevance.own_context.note(target, is_own);
+        if is_own {
+            return None;
+        }
+        properties.set(ARGUMENT, &json!({"type": "string", "description": DESCRIPTION}));
+        schema.set("properties", &properties);
+        tool.set("inputSchema", &schema);
+        Some(tool.to_raw())
+    }
+}
+
+#[async_trait]
+impl Filter for RelevanceFilter {
+    fn name(&self) -> &'static str {
+        "relevance"
+    }
+
+    async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
+        let Some(target) = exchange.target.as_ref().filter(|_| exchange.request.method == method::TOOLS_CALL) else {
+            return ControlFlow::Continue(());
+        };
+        let is_ours = self.policy.for_tool(exchange.project.as_deref(), target).is_some()
+            && !self.relevance.own_context.has(target);
+        if is_ours
+            && let Some(mut arguments) = exchange.request.params.object("arguments")
+            && let Some(intent) = arguments.remove(ARGUMENT)
+        {
+            exchange.request.params.set("arguments", &arguments);
+            exchange.intent = serde_json::from_str(intent.get()).ok();
+        }
+        ControlFlow::Continue(())
+    }
+
+    async fn on_message(&self, exchange: &mut Exchange, message: &mut Message) -> Verdict {
+        let Message::Response(response) = message else {
+            return Verdict::Pass;
+        };
+        let Ok(result) = &mut response.payload else {
+            return Verdict::Pass;
+        };
+        let project = exchange.project.as_deref();
+        match exchange.request.method.as_str() {
+            method::TOOLS_LIST => {
+                if let Some(offered) = self.offered(project, result) {
+                    *result = offered;
+                }
+            }
+            method::TOOLS_CALL => {
+                let settings = exchange.target.as_ref().and_then(|target| self.policy.for_tool(project, target));
+                if let (Some(intent), Some(settings)) = (&exchange.intent, settings) {
+                    let filtered = self.relevance.filter_result(result, intent, settings).await;
+                    if let Filtered::Rewritten { result: rewritten, outcome } = filtered {
+                        *result = rewritten;
+                        exchange.relevance = Some(outcome);
+                    }
+                }
+            }
+            _ => {}
+        }
+        Verdict::Pass
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! Tier 1: BM25 over stemmed words. Exact names, error codes and rare words, which an encoder blurs, count here.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use rust_stemmers::{Algorithm, Stemmer};
+
+/// Saturation of repeated words and weight of the record's length: the usual values.
+const K1: f64 = 1.2;
+const B: f64 = 0.75;
+
+/// Words that say nothing about a subject.
+static STOP: LazyLock<HashSet<&str>> = LazyLock::new(|| STOP_WORDS.split_ascii_whitespace().collect());
+const STOP_WORDS: &str = " a an the of to in on for and or is are was were be been am i you he she it we they me my your his \
+    her its our their this that these those with at by from as not no so do does did have has had can could will would \
+    should what when where who why how all any some if then than but about into out up down over just also there here \
+    which them us ";
+
+/// Stemmed words of a record collection, ready to be asked.
+pub struct Lexical {
+    stemmer: Stemmer,
+    /// Word counts per record.
+    counts: Vec<HashMap<String, f64>>,
+    lengths: Vec<f64>,
+    records_with: HashMap<String, f64>,
+    mean_length: f64,
+}
+
+impl Lexical {
+    /// Reads the records' texts.
+    pub fn new<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+        let stemmer = Stemmer::create(Algorithm::English);
+        let mut counts: Vec<HashMap<String, f64>> = Vec::new();
+        let mut records_with: HashMap<String, f64> = HashMap::new();
+        for text in texts {
+            let mut words: HashMap<String, f64> = HashMap::new();
+            for word in stems(&stemmer, text) {
+                *words.entry(word).or_default() += 1.0;
+            }
+            for word in words.keys() {
+                *records_with.entry(word.clone()).or_default() += 1.0;
+            }
+            counts.push(words);
+        }
+        let lengths: Vec<f64> = counts.iter().map(|words| words.values().sum()).collect();
+        let mean_length = (lengths.iter().sum::<f64>() / lengths.len().max(1) as f64).max(1.0);
+        Self { stemmer, counts, lengths, records_with, mean_length }
+    }
+
+    /// The BM25 score of every record for `query`, 0 where no word is shared.
+    #[must_use]
+    pub fn score(&self, query: &str) -> Vec<f64> {
+        let wanted: HashSet<String> = stems(&self.stemmer, query).collect();
+        let mut wanted: Vec<String> = wanted.into_iter().collect();
+        wanted.sort_unstable();
+        let of = |(words, length): (&HashMap<String, f64>, &f64)| {
+            let norm = K1 * (1.0 - B + B * length / self.mean_length);
+            let word = |word: &String| words.get(word).map(|n| self.rarity(word) * n * (K1 + 1.0) / (n + norm));
+            wanted.iter().filter_map(word).sum()
+        };
+        self.counts.iter().zip(&self.lengths).map(of).collect()
+    }
+
+    fn rarity(&self, word: &str) -> f64 {
+        let all = self.counts.len() as f64;
+        let with = self.records_with.get(word).copied().unwrap_or_default();
+        (1.0 + (all - with + 0.5) / (with + 0.5)).ln()
+    }
+}
+
+fn stems<'a>(stemmer: &'a Stemmer, text: &'a str) -> impl Iterator<Item = String> + 'a {
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .filter(|word| !STOP.contains(word.as_str()))
+        .map(|word| stemmer.stem(&word).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(query: &str, texts: &[&str], best: usize) {
+        let scores = Lexical::new(texts.iter().copied()).score(query);
+        let found = (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]));
+        assert_eq!(found, Some(best), "{scores:?}");
+    }
+
+    #[test]
+    fn inflected_words_match() {
+        check("vulnerabilities", &["lunch at noon", "a vulnerability was reported", "all green"], 1);
+    }
+
+    #[test]
+    fn rare_words_count_more_than_common_ones() {
+        check("build CVE-2026", &["the build", "build again", "CVE-2026 found", "build three"], 2);
+    }
+
+    #[test]
+    fn stop_words_and_strangers_score_nothing() {
+        let scores = Lexical::new(["the and of", "nothing here"].into_iter()).score("the of zebra");
+        assert_eq!(scores, [0.0, 0.0]);
+    }
+}

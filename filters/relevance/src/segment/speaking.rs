@@ -1,0 +1,232 @@
+//! What a record says: its speaking fields, without ids, addresses and timestamps.
+//!
+//! A field speaks by its name (title, text, labels, …). A record none of whose names is known speaks with every
+//! value that looks like words.
+
+use serde_json::Value;
+
+/// How deep into a record's objects and arrays fields are looked for.
+const DEPTH_MAX: usize = 6;
+/// Bytes of text taken from one record; what a record is about is said before that.
+const TEXT_BYTES_MAX: usize = 8 * 1024;
+
+/// A record for scoring.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Spoken {
+    /// Titles, then texts, then labels.
+    pub text: String,
+    /// Who and where (author, channel, status): words that may match, but that are not what the record is about.
+    pub aside: String,
+    /// The conversation it belongs to.
+    pub thread: Option<String>,
+}
+
+/// What a field is for, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Title,
+    Body,
+    Label,
+    Aside,
+    Thread,
+    Silent,
+    Unknown,
+}
+
+/// Names as they are compared: lower case, without `_`, `-` and spaces.
+fn role(name: &str) -> Role {
+    let mut name: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
+    name.make_ascii_lowercase();
+    match name.as_str() {
+        "title" | "summary" | "subject" | "headline" | "name" | "displayname" | "pretitle" | "alerttitle" => {
+            Role::Title
+        }
+        "text" | "message" | "msg" | "body" | "description" | "content" | "contents" | "comment" | "comments"
+        | "note" | "notes" | "snippet" | "excerpt" | "topic" | "purpose" | "reason" | "value" | "details" | "log"
+        | "line" | "error" | "question" | "answer" | "abstract" | "fallback" | "pretext" | "bodytext" | "plaintext"
+        | "markdown" | "resolution" | "attachments" => Role::Body,
+        "labels" | "label" | "tags" | "tag" | "keywords" | "components" | "component" | "category" | "categories"
+        | "issuetype" | "kind" | "severity" | "topics" | "filename" | "path" => Role::Label,
+        "author" | "user" | "username" | "realname" | "assignee" | "reporter" | "creator" | "owner" | "sender"
+        | "from" | "to" | "login" | "botname" | "channel" | "channelname" | "room" | "project" | "repository"
+        | "status" | "state" | "priority" | "namespace" | "service" | "host" | "level" => Role::Aside,
+        "threadts" | "threadid" | "thread" | "conversationid" | "discussionid" => Role::Thread,
+        "reactions" | "avatar" | "avatarurl" | "links" | "permissions" | "icons" | "color" | "email" | "type"
+        | "subtype" | "timezone" | "tz" | "permalink" | "cursor" | "id" | "ts" | "time" | "date" | "created"
+        | "updated" | "sha" | "commit" | "hash" | "uid" | "url" | "msgid" | "userid" | "timestamp" | "createdat"
+        | "updatedat" => Role::Silent,
+        _ => Role::Unknown,
+    }
+}
+
+/// The parts of a record as they are found.
+#[derive(Default)]
+struct Parts {
+    titles: Vec<String>,
+    bodies: Vec<String>,
+    labels: Vec<String>,
+    asides: Vec<String>,
+    /// Values without a known name, for records where nothing else speaks.
+    unknown: Vec<String>,
+    thread: Option<String>,
+}
+
+impl Parts {
+    fn add(&mut self, role: Role, value: &str) {
+        let value = value.trim();
+        if value.is_empty() {
+            return;
+        }
+        match role {
+            Role::Thread => self.thread = Some(value.to_owned()),
+            _ if !is_wordy(value) => {}
+            Role::Title => self.titles.push(value.to_owned()),
+            Role::Body => self.bodies.push(value.to_owned()),
+            Role::Label => self.labels.push(value.to_owned()),
+            Role::Aside => self.asides.push(value.to_owned()),
+            Role::Unknown => self.unknown.push(value.to_owned()),
+            Role::Silent => {}
+        }
+    }
+
+    fn spoken(self) -> Spoken {
+        let mut said = [self.titles, self.bodies].concat();
+        if said.is_empty() {
+            said = self.unknown;
+        }
+        said.extend(self.labels);
+        let mut text = said.join(" \n");
+        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+        Spoken { text, aside: self.asides.join(" "), thread: self.thread }
+    }
+
+    fn visit(&mut self, role_here: Role, value: &Value, depth: usize) {
+        match value {
+            Value::String(text) => self.add(role_here, text),
+            Value::Array(items) if depth < DEPTH_MAX => {
+                items.iter().for_each(|item| self.visit(role_here, item, depth + 1));
+            }
+            Value::Object(members) if depth < DEPTH_MAX => {
+                for (name, value) in members {
+                    self.visit(inner_role(role_here, name, value), value, depth + 1);
+                }
+            }
+            Value::Number(number) if role_here == Role::Thread => self.add(role_here, &number.to_string()),
+            _ => {}
+        }
+    }
+}
+
+/// The role of a member of something that has a role itself: what is in an author is not a title, and what is in
+/// a label is a label. A commit is silent as a hash and an envelope as an object.
+fn inner_role(outer: Role, name: &str, value: &Value) -> Role {
+    let own = role(name);
+    match (outer, own) {
+        (_, Role::Silent) if value.is_object() && name.eq_ignore_ascii_case("commit") => Role::Unknown,
+        (Role::Silent, _) | (_, Role::Silent) => Role::Silent,
+        (Role::Aside | Role::Label, _) if own != Role::Thread => outer,
+        (Role::Body, Role::Unknown) if value.is_string() => Role::Unknown,
+        _ => own,
+    }
+}
+
+/// Words rather than an address, a hash, a number or a timestamp.
+fn is_wordy(value: &str) -> bool {
+    let letters = value.chars().filter(|c| c.is_alphabetic()).count();
+    let one_word = !value.contains(char::is_whitespace);
+    let is_address = one_word && value.contains("://");
+    let is_code = one_word && value.len() > 8 && value.chars().filter(char::is_ascii_digit).count() * 4 > value.len();
+    letters >= 2 && !is_address && !is_code
+}
+
+impl Spoken {
+    /// What a JSON value says.
+    #[must_use]
+    pub fn of_value(value: &Value) -> Self {
+        let mut parts = Parts::default();
+        let role = if value.is_object() { Role::Unknown } else { Role::Body };
+        parts.visit(role, value, 0);
+        parts.spoken()
+    }
+
+    /// What a row says, cells paired with the names in the header.
+    pub fn of_cells<'a>(cells: impl Iterator<Item = (&'a str, String)>) -> Self {
+        let mut parts = Parts::default();
+        for (name, cell) in cells {
+            parts.add(role(name), &cell);
+        }
+        parts.spoken()
+    }
+
+    /// What plain text says: a JSON object by its fields, `Label: value` lines by their label, anything else whole.
+    #[must_use]
+    pub fn of_text(text: &str) -> Self {
+        if text.starts_with('{')
+            && let Ok(value) = serde_json::from_str::<Value>(text)
+        {
+            return Self::of_value(&value);
+        }
+        let mut parts = Parts::default();
+        for line in text.lines() {
+            match line.split_once(": ").map(|(label, value)| (role(label), value)) {
+                Some((Role::Silent, _)) => {}
+                Some((role @ (Role::Aside | Role::Thread), value)) => parts.add(role, value),
+                _ => parts.add(Role::Body, line),
+            }
+        }
+        parts.spoken()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(value: &Value, text: &str, aside: &str) {
+        let spoken = Spoken::of_value(value);
+        assert_eq!((spoken.text.as_str(), spoken.aside.as_str()), (text, aside));
+    }
+
+    #[test]
+    fn titles_come_first_then_texts_then_labels() {
+        let issue = json!({"id": "1", "labels": ["etl"], "description": "load fails", "summary": "schema drift",
+            "browse_url": "https://acme.test/browse/P-1", "created": "2026-11-11 10:00:00 UTC",
+            "status": {"name": "In Progress", "color": "yellow"}, "assignee": {"display_name": "Bob"}});
+        check(&issue, "schema drift \nload fails \netl", "In Progress Bob");
+    }
+
+    #[test]
+    fn a_message_is_its_text_and_its_attachments_not_its_reactions() {
+        let message = json!({"type": "message", "username": "ci-bot", "text": "Build green", "ts": "1795335525.000400",
+            "attachments": [{"title": "main", "text": "all tests passed"}], "reactions": [{"name": "eyes"}]});
+        check(&message, "main \nBuild green \nall tests passed", "ci-bot");
+    }
+
+    #[test]
+    fn an_envelope_inside_the_record_is_opened() {
+        let commit = json!({"sha": "aaaaaaaa11112222", "commit": {"message": "fix load", "author": {"name": "bob"}}});
+        check(&commit, "fix load", "bob");
+    }
+
+    #[test]
+    fn without_a_known_name_everything_wordy_speaks() {
+        check(&json!({"fruit": "green apple", "code": "a8f3b2c94d11", "link": "https://x.test/y"}), "green apple", "");
+        check(&json!(["alice", 3, "likes tea"]), "alice \nlikes tea", "");
+        check(&json!("plain words"), "plain words", "");
+    }
+
+    #[test]
+    fn threads_are_found_by_name() {
+        let thread = |value: Value| Spoken::of_value(&value).thread;
+        assert_eq!(thread(json!({"text": "x", "thread_ts": "17.5"})).as_deref(), Some("17.5"));
+        assert_eq!(thread(json!({"text": "x", "threadId": 9})).as_deref(), Some("9"));
+        assert_eq!(thread(json!({"text": "x"})), None);
+    }
+
+    #[test]
+    fn labelled_lines_speak_by_their_label() {
+        let spoken = Spoken::of_text("Commit: 70febee4b1ea\nAuthor: ada\nDate: 2026-11-22\nMessage: close the port");
+        assert_eq!((spoken.text.as_str(), spoken.aside.as_str()), ("Message: close the port", "ada"));
+    }
+}
