@@ -62,7 +62,8 @@ pub fn judge(
     encoder: Option<&Encoder>,
     go_on: &(dyn Fn() -> bool + Sync),
 ) -> Option<Judgement> {
-    let words = words(records, intent);
+    let lexical = Lexical::new(records.iter().map(|record| record.spoken.text.as_str()));
+    let words = words(&lexical, records, intent);
     let bytes: Vec<usize> = records.iter().map(|record| record.span.len()).collect();
     let meant = encoder.and_then(|encoder| match meaning(encoder, records, intent, &words, go_on) {
         Ok(meaning) => Some(meaning).filter(|meaning| meaning.embeddings.iter().any(Option::is_some)),
@@ -76,7 +77,9 @@ pub fn judge(
     };
     let found = words.iter().any(|score| *score > 0.0) || meaning.nearest_but_two() >= COSINE_MIN;
     let scores = score::by_meaning(&meaning.queries, &meaning.embeddings, &words);
-    let scores = score::with_surroundings(&scores, &threads(records));
+    let threads = threads(records);
+    let scores = score::with_feedback(&scores, &meaning.embeddings, &lexical, &threads);
+    let scores = score::with_surroundings(&scores, &threads);
     let kept =
         if found { select::select(&scores, &bytes, settings) } else { select::best(&scores, &bytes, 0, settings) };
     Some(Judgement { kept, tier: Tier::MiniLm, unread: meaning.unread, found })
@@ -87,12 +90,12 @@ fn threads(records: &[Record]) -> Vec<Option<&str>> {
 }
 
 /// Shared words with the cleaned intent. Words of a broad topic's facets count as well; who and where count half.
-fn words(records: &[Record], intent: &Intent) -> Vec<f64> {
+fn words(lexical: &Lexical, records: &[Record], intent: &Intent) -> Vec<f64> {
     let mut query = intent.cleaned.clone();
     if let Facets::Topic(facets) = intent.facets {
         query = format!("{query} {}", facets.join(" "));
     }
-    let mut scores = Lexical::new(records.iter().map(|record| record.spoken.text.as_str())).score(&query);
+    let mut scores = lexical.score(&query);
     let asides = Lexical::new(records.iter().map(|record| record.spoken.aside.as_str())).score(&intent.cleaned);
     scores.iter_mut().zip(asides).for_each(|(score, aside)| *score += ASIDE_WEIGHT * aside);
     scores

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use crate::encoder::{Embedding, cosine};
+use crate::lexical::Lexical;
 
 /// The intent as typed beside the cleaned one: helps where the cleaned intent is a single word.
 const WEIGHT_RAW: f64 = 0.5;
@@ -15,12 +16,17 @@ const WEIGHT_WORDS: f64 = 0.5;
 /// Facets that the intent lists itself, and those of a broad topic, which alone say what is meant.
 const WEIGHT_LISTED: f64 = 0.5;
 const WEIGHT_TOPIC: f64 = 1.0;
-/// Similarity to what is already found (Rocchio feedback): by far the best help for vague intents.
+/// Similarity in meaning to what is already found (Rocchio feedback): by far the best help for vague intents.
 const WEIGHT_FEEDBACK: f64 = 2.0;
-/// Records that feedback learns from.
-const FEEDBACK_RECORDS: usize = 20;
-/// Evidence from the same thread: a reply is about what its thread is about.
-const WEIGHT_THREAD: f64 = 1.0;
+/// Similarity in words to what is already found: finds what belongs to the subject and does not name it.
+const WEIGHT_FEEDBACK_WORDS: f64 = 1.0;
+/// Records that feedback learns from, round by round: few that are nearly certain first, then more.
+const FEEDBACK_ROUNDS: [usize; 3] = [20, 40, 80];
+/// Of a small collection feedback learns from at most one record in this many.
+const FEEDBACK_ONE_IN: usize = 8;
+/// Evidence from the same thread: a reply is as much about what its thread is about as about what it says. A mixture, not
+/// a bonus: a thread that is about something else takes as much as one that is about it gives.
+const THREAD_SHARE: f64 = 0.5;
 /// Evidence from the records just before and after.
 const WEIGHT_NEIGHBOURS: f64 = 0.15;
 const NEIGHBOURS: usize = 2;
@@ -44,7 +50,8 @@ pub fn by_words(words: &[f64]) -> Vec<f64> {
     standardised(words)
 }
 
-/// Scores from meaning and words; a record without an embedding is judged by its words and its surroundings.
+/// Scores from meaning and words as the intent alone gives them; a record without an embedding is judged by its words
+/// and its surroundings.
 #[must_use]
 pub fn by_meaning(queries: &Queries, embeddings: &[Option<Embedding>], words: &[f64]) -> Vec<f64> {
     let towards = |query: &[f32]| -> Vec<Option<f64>> {
@@ -61,32 +68,52 @@ pub fn by_meaning(queries: &Queries, embeddings: &[Option<Embedding>], words: &[
         add(&mut scores, weight, &standardised(&best));
         scores = standardised(&scores);
     }
-    let feedback = feedback(embeddings, &scores);
-    add(&mut scores, WEIGHT_FEEDBACK, &standardised_known(&feedback));
-    standardised(&scores)
+    scores
 }
 
-/// Adds what a record's thread and its neighbours say about it.
+/// Scores that have learned from the best records found so far, in a few rounds: what is near them in meaning and speaks
+/// like them gains. `scores` are those of the intent alone.
+#[must_use]
+pub fn with_feedback(
+    scores: &[f64],
+    embeddings: &[Option<Embedding>],
+    lexical: &Lexical,
+    threads: &[Option<&str>],
+) -> Vec<f64> {
+    let mut learned = scores.to_vec();
+    for records in FEEDBACK_ROUNDS {
+        let seen = standardised(&with_surroundings(&learned, threads));
+        let best = best(&seen, records.min(seen.len() / FEEDBACK_ONE_IN).max(1));
+        learned = scores.to_vec();
+        add(&mut learned, WEIGHT_FEEDBACK, &standardised_known(&nearness(embeddings, &seen, &best)));
+        add(&mut learned, WEIGHT_FEEDBACK_WORDS, &standardised(&lexical.likeness(&best)));
+        learned = standardised(&learned);
+    }
+    learned
+}
+
+/// The indices of the `count` highest scores, highest first.
+fn best(scores: &[f64], count: usize) -> Vec<usize> {
+    let mut ranked: Vec<(usize, &f64)> = scores.iter().enumerate().collect();
+    ranked.sort_by(|a, b| b.1.total_cmp(a.1).then(a.0.cmp(&b.0)));
+    ranked.into_iter().take(count).map(|(index, _)| index).collect()
+}
+
+/// Scores mixed with what a record's thread and its neighbours say about it.
 #[must_use]
 pub fn with_surroundings(scores: &[f64], threads: &[Option<&str>]) -> Vec<f64> {
-    let mut result = scores.to_vec();
-    for (index, score) in result.iter_mut().enumerate() {
-        *score += WEIGHT_NEIGHBOURS * around(scores, index);
-    }
-    let mut members: HashMap<&str, Vec<f64>> = HashMap::new();
+    let mut best_of: HashMap<&str, f64> = HashMap::new();
     for (score, thread) in scores.iter().zip(threads) {
         if let Some(thread) = thread {
-            members.entry(thread).or_default().push(*score);
+            let best = best_of.entry(thread).or_insert(*score);
+            *best = best.max(*score);
         }
     }
-    for (score, thread) in result.iter_mut().zip(threads) {
-        let Some(thread) = thread.and_then(|thread| members.get(thread)).filter(|thread| thread.len() > 1) else {
-            continue;
-        };
-        let best = thread.iter().copied().fold(f64::MIN, f64::max);
-        *score += WEIGHT_THREAD * f64::midpoint(mean(thread), best);
-    }
-    result
+    let mixed = |(index, score): (usize, &f64)| {
+        let best = threads.get(index).copied().flatten().and_then(|thread| best_of.get(thread)).unwrap_or(score);
+        score + THREAD_SHARE * (best - score) + WEIGHT_NEIGHBOURS * around(scores, index)
+    };
+    scores.iter().enumerate().map(mixed).collect()
 }
 
 /// The mean of the neighbours, nearer ones counting more.
@@ -114,16 +141,14 @@ fn best_facets(facets: &[Vec<f64>], records: usize) -> Vec<f64> {
     (0..records).map(of_record).collect()
 }
 
-/// How near each record is to the best ones, as seen from the middle of all.
-fn feedback(embeddings: &[Option<Embedding>], scores: &[f64]) -> Vec<Option<f64>> {
-    let mut ranked: Vec<(f64, &Embedding)> =
-        scores.iter().zip(embeddings).filter_map(|(score, e)| Some((*score, e.as_ref()?))).collect();
-    let centre = weighted_mean(ranked.iter().map(|(_, e)| (1.0, *e)));
-    ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-    ranked.truncate(FEEDBACK_RECORDS);
-    let least = ranked.last().map_or(0.0, |(score, _)| *score);
-    let best = weighted_mean(ranked.iter().map(|(score, e)| (score - least + 1e-3, *e)));
-    let direction: Vec<f32> = best.iter().zip(&centre).map(|(b, c)| b - c).collect();
+/// How near each record is to the `best` ones, as seen from the middle of all.
+fn nearness(embeddings: &[Option<Embedding>], scores: &[f64], best: &[usize]) -> Vec<Option<f64>> {
+    let centre = weighted_mean(embeddings.iter().flatten().map(|e| (1.0, e)));
+    let known = |index: &usize| Some((*scores.get(*index)?, embeddings.get(*index)?.as_ref()?));
+    let chosen: Vec<(f64, &Embedding)> = best.iter().filter_map(known).collect();
+    let least = chosen.iter().map(|(score, _)| *score).fold(f64::MAX, f64::min);
+    let middle = weighted_mean(chosen.iter().map(|(score, e)| (score - least + 1e-3, *e)));
+    let direction: Vec<f32> = middle.iter().zip(&centre).map(|(b, c)| b - c).collect();
     embeddings.iter().map(|e| e.as_ref().map(|e| f64::from(cosine(e, &direction)))).collect()
 }
 

@@ -20,7 +20,7 @@ pub const BYTES_PER_TOKEN: usize = 4;
 fn probability_min(recall: Recall) -> f64 {
     match recall {
         Recall::High => 0.1,
-        Recall::Balanced => 0.45,
+        Recall::Balanced => 0.3,
         Recall::Tight => 0.8,
     }
 }
