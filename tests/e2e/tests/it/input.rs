@@ -52,5 +52,7 @@ async fn a_port_that_is_taken_is_named_and_nothing_is_left_running() {
     world.mcpctl(&line).await.failed(1, &[&says, "--gateway-port PORT"]);
     let status = world.mcpctl(&["daemon", "status"]).await.failed(6, &["mcpctl daemon start"]);
     assert!(!status.stdout.contains("running"), "{}", status.stdout);
-    world.mcpctl(&["status"]).await.failed(6, &["mcpctl daemon start"]);
+    drop(taken);
+    let nobody = format!("http://127.0.0.1:{port}");
+    world.mcpctl(&["status", "--server", &nobody]).await.failed(6, &[&nobody, "mcpctl daemon start"]);
 }

@@ -8,8 +8,9 @@ use std::{
     sync::OnceLock,
 };
 
-/// The packages whose programs are tested here; those of this package Cargo builds before it starts the tests.
-const PACKAGES: [&str; 3] = ["mcpctl", "control-plane", "gateway"];
+/// The packages whose programs are tested here. This very package is among them for the sake of its dependencies'
+/// features: with it they are those of the whole workspace, and nothing is compiled twice.
+const PACKAGES: [&str; 4] = ["mcpctl", "control-plane", "gateway", env!("CARGO_PKG_NAME")];
 
 /// The root of the repository.
 pub(crate) fn repository() -> &'static Path {
