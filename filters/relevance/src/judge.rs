@@ -13,9 +13,10 @@ use crate::select;
 
 /// A match in who and where counts this much of one in what.
 const ASIDE_WEIGHT: f64 = 0.5;
-/// A collection whose third-best record is farther than this from the intent, and shares no word with it, holds
-/// nothing relevant.
+/// A collection whose third-nearest record is farther than this from the intent, and of which no record has this share
+/// of the intent's words, holds nothing relevant.
 const COSINE_MIN: f32 = 0.35;
+const COVERAGE_MIN: f64 = 0.5;
 /// In the tier without meaning a record needs this share of the best record's score.
 const WORDS_SHARE_MIN: f64 = 0.25;
 
@@ -48,7 +49,7 @@ pub struct Judgement {
     pub tier: Tier,
     /// Records that were judged by words alone because time ran out.
     pub unread: usize,
-    /// Nothing relevant was found: the kept ones are only the least remote.
+    /// Whether anything relevant was found; if not, the kept ones are only the least remote.
     pub found: bool,
 }
 
@@ -63,7 +64,8 @@ pub fn judge(
     go_on: &(dyn Fn() -> bool + Sync),
 ) -> Option<Judgement> {
     let lexical = Lexical::new(records.iter().map(|record| record.spoken.text.as_str()));
-    let words = words(&lexical, records, intent);
+    let asides = Lexical::new(records.iter().map(|record| record.spoken.aside.as_str()));
+    let words = words(&lexical, &asides, intent);
     let bytes: Vec<usize> = records.iter().map(|record| record.span.len()).collect();
     let meant = encoder.and_then(|encoder| match meaning(encoder, records, intent, &words, go_on) {
         Ok(meaning) => Some(meaning).filter(|meaning| meaning.embeddings.iter().any(Option::is_some)),
@@ -75,7 +77,8 @@ pub fn judge(
     let Some(meaning) = meant else {
         return by_words_alone(records, &words, &bytes, settings);
     };
-    let found = words.iter().any(|score| *score > 0.0) || meaning.nearest_but_two() >= COSINE_MIN;
+    let found = [&lexical, &asides].iter().any(|words| words.best_coverage(&intent.cleaned) >= COVERAGE_MIN)
+        || meaning.nearest_but_two() >= COSINE_MIN;
     let scores = score::by_meaning(&meaning.queries, &meaning.embeddings, &words);
     let threads = threads(records);
     let scores = score::with_feedback(&scores, &meaning.embeddings, &lexical, &threads);
@@ -90,13 +93,13 @@ fn threads(records: &[Record]) -> Vec<Option<&str>> {
 }
 
 /// Shared words with the cleaned intent. Words of a broad topic's facets count as well; who and where count half.
-fn words(lexical: &Lexical, records: &[Record], intent: &Intent) -> Vec<f64> {
+fn words(lexical: &Lexical, asides: &Lexical, intent: &Intent) -> Vec<f64> {
     let mut query = intent.cleaned.clone();
     if let Facets::Topic(facets) = intent.facets {
         query = format!("{query} {}", facets.join(" "));
     }
     let mut scores = lexical.score(&query);
-    let asides = Lexical::new(records.iter().map(|record| record.spoken.aside.as_str())).score(&intent.cleaned);
+    let asides = asides.score(&intent.cleaned);
     scores.iter_mut().zip(asides).for_each(|(score, aside)| *score += ASIDE_WEIGHT * aside);
     scores
 }

@@ -68,6 +68,15 @@ impl Lexical {
         self.counts.iter().zip(&self.lengths).map(of).collect()
     }
 
+    /// The largest share of the words of `query` that one record has.
+    #[must_use]
+    pub fn best_coverage(&self, query: &str) -> f64 {
+        let wanted: HashSet<String> = stems(&self.stemmer, query).collect();
+        let shared = |words: &BTreeMap<String, f64>| wanted.iter().filter(|word| words.contains_key(*word)).count();
+        let most = self.counts.iter().map(shared).max().unwrap_or_default();
+        most as f64 / wanted.len().max(1) as f64
+    }
+
     /// How much the words of every record are those of the `chosen` ones: for each of its words the logarithm of how much
     /// more often it is in a chosen record than in any, damped by the record's length. 0 where nothing tells.
     #[must_use]
@@ -129,6 +138,13 @@ mod tests {
         let likeness = Lexical::new(texts.into_iter()).likeness(&[0]);
         assert!(likeness[2] > likeness[1] && likeness[2] > likeness[3], "{likeness:?}");
         assert!(Lexical::new(texts.into_iter()).likeness(&[]).iter().all(|score| score.is_finite()));
+    }
+
+    #[test]
+    fn coverage_is_the_share_of_the_query_in_one_record() {
+        let lexical = Lexical::new(["a phishing simulation", "the lattice"].into_iter());
+        assert!((lexical.best_coverage("quantum lattice simulations of phishing") - 0.5).abs() < 1e-9);
+        assert!(lexical.best_coverage("the of").abs() < 1e-9);
     }
 
     #[test]

@@ -19,9 +19,9 @@ pub const BYTES_PER_TOKEN: usize = 4;
 /// The probability of belonging to the relevant ones from which a record is kept.
 fn probability_min(recall: Recall) -> f64 {
     match recall {
-        Recall::High => 0.1,
-        Recall::Balanced => 0.3,
-        Recall::Tight => 0.8,
+        Recall::High => 0.03,
+        Recall::Balanced => 0.15,
+        Recall::Tight => 0.5,
     }
 }
 

@@ -47,3 +47,14 @@ fn equal_scores_stay_finite() {
     let scores = by_meaning(&queries(), &[unit(1.0, 0.0), unit(1.0, 0.0)], &[0.0, 0.0]);
     assert!(scores.iter().all(|score| score.is_finite()));
 }
+
+#[test]
+fn feedback_finds_what_is_near_the_best_in_meaning_and_words() {
+    let texts = ["phishing mail", "phishing", "suspicious mail", "lunch", "lunch", "lunch", "lunch", "lunch", "lunch"];
+    let lexical = Lexical::new(texts.into_iter());
+    let embeddings: Vec<Option<Embedding>> =
+        (0..texts.len()).map(|i| if i < 3 { unit(1.0, 0.2) } else { unit(-0.2, 1.0) }).collect();
+    let learned = with_feedback(&[3.0, 0.2, 0.0, 0.1, 0.1, 0.1, 0.0, 0.0, 0.0], &embeddings, &lexical, &[None; 9]);
+    assert!(learned[2] > learned[3], "{learned:?}");
+    assert!(learned.iter().all(|score| score.is_finite()));
+}
