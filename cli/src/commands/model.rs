@@ -37,7 +37,7 @@ async fn pull(from: Option<PathBuf>, invocation: &Invocation) -> Result<(), Fail
         None => first_that_works(&folder, invocation).await?,
     }
     invocation.output.changes(&[Change::new(object, "pulled")])?;
-    invocation.output.note("a gateway that runs already takes it up at its next start: mcpctl daemon stop, then start");
+    invocation.output.note("a gateway that runs already takes it up with its next result");
     Ok(())
 }
 
