@@ -79,7 +79,7 @@ fn messages(records: usize) -> String {
     json!({"ok": true, "messages": (0..records).map(message).collect::<Vec<_>>(), "has_more": false}).to_string()
 }
 
-/// Finding records, cutting them out, and scoring them by words; the encoder is measured with a model at hand only.
+/// Finding records, cutting them out, and scoring them by words. The encoder is not measured here.
 fn relevance(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("relevance");
     group.sample_size(20);
