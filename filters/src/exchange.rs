@@ -3,7 +3,7 @@
 use control_plane_api::{access::Role, audit::RelevanceOutcome, name::Name};
 use http::HeaderMap;
 use protocol::{Request, method::Primitive};
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 /// One exchange: from a request's arrival to its reply's last byte.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Exchange {
     pub headers: HeaderMap,
     /// The project in the request's path; none on `/mcp`. Writer: edge.
     pub project: Option<String>,
+    /// The client's session, where it has one: what narrows a server's memory of this user. Writer: edge.
+    pub affinity: Option<Arc<str>>,
     /// What is asked for. Writer: edge; relevance takes `_context` out, routing puts the server's own name in.
     pub request: Request,
     /// The tool, prompt or resource by the name the client uses. Writer: edge.
@@ -38,6 +40,7 @@ impl Exchange {
             peer: None,
             headers,
             project: None,
+            affinity: None,
             primitive: Primitive::of(&request),
             request,
             principal: Principal::Anonymous,

@@ -6,7 +6,7 @@
 use crate::{
     router::{Router, table::Table},
     servers::lists::implementation,
-    upstream::{Health, Reply, Upstream, UpstreamError},
+    upstream::{Caller, Health, Reply, Upstream, UpstreamError},
 };
 use async_trait::async_trait;
 use control_plane_api::gateway::ServerState;
@@ -147,7 +147,7 @@ fn instructions(table: &Table) -> Option<String> {
 
 #[async_trait]
 impl Upstream for Catalog {
-    async fn call(&self, request: Request) -> Result<Reply, UpstreamError> {
+    async fn call(&self, request: Request, _caller: &Caller) -> Result<Reply, UpstreamError> {
         let table = self.router.table();
         let payload = match request.method.as_str() {
             method::LISTEN => return Ok(self.listen(request)),

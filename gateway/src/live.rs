@@ -12,6 +12,7 @@ use crate::{
     record::Ledger,
     report::{Report, Reporter},
     router::Router,
+    seal::Sealer,
     servers::Servers,
     upstream::Endpoint,
 };
@@ -42,6 +43,8 @@ const MODEL: &str = "all-MiniLM-L6-v2";
 pub struct Means {
     /// Opens secrets.
     pub keyring: Keyring,
+    /// Seals what is handed out and wanted back.
+    pub sealer: Arc<Sealer>,
     /// The audit log.
     pub auditor: Auditor,
     /// What is counted.

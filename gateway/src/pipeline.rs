@@ -9,7 +9,7 @@ use crate::{
     metrics::Metrics,
     record::{Ledger, Record},
     router::Router,
-    upstream::{Upstream, UpstreamError},
+    upstream::{Caller, Upstream, UpstreamError},
 };
 use control_plane_api::{
     audit::{Decision, Outcome},
@@ -87,7 +87,7 @@ impl Pipeline {
             let error = RpcError::new(code::METHOD_NOT_FOUND, format!("method `{}` is not known", record.method()));
             return self.finish(record, Err(error), client).await;
         };
-        let mut reply = match upstream.call(record.exchange.request.clone()).await {
+        let mut reply = match upstream.call(record.exchange.request.clone(), &caller_of(&record.exchange)).await {
             Ok(reply) => reply,
             Err(error) => return self.finish(record, Err(told(&error)), client).await,
         };
@@ -152,6 +152,11 @@ impl Pipeline {
 /// A client that is gone is noticed by the edge, which drops the exchange; nothing is to be done about it here.
 async fn send(client: &Client, outgoing: Outgoing) {
     let _ = client.send(outgoing).await;
+}
+
+/// On whose behalf the upstream is asked.
+fn caller_of(exchange: &Exchange) -> Caller {
+    Caller { principal: exchange.principal.name().cloned(), affinity: exchange.affinity.clone() }
 }
 
 /// What the client is told of an upstream's failure.

@@ -10,6 +10,7 @@ use crate::{
     live::{Live, Means},
     metrics::Metrics,
     report::{Reporter, Sources},
+    seal::{SealKeyError, Sealer},
     settings::{Settings, StateDir},
 };
 use anyhow::{Context as _, Result};
@@ -49,6 +50,7 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(
     let (progress, reporter) = (Progress::new(), Reporter::new());
     let live = Live::new(Means {
         keyring: parts.keyring.clone(),
+        sealer: Arc::new(sealer(&settings, &state)?),
         auditor: parts.auditor.clone(),
         metrics: metrics.clone(),
         relevance,
@@ -115,6 +117,14 @@ impl Connected {
             (None, None) => return,
         };
         tokio::spawn(config::run(source, live, progress));
+    }
+}
+
+/// The key that replicas share, or this gateway's own.
+fn sealer(settings: &Settings, state: &StateDir) -> Result<Sealer, SealKeyError> {
+    match &settings.state_key_file {
+        Some(shared) => Sealer::load(shared, false),
+        None => Sealer::load(&state.join("state-key"), true),
     }
 }
 

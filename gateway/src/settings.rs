@@ -54,6 +54,10 @@ pub struct Settings {
     /// File that holds a join token; read and deleted when the gateway enrols.
     #[arg(long, env = "MCP_GATEWAY_JOIN_TOKEN_FILE")]
     pub join_token_file: Option<PathBuf>,
+    /// File with the key (64 hex digits) that seals cursors, request states and task ids; the same on every replica
+    /// behind one address [default: one of its own in the state directory].
+    #[arg(long, env = "MCP_GATEWAY_STATE_KEY_FILE")]
+    pub state_key_file: Option<PathBuf>,
     /// Directory of everything mcpctl keeps [default: ~/.mcpctl].
     #[arg(long = "home", env = "MCPCTL_HOME")]
     pub home_given: Option<PathBuf>,

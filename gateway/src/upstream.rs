@@ -3,6 +3,7 @@
 //! Modern on this side whatever the server speaks: `upstream/legacy` translates at the rim. Upstreams know nothing of
 //! clients, projects and permissions.
 
+mod caller;
 mod era;
 pub mod http;
 mod legacy;
@@ -13,6 +14,8 @@ mod slot;
 pub mod stdio;
 #[cfg(test)]
 mod testing;
+
+pub use caller::Caller;
 
 use async_trait::async_trait;
 use control_plane_api::{
@@ -33,8 +36,9 @@ pub type Reply = BoxStream<'static, Result<Message, UpstreamError>>;
 /// A place requests can be sent to.
 #[async_trait]
 pub trait Upstream: Send + Sync {
-    /// Sends a modern `request`. The response carries the request's own id again; progress tokens likewise.
-    async fn call(&self, request: Request) -> Result<Reply, UpstreamError>;
+    /// Sends a modern `request` on behalf of `caller`. The response carries the request's own id again; progress tokens
+    /// likewise.
+    async fn call(&self, request: Request, caller: &Caller) -> Result<Reply, UpstreamError>;
 
     /// How it is, for reports.
     fn health(&self) -> Health;
@@ -97,6 +101,12 @@ pub enum UpstreamError {
         /// What was wrong.
         reason: String,
     },
+    /// It does not know the session any more; it did not look at the request.
+    #[error("server `{server}` has forgotten its session")]
+    Forgotten {
+        /// Which server.
+        server: Name,
+    },
 }
 
 impl UpstreamError {
@@ -107,6 +117,7 @@ impl UpstreamError {
             Self::Unreachable { reason, .. } | Self::Lost { reason, .. } | Self::Unusable { reason, .. } => {
                 reason.clone()
             }
+            Self::Forgotten { .. } => "it has forgotten its session".to_owned(),
             Self::TimedOut { after, .. } => format!("it did not answer within {} ms", after.as_millis()),
         }
     }

@@ -21,6 +21,26 @@ pub struct Limits {
     pub sessions_max: u32,
     /// A legacy session unused for this long is forgotten, in milliseconds.
     pub session_idle_timeout_ms: u64,
+    /// Messages in one batch of a 2025-03-26 client.
+    pub batch_messages_max: u32,
+    /// Bytes of events kept per legacy session, to be told again to a client that lost its connection.
+    pub replay_bytes_max: u64,
+    /// Time such events are kept after their stream ended, in milliseconds.
+    pub replay_timeout_ms: u64,
+    /// Rounds of questions (`input_required`) one call of a legacy client may take.
+    pub question_rounds_max: u32,
+    /// Time a person has to answer a question, in milliseconds.
+    pub question_timeout_ms: u64,
+    /// Entries in one page of a merged list.
+    pub list_page_entries_max: u32,
+    /// Resources one `subscriptions/listen`, or one legacy session, may watch.
+    pub subscriptions_max: u32,
+    /// Sessions (or processes) open at once at one upstream that keeps them per caller; the least used one makes room.
+    pub upstream_sessions_max: u32,
+    /// A session at an upstream that nobody used for this long is ended, in milliseconds.
+    pub upstream_session_idle_timeout_ms: u64,
+    /// Calls at once that wait for an answer to a question of their legacy server.
+    pub parked_calls_max: u32,
     /// Time to connect to an upstream, in milliseconds.
     pub upstream_connect_timeout_ms: u64,
     /// Time for an upstream to answer one call, in milliseconds.
@@ -55,6 +75,16 @@ impl Default for Limits {
             exchanges_max: 1_024,
             sessions_max: 10_000,
             session_idle_timeout_ms: 3_600_000,
+            batch_messages_max: 100,
+            replay_bytes_max: 4 << 20,
+            replay_timeout_ms: 60_000,
+            question_rounds_max: 8,
+            question_timeout_ms: 600_000,
+            list_page_entries_max: 1_000,
+            subscriptions_max: 1_000,
+            upstream_sessions_max: 256,
+            upstream_session_idle_timeout_ms: 600_000,
+            parked_calls_max: 1_024,
             upstream_connect_timeout_ms: 5_000,
             upstream_call_timeout_ms: 120_000,
             upstream_list_timeout_ms: 10_000,

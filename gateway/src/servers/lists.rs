@@ -1,6 +1,6 @@
 //! What one server offers, fetched page by page.
 
-use crate::upstream::{Upstream, UpstreamError};
+use crate::upstream::{Caller, Upstream, UpstreamError};
 use control_plane_api::limits::Limits;
 use futures::StreamExt as _;
 use protocol::{Id, Members, Message, Request, Response, meta, method};
@@ -80,7 +80,7 @@ async fn ask(upstream: &dyn Upstream, what: &str, cursor: Option<&str>) -> Resul
         params.set("cursor", cursor);
     }
     let request = Request { id: Id::Number(0), method: what.to_owned(), params };
-    let mut reply = upstream.call(request).await?;
+    let mut reply = upstream.call(request, &Caller::GATEWAY).await?;
     while let Some(message) = reply.next().await {
         if let Message::Response(response) = message? {
             return Ok(response);

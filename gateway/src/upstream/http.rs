@@ -15,7 +15,7 @@ mod target;
 mod tests;
 
 use super::{
-    Endpoint, Health, Reply, Upstream, UpstreamError,
+    Caller, Endpoint, Health, Reply, Upstream, UpstreamError,
     era::{self, Verdict},
     legacy::{self, Welcome},
     slot::{Opener, Slot},
@@ -45,7 +45,7 @@ struct Http {
 
 #[async_trait]
 impl Upstream for Http {
-    async fn call(&self, request: Request) -> Result<Reply, UpstreamError> {
+    async fn call(&self, request: Request, _caller: &Caller) -> Result<Reply, UpstreamError> {
         let limit = Duration::from_millis(self.remote.endpoint.limits.upstream_call_timeout_ms);
         for _ in 0..SESSIONS_PER_CALL_MAX {
             let session = self.slot.get(&self.remote).await?;

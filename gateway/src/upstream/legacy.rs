@@ -3,6 +3,8 @@
 //! The gateway declares no client capabilities to them, so nothing they may ask for needs an answer but `ping`. Carrying
 //! their questions to a client starts at [`answer`]. Deliberately unknown here: the transport.
 
+pub(super) mod session;
+
 use super::era;
 use protocol::{Id, Members, Message, Notification, Request, Response, Revision, RpcError, code, meta, method};
 use serde_json::value::RawValue;

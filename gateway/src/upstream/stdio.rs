@@ -15,7 +15,7 @@ mod stderr;
 mod tests;
 
 use super::{
-    Endpoint, Health, Reply, Upstream, UpstreamError,
+    Caller, Endpoint, Health, Reply, Upstream, UpstreamError,
     era::{self, Verdict},
     legacy::{self, Welcome},
     pulse::Pulse,
@@ -88,7 +88,7 @@ impl super::slot::Session for Session {
 
 #[async_trait]
 impl Upstream for Stdio {
-    async fn call(&self, mut request: Request) -> Result<Reply, UpstreamError> {
+    async fn call(&self, mut request: Request, _caller: &Caller) -> Result<Reply, UpstreamError> {
         let session = self.slot.get(&self.shared).await?;
         let limit = Duration::from_millis(self.shared.endpoint.limits.upstream_call_timeout_ms);
         let wants_logs = meta::of(&request.params).get(meta::LOG_LEVEL).is_some();

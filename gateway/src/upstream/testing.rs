@@ -1,6 +1,6 @@
 //! What the tests of both transports ask, and how they read the answer.
 
-use super::{Endpoint, Reply, Upstream, UpstreamError};
+use super::{Caller, Endpoint, Reply, Upstream, UpstreamError};
 use control_plane_api::limits::Limits;
 use futures::StreamExt as _;
 use protocol::{Id, Members, Message, Request, meta, method};
@@ -44,7 +44,7 @@ pub(super) async fn read(mut reply: Reply) -> Result<Vec<Value>, UpstreamError> 
 
 /// All that `upstream` answers to `request`.
 pub(super) async fn ask(upstream: &dyn Upstream, request: Request) -> Result<Vec<Value>, UpstreamError> {
-    read(upstream.call(request).await?).await
+    read(upstream.call(request, &Caller::GATEWAY).await?).await
 }
 
 /// The text of the one content of the last message.

@@ -98,7 +98,7 @@ async fn a_stream_is_passed_on_as_it_comes() {
 async fn dropping_a_modern_reply_closes_its_connection() {
     let fake = modern(|seen| Act::Hold(events(&[progress(seen)]))).await;
     let upstream = upstream(&fake.url, Limits::default());
-    let mut reply = upstream.call(tool("echo", json!({}))).await.unwrap();
+    let mut reply = upstream.call(tool("echo", json!({})), &Caller::GATEWAY).await.unwrap();
     assert!(reply.next().await.unwrap().is_ok());
     drop(reply);
     fake.was_left(1).await;
@@ -131,7 +131,7 @@ async fn a_legacy_server_gets_a_session_and_its_headers() {
 async fn dropping_a_legacy_reply_takes_the_request_back() {
     let fake = legacy(|seen| Act::Hold(events(&[progress(seen)]))).await;
     let upstream = upstream(&fake.url, Limits::default());
-    let mut reply = upstream.call(tool("echo", json!({}))).await.unwrap();
+    let mut reply = upstream.call(tool("echo", json!({})), &Caller::GATEWAY).await.unwrap();
     assert!(reply.next().await.unwrap().is_ok());
     drop(reply);
     fake.saw(5).await;
@@ -321,7 +321,7 @@ async fn a_modern_server_that_became_a_legacy_one_is_found_out() {
 async fn many_calls_at_once_share_one_opening() {
     let fake = legacy(|seen| json_reply(200, &seen.result(&content("hi")))).await;
     let upstream = upstream(&fake.url, Limits::default());
-    let calls = (0..20).map(|_| async { read(upstream.call(tool("echo", json!({}))).await.unwrap()).await.unwrap() });
+    let calls = (0..20).map(|_| async { read(upstream.call(tool("echo", json!({})), &Caller::GATEWAY).await.unwrap()).await.unwrap() });
     assert!(futures::future::join_all(calls).await.iter().all(|messages| text(messages) == "hi"));
     assert_eq!(fake.methods().iter().filter(|name| *name == method::INITIALIZE).count(), 1);
 }

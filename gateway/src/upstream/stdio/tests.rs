@@ -108,7 +108,7 @@ async fn a_pinned_era_is_not_probed() {
 #[tokio::test]
 async fn a_command_that_is_not_there_is_said_so() {
     let upstream = open(endpoint(json!({"type": "stdio", "command": "no-such-command"}), &[], limits()));
-    let error = upstream.call(tool("echo", json!({}))).await.err().unwrap();
+    let error = upstream.call(tool("echo", json!({})), &Caller::GATEWAY).await.err().unwrap();
     assert_eq!(
         error.to_string(),
         "server `x` cannot be reached: command `no-such-command` was not found in PATH; install it, or give the absolute path"
@@ -128,7 +128,7 @@ async fn a_server_that_dies_at_its_start_says_why_and_not_its_secret() {
 async fn a_server_that_dies_of_a_call_is_lost_and_started_again() {
     let upstream = start("", limits());
     let first = echo(&*upstream).await["pid"].as_u64().unwrap();
-    let other = upstream.call(tool("hang", json!({}))).await.unwrap();
+    let other = upstream.call(tool("hang", json!({})), &Caller::GATEWAY).await.unwrap();
     let error = ask(&*upstream, tool("die", json!({}))).await.unwrap_err();
     assert!(matches!(&error, UpstreamError::Lost { reason, .. } if reason.contains("status 7")), "{error}");
     assert!(error.to_string().contains("about to die of ***"), "{error}");
@@ -158,8 +158,8 @@ async fn many_first_calls_start_one_process() {
 #[tokio::test]
 async fn a_dropped_reply_cancels_its_call_alone() {
     let upstream = start("", limits());
-    let mut hanging = upstream.call(tool("hang", json!({}))).await.unwrap();
-    let mut other = upstream.call(tool("hang", json!({}))).await.unwrap();
+    let mut hanging = upstream.call(tool("hang", json!({})), &Caller::GATEWAY).await.unwrap();
+    let mut other = upstream.call(tool("hang", json!({})), &Caller::GATEWAY).await.unwrap();
     // The progress tells that both were received.
     hanging.next().await.unwrap().unwrap();
     other.next().await.unwrap().unwrap();
@@ -172,7 +172,7 @@ async fn a_dropped_reply_cancels_its_call_alone() {
 #[tokio::test]
 async fn a_late_answer_reaches_nobody() {
     let upstream = start("", limits());
-    drop(upstream.call(tool("late", json!({}))).await.unwrap());
+    drop(upstream.call(tool("late", json!({})), &Caller::GATEWAY).await.unwrap());
     let messages = ask(&*upstream, tool("progress", json!({}))).await.unwrap();
     assert_eq!(text(&messages), "done");
 }
@@ -191,7 +191,7 @@ async fn a_call_has_an_end() {
 #[tokio::test]
 async fn a_message_that_is_too_large_fails_its_call_alone() {
     let upstream = start("", Limits { upstream_message_bytes_max: 100_000, ..limits() });
-    let other = upstream.call(tool("hang", json!({}))).await.unwrap();
+    let other = upstream.call(tool("hang", json!({})), &Caller::GATEWAY).await.unwrap();
     let error = ask(&*upstream, tool("big", json!({"n": 3_000_000}))).await.unwrap_err();
     assert!(matches!(&error, UpstreamError::Unusable { reason, .. } if reason.contains("100000 bytes")), "{error}");
     assert_eq!(text(&ask(&*upstream, tool("big", json!({"n": 90_000}))).await.unwrap()).len(), 90_000);
@@ -208,7 +208,7 @@ async fn a_flood_of_progress_ends_with_the_answer() {
 #[tokio::test]
 async fn a_server_that_does_not_read_blocks_neither_itself_nor_others_for_good() {
     let upstream = start("", limits());
-    let deaf = upstream.call(tool("deaf", json!({"n": 1}))).await.unwrap();
+    let deaf = upstream.call(tool("deaf", json!({"n": 1})), &Caller::GATEWAY).await.unwrap();
     let large = "x".repeat(1 << 20);
     let calls = (0..4).map(|_| ask(&*upstream, tool("echo", json!({"s": large}))));
     let (deaf, said) = tokio::join!(read(deaf), futures::future::join_all(calls));
@@ -282,7 +282,7 @@ async fn closing_ends_the_process_and_later_calls() {
     let pid = echo(&*upstream).await["pid"].as_u64().unwrap();
     upstream.close().await;
     assert!(!is_running(pid));
-    assert!(upstream.call(tool("echo", json!({}))).await.is_err());
+    assert!(upstream.call(tool("echo", json!({})), &Caller::GATEWAY).await.is_err());
 }
 
 #[tokio::test]
@@ -290,7 +290,7 @@ async fn dropping_it_lets_the_last_reply_end_first() {
     let upstream = start("", limits());
     let pid = echo(&*upstream).await["pid"].as_u64().unwrap();
     let mut changes = upstream.changes();
-    let reply = upstream.call(tool("deaf", json!({"n": 0}))).await.unwrap();
+    let reply = upstream.call(tool("deaf", json!({"n": 0})), &Caller::GATEWAY).await.unwrap();
     drop(upstream);
     assert_eq!(text(&read(reply).await.unwrap()), "done");
     // The sender goes with the last task of the upstream.

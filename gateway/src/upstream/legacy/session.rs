@@ -1,0 +1,46 @@
+//! One conversation with a legacy server, whatever carries it: a child's pipes, Streamable HTTP, HTTP+SSE.
+//!
+//! Transports implement it and know nothing of what is said; the legacy rim speaks through it and knows nothing of how.
+//! Ids and progress tokens are the transport's affair on both ways.
+
+use super::Welcome;
+use crate::upstream::UpstreamError;
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use protocol::{Message, Notification, Request, Response};
+use tokio::sync::broadcast;
+
+/// What a legacy server says while it works on a request.
+#[derive(Debug)]
+pub(in crate::upstream) enum Heard {
+    /// About the request: progress under the client's own token, log messages, whatever came on its channel.
+    Note(Notification),
+    /// Wants an answer before it goes on: a [`Response`] with this very id, given to [`Session::tell`].
+    Question(Request),
+    /// The answer, under the client's own id; nothing comes after it.
+    Response(Response),
+}
+
+/// What is heard of one request. Dropping it before the response takes the request back. It has no deadline of its own.
+pub(in crate::upstream) type Hearing = BoxStream<'static, Result<Heard, UpstreamError>>;
+
+/// See the module.
+#[async_trait]
+pub(in crate::upstream) trait Session: Send + Sync + 'static {
+    /// What the server said to `initialize`.
+    fn welcome(&self) -> &Welcome;
+
+    /// Sends `request`, which is in the server's own dialect already.
+    ///
+    /// # Errors
+    /// [`UpstreamError::Forgotten`] when the server did not look at it because it does not know the session any more;
+    /// others as they are.
+    async fn send(&self, request: Request) -> Result<Hearing, UpstreamError>;
+
+    /// Sends a notification, or the answer to a question. What cannot be delivered is logged and lost.
+    async fn tell(&self, message: Message);
+
+    /// Notifications that belong to no request: `notifications/resources/updated`, the state of tasks, log messages
+    /// nobody can be found for. List changes are not among them. A reader that is too slow misses some.
+    fn notices(&self) -> broadcast::Receiver<Notification>;
+}
