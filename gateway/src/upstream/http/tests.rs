@@ -3,7 +3,7 @@
 mod fake;
 
 use crate::upstream::{
-    Upstream, UpstreamError, open,
+    Caller, Upstream, UpstreamError, open,
     testing::{ask, endpoint, read, request, text, tool},
 };
 use control_plane_api::{gateway::ServerState, limits::Limits, server::Era};
@@ -321,7 +321,9 @@ async fn a_modern_server_that_became_a_legacy_one_is_found_out() {
 async fn many_calls_at_once_share_one_opening() {
     let fake = legacy(|seen| json_reply(200, &seen.result(&content("hi")))).await;
     let upstream = upstream(&fake.url, Limits::default());
-    let calls = (0..20).map(|_| async { read(upstream.call(tool("echo", json!({})), &Caller::GATEWAY).await.unwrap()).await.unwrap() });
+    let calls = (0..20).map(|_| async {
+        read(upstream.call(tool("echo", json!({})), &Caller::GATEWAY).await.unwrap()).await.unwrap()
+    });
     assert!(futures::future::join_all(calls).await.iter().all(|messages| text(messages) == "hi"));
     assert_eq!(fake.methods().iter().filter(|name| *name == method::INITIALIZE).count(), 1);
 }

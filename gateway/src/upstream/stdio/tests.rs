@@ -1,7 +1,7 @@
 //! A child process with every fault, from outside: what callers, health and the process table see.
 
 use crate::upstream::{
-    Upstream, UpstreamError, open,
+    Caller, Upstream, UpstreamError, open,
     testing::{ask, endpoint, read, request, text, tool},
 };
 use control_plane_api::{gateway::ServerState, limits::Limits, server::Era};
