@@ -161,7 +161,6 @@ fn clock_skew_s() -> u32 {
     60
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_clock_skew_s(seconds: &u32) -> bool {
     *seconds == clock_skew_s()
 }
