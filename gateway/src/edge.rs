@@ -8,6 +8,7 @@ mod legacy;
 mod reply;
 mod request;
 mod sessions;
+mod well_known;
 
 use crate::{
     live::Live,
@@ -67,6 +68,9 @@ impl Edge {
         let Ok(_place) = self.exchanges.try_acquire() else {
             return reply::refuse(session, None, &overloaded()).await;
         };
+        if let Some(endpoint) = well_known::asked(session) {
+            return well_known::answer(session, &self.settings, &pipeline, endpoint).await;
+        }
         let inbound = match request::read(session, &self.settings, &pipeline.limits).await {
             Ok(inbound) => inbound,
             Err(refusal) => {
@@ -92,7 +96,7 @@ impl Edge {
                 self.exchange(session, pipeline, Asked { exchange, method, bytes: inbound.body.len() }, Spoken::Modern)
                     .await
             }
-            Ok(Classified::ModernNotification) => match pipeline.authenticate(&inbound.headers) {
+            Ok(Classified::ModernNotification) => match pipeline.authenticate(&inbound.headers, &inbound.endpoint) {
                 Ok(_) => reply::accepted(session).await,
                 Err(refusal) => reply::refuse(session, None, &refusal).await,
             },

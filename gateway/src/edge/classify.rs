@@ -110,7 +110,14 @@ mod tests {
             map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         let body = Bytes::copy_from_slice(body.as_bytes());
-        let inbound = Inbound { http_method: Method::POST, headers: map, peer: None, project: None, body };
+        let inbound = Inbound {
+            http_method: Method::POST,
+            headers: map,
+            peer: None,
+            endpoint: "/mcp".to_owned(),
+            project: None,
+            body,
+        };
         match classify(&inbound) {
             Ok(Classified::Modern(_)) => Ok("modern"),
             Ok(Classified::ModernNotification) => Ok("modern notification"),

@@ -35,7 +35,7 @@ impl Edge {
         inbound: Inbound,
         message: Message,
     ) -> Result<(), Hangup> {
-        let caller = pipeline.authenticate(&inbound.headers);
+        let caller = pipeline.authenticate(&inbound.headers, &inbound.endpoint);
         match message {
             Message::Request(request) if request.method == method::INITIALIZE => {
                 let user = caller.ok().and_then(|principal| principal.name().cloned());
@@ -85,7 +85,9 @@ impl Edge {
         if !inbound.headers.contains_key(SESSION_ID) {
             return reply::refuse(http, None, &reply::method_not_allowed()).await;
         }
-        let session = pipeline.authenticate(&inbound.headers).and_then(|p| self.session_of(&inbound, p.name()));
+        let session = pipeline
+            .authenticate(&inbound.headers, &inbound.endpoint)
+            .and_then(|p| self.session_of(&inbound, p.name()));
         match session {
             Err(refusal) => reply::refuse(http, None, &refusal).await,
             Ok(session) => {
@@ -106,7 +108,8 @@ impl Edge {
         if !inbound.headers.contains_key(SESSION_ID) {
             return reply::refuse(http, None, &reply::method_not_allowed()).await;
         }
-        let session = pipeline.authenticate(&inbound.headers).and_then(|p| self.session_of(inbound, p.name()));
+        let session =
+            pipeline.authenticate(&inbound.headers, &inbound.endpoint).and_then(|p| self.session_of(inbound, p.name()));
         match session {
             Err(refusal) => reply::refuse(http, None, &refusal).await,
             Ok(session) => {

@@ -22,6 +22,8 @@ pub(super) struct Inbound {
     pub(super) headers: HeaderMap,
     /// The client's address.
     pub(super) peer: Option<SocketAddr>,
+    /// The path of the endpoint.
+    pub(super) endpoint: String,
     /// The project in the path; none on `/mcp`.
     pub(super) project: Option<String>,
     /// The body; strictly valid JSON for `POST`, empty otherwise.
@@ -34,6 +36,7 @@ impl Inbound {
     pub(super) fn exchange(&self, request: Request) -> Exchange {
         let mut exchange = Exchange::new(request, self.headers.clone());
         exchange.peer = self.peer;
+        exchange.endpoint.clone_from(&self.endpoint);
         exchange.project.clone_from(&self.project);
         exchange
     }
@@ -65,7 +68,7 @@ pub(super) async fn read(
             reply
         })?;
     }
-    Ok(Inbound { http_method, headers, peer, project, body })
+    Ok(Inbound { http_method, headers, peer, endpoint: uri.path().to_owned(), project, body })
 }
 
 async fn read_body(session: &mut ServerSession, body_bytes_max: u64) -> Result<Bytes, LocalReply> {
@@ -137,7 +140,7 @@ fn media_types(headers: &HeaderMap) -> Result<(), LocalReply> {
 }
 
 /// Exactly one Host, and it is ours; an Origin, if there is one, is ours too (2025-11-25 transports: invalid → 403).
-fn addressed(settings: &Settings, headers: &HeaderMap, uri: &Uri) -> Result<(), LocalReply> {
+pub(super) fn addressed(settings: &Settings, headers: &HeaderMap, uri: &Uri) -> Result<(), LocalReply> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = match (hosts.next(), hosts.next(), uri.authority()) {
         (Some(host), None, None) => host.to_str().ok(),
@@ -159,7 +162,8 @@ fn too_large(body_bytes_max: u64) -> LocalReply {
     refuse(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is larger than {body_bytes_max} bytes"))
 }
 
-fn refuse(status: StatusCode, told: &str) -> LocalReply {
+/// A refusal whose text is for the client and for the log alike.
+pub(super) fn refuse(status: StatusCode, told: &str) -> LocalReply {
     LocalReply {
         status,
         headers: Vec::new(),

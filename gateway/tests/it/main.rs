@@ -4,4 +4,6 @@
 mod eras;
 mod life;
 mod refusals;
+mod tokens;
+mod upstream;
 mod world;
