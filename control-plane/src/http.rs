@@ -3,6 +3,7 @@
 //! The same table makes the router, the access check of every request and the OpenAPI document, so that none of the
 //! three can forget a route. Paths that are not here answer 404, and only to those who show a token.
 
+mod addressed;
 mod apply;
 mod audit;
 mod authenticate;
@@ -24,6 +25,7 @@ use crate::{
     secrets::Keys,
     store::Store,
 };
+pub(crate) use addressed::{Addressed, LOOPBACK_HOSTS};
 use axum::{Router, middleware};
 use control_plane_api::{
     access::{IssuedToken, TokenRequest, TokenSummary, UserSpec, WhoAmI},
@@ -154,8 +156,8 @@ fn audit_routes() -> Vec<Route> {
     ]
 }
 
-/// The routes as a service. The access check is around everything, also around what is not there.
-pub(crate) fn router(app: App) -> Router {
+/// The routes as a service. The checks of address and access are around everything, also around what is not there.
+pub(crate) fn router(app: App, addressed: Addressed) -> Router {
     let routes = routes();
     let gate = authenticate::Gate::new(app.clone(), &routes);
     let mut router = Router::new();
@@ -169,6 +171,7 @@ pub(crate) fn router(app: App) -> Router {
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .layer(middleware::from_fn_with_state(gate, authenticate::authenticate))
         .layer(body::limit())
+        .layer(middleware::from_fn_with_state(addressed, addressed::check))
         .layer(tower_http::trace::TraceLayer::new_for_http())
         .with_state(app)
 }

@@ -10,6 +10,7 @@ mod configure;
 mod home;
 pub mod http;
 mod identity;
+mod listener;
 mod publish;
 mod secrets;
 pub mod server;

@@ -2,8 +2,9 @@
 
 use crate::{
     home::{self, HomeError, PrivateFile},
-    http::{self, App},
+    http::{self, Addressed, App},
     identity::{self, BootstrapError},
+    listener::{self, Bounds},
     publish::Publisher,
     secrets::{self, Keys, MasterKey, MasterKeyError, SentinelError},
     settings::Settings,
@@ -102,7 +103,7 @@ pub async fn bind(settings: &Settings) -> Result<TcpListener, StartError> {
 /// Serves on `listener` until `stop` is ready, then lets requests in progress finish and ends the streams.
 ///
 /// # Errors
-/// Any [`StartError`]; once it serves, only [`StartError::Serve`].
+/// Any [`StartError`]; once it serves, none.
 pub async fn serve(
     settings: &Settings,
     listener: TcpListener,
@@ -119,30 +120,24 @@ pub async fn serve(
 
     let (stopping, stopped) = watch::channel(false);
     let publishing = tokio::spawn(publisher.run(stopped.clone()));
-    let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
-    let mut draining = stopped;
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
-        // An error means that the sender is gone, which is the end as well.
-        draining.changed().await.ok();
-    });
-    let mut server = pin!(server.into_future());
-    let served = tokio::select! {
-        served = &mut server => served,
+    let router = http::router(app, Addressed::by(&settings.allowed_hosts));
+    let mut server = pin!(listener::serve(listener, router, Bounds::default(), stopped));
+    tokio::select! {
+        () = &mut server => {}
         () = stop => {
             tracing::info!("Stopping");
             stopping.send_replace(true);
-            timeout(DRAIN_TIMEOUT, server).await.unwrap_or_else(|_| {
+            if timeout(DRAIN_TIMEOUT, server).await.is_err() {
                 tracing::warn!("Some requests did not end in time and were cut off");
-                Ok(())
-            })
+            }
         }
-    };
+    }
     publishing.abort();
     forget(&address_file, &address);
     if timeout(CLOSE_TIMEOUT, store.close()).await.is_err() {
         tracing::warn!("Some connections to the database did not close in time");
     }
-    Ok(served?)
+    Ok(())
 }
 
 /// Issues a new token for the user `admin`, into its file in the home folder.
