@@ -4,6 +4,7 @@ use crate::{
     access::UserSpec,
     limits::Limits,
     name::Name,
+    oauth::ConnectionSpec,
     object::{Object, ObjectRef},
     profile::ProfileSpec,
     project::ProjectSpec,
@@ -126,6 +127,14 @@ impl Snapshot {
     pub fn servers(&self) -> impl Iterator<Item = (&Name, &ServerSpec)> {
         self.objects.iter().filter_map(|object| match object {
             Object::Server(o) => Some((&o.name, &o.spec)),
+            _ => None,
+        })
+    }
+
+    /// The access tokens for servers, sealed, by connection.
+    pub fn connections(&self) -> impl Iterator<Item = (&Name, &ConnectionSpec)> {
+        self.objects.iter().filter_map(|object| match object {
+            Object::Connection(o) => Some((&o.name, &o.spec)),
             _ => None,
         })
     }

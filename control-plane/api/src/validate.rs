@@ -1,5 +1,7 @@
 //! Snapshot → violations: one list of rules for control plane, gateway and CLI.
 
+mod oauth;
+
 use crate::{
     name::Name,
     object::{Kind, Object, ObjectRef},
@@ -46,7 +48,7 @@ pub fn validate(snapshot: &Snapshot) -> Vec<Violation> {
             Object::Server(o) => rules.server(&reference, &o.spec),
             Object::Profile(o) => rules.profile(&reference, &o.spec),
             Object::Project(o) => rules.project(&reference, &o.spec),
-            Object::User(_) | Object::Secret(_) => {}
+            Object::User(_) | Object::Secret(_) | Object::Connection(_) => {}
         }
     }
     rules.violations
@@ -101,6 +103,7 @@ impl Rules<'_> {
                 self.broken(object, "transport", hint);
             }
         }
+        self.oauth(object, spec);
         if let Some(prefix) = &spec.prefix
             && (prefix.len() > PREFIX_BYTES_MAX || !prefix.bytes().all(is_tool_name_byte))
         {
@@ -139,7 +142,10 @@ pub fn references_to(snapshot: &Snapshot, object: &ObjectRef) -> Vec<ObjectRef> 
         (Object::Profile(o), Kind::Server) => o.spec.server == object.name,
         (Object::Project(o), Kind::Profile) => o.spec.profiles.contains(&object.name),
         (Object::Project(o), Kind::User) => o.spec.members.contains(&object.name),
-        (Object::Server(o), Kind::Secret) => o.spec.transport.secrets().any(|secret| *secret == object.name),
+        (Object::Server(o), Kind::Secret) => {
+            let client = o.spec.oauth.as_ref().and_then(|oauth| oauth.client_secret.as_ref());
+            o.spec.transport.secrets().chain(client).any(|secret| *secret == object.name)
+        }
         _ => false,
     };
     snapshot.objects.iter().filter(|other| refers(other)).map(Object::reference).collect()
