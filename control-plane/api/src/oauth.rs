@@ -102,8 +102,8 @@ pub struct ConnectionSpec {
     /// The user on whose behalf it may be used; absent: everybody's ([`OauthMode::Service`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<Name>,
-    /// The URL the token was issued for. It must never be sent anywhere else.
-    pub resource: String,
+    /// The server's `transport.url` when consent was given, letter by letter. The token must never be sent elsewhere.
+    pub url: String,
     /// Base64 of a NaCl sealed box over the access token, as in [`crate::secret::SecretSpec`].
     pub sealed: String,
     /// From this moment on the token is worthless; absent: nobody said.
