@@ -24,13 +24,20 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub(crate) struct Addressed {
     hosts: Arc<[String]>,
+    /// Scheme, host and port in the address line of our users' browsers.
+    public_origin: Option<Arc<str>>,
     answer_timeout: Duration,
 }
 
 impl Addressed {
-    /// By one of `hosts`, names without ports; besides, by the address a connection came to.
-    pub(crate) fn by(hosts: &[String]) -> Self {
-        Self { hosts: hosts.iter().map(|host| host.trim().to_owned()).collect(), answer_timeout: ANSWER_TIMEOUT }
+    /// By one of `hosts`, names without ports, and that of `public_origin`; besides, by the address a connection came to.
+    pub(crate) fn by(hosts: &[String], public_origin: Option<String>) -> Self {
+        let public = public_origin.as_deref().and_then(origin).map(|authority| authority.host().to_owned());
+        Self {
+            hosts: hosts.iter().map(|host| host.trim().to_owned()).chain(public).collect(),
+            public_origin: public_origin.map(Arc::from),
+            answer_timeout: ANSWER_TIMEOUT,
+        }
     }
 
     fn check(&self, headers: &HeaderMap, uri: &Uri, dialled: Option<IpAddr>) -> Result<(), ApiError> {
@@ -46,7 +53,11 @@ impl Addressed {
             ApiError::new(StatusCode::FORBIDDEN, "this Host is not served here")
                 .hint("use a name listed in MCPD_ALLOWED_HOSTS, or list this one")
         })?;
-        if headers.get_all(header::ORIGIN).iter().all(|origin| is_same(origin, &addressed)) {
+        let ours = |origin: &HeaderValue| {
+            let origin = origin.to_str().unwrap_or_default();
+            Some(origin) == self.public_origin.as_deref() || is_same(origin, &addressed)
+        };
+        if headers.get_all(header::ORIGIN).iter().all(ours) {
             Ok(())
         } else {
             Err(ApiError::new(StatusCode::FORBIDDEN, "a page of another origin may not ask this")
@@ -84,11 +95,14 @@ fn authority(text: &str) -> Option<Authority> {
     (!text.contains('@') && !authority.host().is_empty()).then_some(authority)
 }
 
-/// Whether `origin` is a page of the very host that is addressed; behind a proxy that speaks TLS the scheme differs.
-fn is_same(origin: &HeaderValue, addressed: &Authority) -> bool {
-    let text = origin.to_str().unwrap_or_default();
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    rest.and_then(authority).is_some_and(|authority| authority.as_str().eq_ignore_ascii_case(addressed.as_str()))
+/// Whether `text` is a page of the very host that is addressed; behind a proxy that speaks TLS the scheme differs.
+fn is_same(text: &str, addressed: &Authority) -> bool {
+    origin(text).is_some_and(|authority| authority.as_str().eq_ignore_ascii_case(addressed.as_str()))
+}
+
+/// The host and port of an origin.
+fn origin(text: &str) -> Option<Authority> {
+    text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).and_then(authority)
 }
 
 #[cfg(test)]
@@ -99,7 +113,8 @@ mod tests {
     use tower_service::Service as _;
 
     fn check(headers: &[(header::HeaderName, &str)], dialled: Option<[u8; 4]>) -> u16 {
-        let addressed = Addressed::by(&["localhost".to_owned(), " mcpd.example".to_owned(), "[::1]".to_owned()]);
+        let hosts = ["localhost".to_owned(), " mcpd.example".to_owned(), "[::1]".to_owned()];
+        let addressed = Addressed::by(&hosts, Some("https://public.example".to_owned()));
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(name.clone(), HeaderValue::from_str(value).unwrap());
@@ -112,7 +127,7 @@ mod tests {
 
     #[test]
     fn only_names_of_ours_and_the_dialled_address_are_served() {
-        for good in ["localhost", "LocalHost:3000", "mcpd.example", "[::1]:3000"] {
+        for good in ["localhost", "LocalHost:3000", "mcpd.example", "[::1]:3000", "public.example"] {
             assert_eq!(check(&[(header::HOST, good)], None), 200, "{good}");
         }
         for bad in ["evil.example", "localhost.evil.example", "a/?x#", "user@localhost", "0.0.0.0:3000", "10.0.0.7", ""]
@@ -131,9 +146,16 @@ mod tests {
         let from = |origin: &str| check(&[(header::HOST, "localhost:3000"), (header::ORIGIN, origin)], None);
         assert_eq!(from("http://localhost:3000"), 200);
         assert_eq!(from("https://LOCALHOST:3000"), 200);
-        for bad in
-            ["null", "http://localhost", "http://localhost:3001", "http://evil.example", "ftp://localhost:3000", ""]
-        {
+        assert_eq!(from("https://public.example"), 200);
+        for bad in [
+            "null",
+            "http://localhost",
+            "http://localhost:3001",
+            "http://evil.example",
+            "http://public.example",
+            "ftp://localhost:3000",
+            "",
+        ] {
             assert_eq!(from(bad), 403, "{bad}");
         }
     }
@@ -141,7 +163,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_never_ends_is_not_waited_for() {
         let addressed =
-            Addressed { answer_timeout: Duration::from_millis(50), ..Addressed::by(&["localhost".to_owned()]) };
+            Addressed { answer_timeout: Duration::from_millis(50), ..Addressed::by(&["localhost".to_owned()], None) };
         let mut router = Router::new()
             .route("/", post(|body: axum::body::Bytes| async move { body }))
             .layer(middleware::from_fn_with_state(addressed, super::check));
