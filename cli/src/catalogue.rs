@@ -102,6 +102,7 @@ mod tests {
         ServerSpec {
             description: definition.description.clone(),
             transport: Transport::Http { url: String::new(), headers: std::collections::BTreeMap::new() },
+            oauth: None,
             prefix: None,
             era: Era::Auto,
             tools: rules(&definition),

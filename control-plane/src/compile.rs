@@ -1,10 +1,15 @@
 //! Objects, token grants and sealed secrets → the snapshot of one gateway. Pure: no clock, no keys, no database.
 
-use crate::store::StoredSecret;
+use crate::{
+    oauth::Target,
+    settings::Addresses,
+    store::{StoredConnection, StoredSecret},
+};
 use control_plane_api::{
     access::TokenGrant,
     limits::Limits,
     name::Name,
+    oauth::{ConnectionSpec, ConnectionState, OauthMode},
     object::{Named, Object},
     secret::SecretSpec,
     snapshot::Snapshot,
@@ -21,6 +26,10 @@ pub(crate) struct Configuration {
     pub(crate) grants: Vec<(Name, TokenGrant)>,
     /// Encrypted.
     pub(crate) secrets: Vec<StoredSecret>,
+    /// Encrypted.
+    pub(crate) connections: Vec<StoredConnection>,
+    /// Where people give consent, if they can.
+    pub(crate) addresses: Option<Addresses>,
     /// Digests of the tokens of the gateways that are enrolled.
     pub(crate) gateways: BTreeSet<String>,
 }
@@ -39,18 +48,51 @@ impl Configuration {
             .collect();
         self.secrets.iter().filter(move |secret| used.contains(&secret.name))
     }
+
+    /// The connections whose tokens a server may be sent: those made for the server as it is configured now.
+    pub(crate) fn connections_in_use(&self) -> impl Iterator<Item = &StoredConnection> {
+        let targets: Vec<Target> = self.objects.iter().filter_map(Target::of).collect();
+        self.connections.iter().filter(move |connection| {
+            let fits = |target: &Target| {
+                target.server == connection.server
+                    && target.url == connection.url
+                    && (target.settings.mode == OauthMode::PerUser) == connection.user.is_some()
+                    && target.settings.issuer.as_ref().is_none_or(|pinned| *pinned == connection.issuer)
+            };
+            connection.state != ConnectionState::Pending && targets.iter().any(fits)
+        })
+    }
+}
+
+/// What was sealed to one gateway.
+#[derive(Default)]
+pub(crate) struct Sealed {
+    pub(crate) secrets: Vec<Named<SecretSpec>>,
+    pub(crate) connections: Vec<Named<ConnectionSpec>>,
 }
 
 /// The snapshot of a gateway to which `sealed` was sealed.
-pub(crate) fn compile(configuration: &Configuration, sealed: Vec<Named<SecretSpec>>, issued_at: Timestamp) -> Snapshot {
+pub(crate) fn compile(configuration: &Configuration, sealed: Sealed, issued_at: Timestamp) -> Snapshot {
     let mut objects = configuration.objects.clone();
     for object in &mut objects {
-        if let Object::User(user) = object {
-            let own = configuration.grants.iter().filter(|(name, _)| *name == user.name);
-            user.spec.tokens = own.map(|(_, grant)| grant.clone()).collect();
+        match object {
+            Object::User(user) => {
+                let own = configuration.grants.iter().filter(|(name, _)| *name == user.name);
+                user.spec.tokens = own.map(|(_, grant)| grant.clone()).collect();
+            }
+            Object::Server(server) => {
+                if let Some(oauth) = &mut server.spec.oauth {
+                    // Of no use to a gateway, and not sealed to it.
+                    oauth.client_secret = None;
+                    let addresses = configuration.addresses.as_ref().filter(|_| oauth.grant.is_code());
+                    oauth.connect_url = addresses.map(|addresses| addresses.connect(&server.name));
+                }
+            }
+            _ => {}
         }
     }
-    objects.extend(sealed.into_iter().map(Object::Secret));
+    objects.extend(sealed.secrets.into_iter().map(Object::Secret));
+    objects.extend(sealed.connections.into_iter().map(Object::Connection));
     objects.sort_by_key(Object::reference);
     Snapshot { revision: configuration.revision, issued_at, objects, limits: Limits::default() }
 }
@@ -59,12 +101,36 @@ pub(crate) fn compile(configuration: &Configuration, sealed: Vec<Named<SecretSpe
 mod tests {
     use super::*;
 
+    fn connection(user: &str, url: &str, issuer: &str) -> StoredConnection {
+        StoredConnection {
+            id: "c1".parse().unwrap(),
+            server: "jira".parse().unwrap(),
+            user: user.parse().ok(),
+            issuer: issuer.to_owned(),
+            url: url.to_owned(),
+            revision: 6,
+            version: 1,
+            state: ConnectionState::Connected,
+            problem: None,
+            scopes: Vec::new(),
+            ciphertext: String::new(),
+            connected_at: None,
+            expires_at: None,
+            renew_at: None,
+            step_ups: 0,
+        }
+    }
+
     fn configuration() -> Configuration {
         let transport = serde_json::json!({"type": "stdio", "command": "x", "env": {"T": {"secret": "used"}}});
         let objects = serde_json::json!([
             {"kind": "user", "name": "ann", "revision": 1, "spec": {"roles": ["developer"]}},
             {"kind": "user", "name": "bob", "revision": 1, "spec": {}},
             {"kind": "server", "name": "slack", "revision": 4, "spec": {"transport": transport}},
+            {"kind": "server", "name": "jira", "revision": 5, "spec": {
+                "transport": {"type": "http", "url": "https://jira.example/mcp"},
+                "oauth": {"client_id": "c", "client_secret": "unused", "issuer": "https://as.example"},
+            }},
         ]);
         let grant = TokenGrant { id: "t1".to_owned(), digest: "d1".to_owned(), expires_at: None };
         let secret = |name: &str| StoredSecret {
@@ -78,6 +144,8 @@ mod tests {
             objects: serde_json::from_value(objects).unwrap(),
             grants: vec![("ann".parse().unwrap(), grant)],
             secrets: vec![secret("unused"), secret("used")],
+            connections: vec![connection("ann", "https://jira.example/mcp", "https://as.example")],
+            addresses: Addresses::new("https://mcpd.example", None),
             gateways: BTreeSet::new(),
         }
     }
@@ -86,9 +154,34 @@ mod tests {
     fn a_snapshot_holds_every_object_in_order_with_grants_and_secrets() {
         let sealed =
             Named { name: "used".parse().unwrap(), revision: 3, spec: SecretSpec { sealed: "box".to_owned() } };
-        let snapshot = compile(&configuration(), vec![sealed], Timestamp::from_millis(0));
+        let spec = ConnectionSpec {
+            server: "jira".parse().unwrap(),
+            user: "ann".parse().ok(),
+            url: "https://jira.example/mcp".to_owned(),
+            sealed: "box".to_owned(),
+            expires_at: None,
+            scopes: Vec::new(),
+        };
+        let connection = Named { name: "c1".parse().unwrap(), revision: 6, spec };
+        let sealed = Sealed { secrets: vec![sealed], connections: vec![connection] };
+        let snapshot = compile(&configuration(), sealed, Timestamp::from_millis(0));
         insta::assert_json_snapshot!(snapshot.objects);
         assert_eq!(snapshot.revision, 7);
+    }
+
+    #[test]
+    fn a_connection_is_used_only_with_the_server_it_was_made_for() {
+        let used = |connection: StoredConnection| {
+            let configuration = Configuration { connections: vec![connection], ..configuration() };
+            configuration.connections_in_use().count() == 1
+        };
+        let (url, issuer) = ("https://jira.example/mcp", "https://as.example");
+        assert!(used(connection("ann", url, issuer)));
+        assert!(!used(connection("", url, issuer)), "nobody's, where every user has an own one");
+        assert!(!used(connection("ann", "https://jira.example/mcp/", issuer)));
+        assert!(!used(connection("ann", url, "https://other.example")));
+        let pending = StoredConnection { state: ConnectionState::Pending, ..connection("ann", url, issuer) };
+        assert!(!used(pending));
     }
 
     #[test]

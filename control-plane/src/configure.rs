@@ -111,9 +111,15 @@ pub(crate) async fn delete(
         Kind::Secret => change.writing().delete_secret(&object.name).await?,
         Kind::User => {
             change.writing().delete_tokens_of(&object.name, None).await?;
+            change.writing().delete_connections_of(None, Some(&object.name)).await?;
             change.writing().delete_object(object).await?;
         }
-        Kind::Server | Kind::Profile | Kind::Project | Kind::Issuer => change.writing().delete_object(object).await?,
+        Kind::Connection => change.writing().delete_connection(&object.name).await.map(drop)?,
+        Kind::Server => {
+            change.writing().delete_connections_of(Some(&object.name), None).await?;
+            change.writing().delete_object(object).await?;
+        }
+        Kind::Profile | Kind::Project | Kind::Issuer => change.writing().delete_object(object).await?,
     }
     Ok(change.record(actor, &object.to_string(), "deleted").await?)
 }
@@ -144,8 +150,10 @@ fn plan(all: &mut Vec<Object>, wanted: Vec<Object>, next: u64) -> Result<Vec<(Ob
                 message: message.to_owned(),
             });
         };
-        if reference.kind == Kind::Secret {
-            refuse("sealed", "a secret is not applied: set it with `PUT /api/v1/secrets/{name}`");
+        match reference.kind {
+            Kind::Secret => refuse("sealed", "a secret is not applied: set it with `PUT /api/v1/secrets/{name}`"),
+            Kind::Connection => refuse("sealed", "a connection is not applied: make it with `mcpctl connect`"),
+            _ => {}
         }
         if !seen.insert(reference.clone()) {
             refuse("name", "is there twice");
@@ -174,7 +182,13 @@ fn plan(all: &mut Vec<Object>, wanted: Vec<Object>, next: u64) -> Result<Vec<(Ob
 /// The object at `revision`, without what is not the caller's to say.
 fn settled(mut object: Object, revision: u64) -> Object {
     match &mut object {
-        Object::Server(o) => o.revision = revision,
+        Object::Server(o) => {
+            o.revision = revision;
+            if let Some(oauth) = &mut o.spec.oauth {
+                oauth.connect_url = None;
+            }
+        }
+        Object::Connection(o) => o.revision = revision,
         Object::Profile(o) => o.revision = revision,
         Object::Project(o) => o.revision = revision,
         Object::Secret(o) => o.revision = revision,

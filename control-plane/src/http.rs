@@ -3,14 +3,17 @@
 //! The same table makes the router, the access check of every request and the OpenAPI document, so that none of the
 //! three can forget a route. Paths that are not here answer 404, and only to those who show a token.
 
+mod addressed;
 mod apply;
 mod audit;
 mod authenticate;
 mod body;
+mod connections;
 mod enrol;
 mod gateways;
 mod objects;
 pub mod openapi;
+mod pages;
 mod precondition;
 mod problem;
 pub mod route;
@@ -20,11 +23,13 @@ mod users;
 
 use crate::{
     identity::Access::{Administer, Anyone, Gateway, Inspect, Join, Member, Open, Operate, Read},
+    oauth::OauthClient,
     publish::Published,
     secrets::Keys,
     store::Store,
 };
-use axum::{Router, middleware};
+pub(crate) use addressed::{Addressed, LOOPBACK_HOSTS};
+use axum::{Router, extract::Request, middleware};
 use control_plane_api::{
     access::{IssuedToken, TokenRequest, TokenSummary, UserSpec, WhoAmI},
     apply::{ApplyReply, ApplyRequest},
@@ -33,6 +38,7 @@ use control_plane_api::{
         ControlPlaneStatus, EnrolReply, EnrolRequest, GatewayStatus, GatewaySummary, JoinToken, JoinTokenRequest,
     },
     issuer::IssuerSpec,
+    oauth::{ConnectLink, ConnectRequest, ConnectionSummary},
     profile::ProfileSpec,
     project::ProjectSpec,
     secret::{SecretSummary, SecretValue},
@@ -50,13 +56,15 @@ pub(crate) struct App {
     pub(crate) store: Store,
     pub(crate) keys: Arc<Keys>,
     pub(crate) published: Published,
+    pub(crate) oauth: OauthClient,
     pub(crate) started_at: Timestamp,
 }
 
 /// Every route there is.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    [service_routes(), object_routes(), account_routes(), gateway_routes(), audit_routes()].concat()
+    [service_routes(), object_routes(), account_routes(), connection_routes(), gateway_routes(), audit_routes()]
+        .concat()
 }
 
 fn service_routes() -> Vec<Route> {
@@ -111,6 +119,33 @@ fn account_routes() -> Vec<Route> {
     ]
 }
 
+fn connection_routes() -> Vec<Route> {
+    vec![
+        get("/api/v1/connections", Member, connections::list, "The connections to servers: one's own, or all")
+            .answers(200, many::<ConnectionSummary>()),
+        delete("/api/v1/connections/{name}", Member, connections::delete, "End a connection, by its id")
+            .answers(204, Shape::Nothing),
+        post("/api/v1/connections/{name}/ticket", Member, connections::issue_ticket, "A link to connect a server")
+            .takes(one::<ConnectRequest>())
+            .answers(201, one::<ConnectLink>()),
+        get("/connect/{name}", Open, pages::connect, "The page on which a person connects a server")
+            .asks("ticket", "For whom the link was made, and which scopes the server asked for")
+            .asks("scope", "Without a ticket: scopes to ask for, separated by spaces")
+            .answers(200, Shape::Page),
+        post("/connect/{name}", Open, pages::agree, "Agreeing on that page").answers(200, Shape::Page),
+        post("/login", Open, pages::login, "Logging a browser in with a token").answers(303, Shape::Page),
+        post("/logout", Open, pages::logout, "Logging a browser out").answers(200, Shape::Page),
+        get("/oauth/callback", Open, pages::callback, "Where authorization servers send browsers back to")
+            .asks("state", "Which question this answers")
+            .asks("code", "What the tokens are given for")
+            .asks("iss", "Who answers")
+            .asks("error", "Why there is no code")
+            .answers(200, Shape::Page),
+        get("/oauth/client.json", Open, pages::client, "mcpctl as authorization servers may know it")
+            .answers(200, Shape::Anything),
+    ]
+}
+
 fn gateway_routes() -> Vec<Route> {
     vec![
         post("/api/v1/join-tokens", Administer, enrol::issue_join_token, "Allow one gateway to enrol, once")
@@ -154,8 +189,8 @@ fn audit_routes() -> Vec<Route> {
     ]
 }
 
-/// The routes as a service. The access check is around everything, also around what is not there.
-pub(crate) fn router(app: App) -> Router {
+/// The routes as a service. The checks of address and access are around everything, also around what is not there.
+pub(crate) fn router(app: App, addressed: Addressed) -> Router {
     let routes = routes();
     let gate = authenticate::Gate::new(app.clone(), &routes);
     let mut router = Router::new();
@@ -169,6 +204,12 @@ pub(crate) fn router(app: App) -> Router {
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .layer(middleware::from_fn_with_state(gate, authenticate::authenticate))
         .layer(body::limit())
-        .layer(tower_http::trace::TraceLayer::new_for_http())
+        .layer(middleware::from_fn_with_state(addressed, addressed::check))
+        .layer(tower_http::trace::TraceLayer::new_for_http().make_span_with(span))
         .with_state(app)
+}
+
+/// Without the query: tickets and codes are in there.
+fn span(request: &Request) -> tracing::Span {
+    tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
 }

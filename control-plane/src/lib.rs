@@ -2,14 +2,18 @@
 //!
 //! Reading order: [`server`] starts everything; [`http`] has every route on one page; `configure` changes objects;
 //! `store` keeps them; `publish` notices the new revision and, through `compile`, hands each connected gateway what
-//! it needs. `identity` and `secrets` say who calls and what is never shown. The data path is deliberately unknown
+//! it needs. `identity` and `secrets` say who calls and what is never shown. `oauth` obtains tokens
+//! of upstream servers, through `fetch`, the one door to URLs that others supply. The data path is deliberately unknown
 //! here: no request of an MCP client ever passes through this process.
 
 mod compile;
 mod configure;
+mod fetch;
 mod home;
 pub mod http;
 mod identity;
+mod listener;
+mod oauth;
 mod publish;
 mod secrets;
 pub mod server;

@@ -10,6 +10,7 @@ pub(crate) use stream::{Subscriber, Subscription};
 
 use crate::{
     compile::Configuration,
+    settings::Addresses,
     store::{REVISION_CHANNEL, Store, StoreError},
 };
 use sqlx::postgres::PgListener;
@@ -25,6 +26,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// Watches the store until told to stop.
 pub(crate) struct Publisher {
     store: Store,
+    addresses: Option<Addresses>,
     changed: Arc<Notify>,
     newest: watch::Sender<Arc<Configuration>>,
 }
@@ -42,6 +44,11 @@ impl Published {
         self.changed.notify_one();
     }
 
+    /// The configuration in force, as far as this process knows.
+    pub(crate) fn newest(&self) -> Arc<Configuration> {
+        Arc::clone(&self.newest.borrow())
+    }
+
     fn subscribe(&self) -> watch::Receiver<Arc<Configuration>> {
         self.newest.clone()
     }
@@ -49,11 +56,12 @@ impl Published {
 
 impl Publisher {
     /// Loads the configuration for the first time.
-    pub(crate) async fn start(store: Store) -> Result<(Self, Published), StoreError> {
-        let (newest, receiver) = watch::channel(Arc::new(load(&store).await?));
+    pub(crate) async fn start(store: Store, addresses: Option<Addresses>) -> Result<(Self, Published), StoreError> {
+        let first = load(&store, addresses.clone()).await?;
+        let (newest, receiver) = watch::channel(Arc::new(first));
         let changed = Arc::new(Notify::new());
         let published = Published { changed: Arc::clone(&changed), newest: receiver };
-        Ok((Self { store, changed, newest }, published))
+        Ok((Self { store, addresses, changed, newest }, published))
     }
 
     /// Publishes until `stopped` says so; ending ends every stream.
@@ -83,7 +91,7 @@ impl Publisher {
     async fn refresh(&self) -> Result<(), StoreError> {
         let revision = self.store.read().await?.revision().await?;
         if revision > self.newest.borrow().revision {
-            let configuration = load(&self.store).await?;
+            let configuration = load(&self.store, self.addresses.clone()).await?;
             tracing::info!(revision = configuration.revision, "Published a configuration");
             self.newest.send_replace(Arc::new(configuration));
         }
@@ -116,13 +124,15 @@ async fn heard(listener: &mut Option<PgListener>) {
     }
 }
 
-async fn load(store: &Store) -> Result<Configuration, StoreError> {
+async fn load(store: &Store, addresses: Option<Addresses>) -> Result<Configuration, StoreError> {
     let mut tx = store.read().await?;
     Ok(Configuration {
         revision: tx.revision().await?,
         objects: tx.objects().await?,
         grants: tx.grants().await?,
         secrets: tx.secrets().await?,
+        connections: tx.connections().await?,
+        addresses,
         gateways: tx.gateway_digests().await?.into_iter().collect(),
     })
 }

@@ -1,12 +1,15 @@
 //! Starting and stopping: everything mcpd needs, in order, each failure with a hint.
 
 use crate::{
+    fetch::{FetcherError, SafeFetcher},
     home::{self, HomeError, PrivateFile},
-    http::{self, App},
+    http::{self, Addressed, App},
     identity::{self, BootstrapError},
+    listener::{self, Bounds},
+    oauth::OauthClient,
     publish::Publisher,
     secrets::{self, Keys, MasterKey, MasterKeyError, SentinelError},
-    settings::Settings,
+    settings::{Addresses, Settings},
     store::{self, OpenError, Store, StoreError},
 };
 use control_plane_api::timestamp::Timestamp;
@@ -43,6 +46,12 @@ pub enum StartError {
     /// The database failed at its first use.
     #[error("{0}")]
     Store(String),
+    /// The public URL is none.
+    #[error("MCPD_PUBLIC_URL is `{0}`, which is neither an https URL nor this machine's own")]
+    PublicUrl(String),
+    /// Nothing can be fetched.
+    #[error("{0}")]
+    Fetcher(String),
     /// The listener failed.
     #[error("serving failed: {0}")]
     Serve(#[from] io::Error),
@@ -61,6 +70,8 @@ impl StartError {
             Self::MasterKey(error) => error.hint(),
             Self::Open(error) => error.hint(),
             Self::Store(_) => "check the database's own log, and the space left on its disk",
+            Self::PublicUrl(_) => "set it to the https URL under which browsers reach mcpd, without query and fragment",
+            Self::Fetcher(_) => "install the package ca-certificates, or name a file of certificates in SSL_CERT_FILE",
             Self::Serve(_) => "the system's log may say more; start mcpd again",
         }
     }
@@ -69,6 +80,12 @@ impl StartError {
 impl From<StoreError> for StartError {
     fn from(error: StoreError) -> Self {
         Self::Store(error.to_string())
+    }
+}
+
+impl From<FetcherError> for StartError {
+    fn from(error: FetcherError) -> Self {
+        Self::Fetcher(error.to_string())
     }
 }
 
@@ -102,7 +119,7 @@ pub async fn bind(settings: &Settings) -> Result<TcpListener, StartError> {
 /// Serves on `listener` until `stop` is ready, then lets requests in progress finish and ends the streams.
 ///
 /// # Errors
-/// Any [`StartError`]; once it serves, only [`StartError::Serve`].
+/// Any [`StartError`]; once it serves, none.
 pub async fn serve(
     settings: &Settings,
     listener: TcpListener,
@@ -110,39 +127,45 @@ pub async fn serve(
 ) -> Result<(), StartError> {
     let (store, keys) = open(settings).await?;
     identity::bootstrap(&store, &settings.home).await?;
-    let (publisher, published) = Publisher::start(store.clone()).await?;
-    let app = App { store: store.clone(), keys: Arc::new(keys), published, started_at: Timestamp::now() };
     let address = listener.local_addr()?;
+    let addresses = settings.addresses(address).map_err(StartError::PublicUrl)?;
+    let (publisher, published) = Publisher::start(store.clone(), addresses.clone()).await?;
+    let keys = Arc::new(keys);
+    let addressed = Addressed::by(&settings.allowed_hosts, addresses.as_ref().map(Addresses::origin));
+    let fetcher = SafeFetcher::new(settings.trusts_loopback(address))?;
+    let oauth =
+        OauthClient { store: store.clone(), keys: Arc::clone(&keys), published: published.clone(), fetcher, addresses };
+    let app = App { store: store.clone(), keys, published, oauth: oauth.clone(), started_at: Timestamp::now() };
     let address_file = settings.home.join(ADDRESS_FILE);
     PrivateFile::write(&address_file, &format!("{address}\n"))?.put()?;
     tracing::info!(%address, store = store.name(), home = %settings.home.display(), "Serving");
 
     let (stopping, stopped) = watch::channel(false);
     let publishing = tokio::spawn(publisher.run(stopped.clone()));
-    let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
-    let mut draining = stopped;
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
-        // An error means that the sender is gone, which is the end as well.
-        draining.changed().await.ok();
-    });
-    let mut server = pin!(server.into_future());
-    let served = tokio::select! {
-        served = &mut server => served,
+    let renewing = tokio::spawn(oauth.renew(stopped.clone()));
+    let router = http::router(app, addressed);
+    let mut server = pin!(listener::serve(listener, router, Bounds::default(), stopped));
+    tokio::select! {
+        () = &mut server => {}
         () = stop => {
             tracing::info!("Stopping");
             stopping.send_replace(true);
-            timeout(DRAIN_TIMEOUT, server).await.unwrap_or_else(|_| {
+            if timeout(DRAIN_TIMEOUT, server).await.is_err() {
                 tracing::warn!("Some requests did not end in time and were cut off");
-                Ok(())
-            })
+            }
         }
-    };
+    }
     publishing.abort();
+    // Not aborted: a refresh token that was spent and whose answer is lost would be lost for good.
+    stopping.send_replace(true);
+    if timeout(DRAIN_TIMEOUT, renewing).await.is_err() {
+        tracing::warn!("Some connections were being renewed and may have to be made anew");
+    }
     forget(&address_file, &address);
     if timeout(CLOSE_TIMEOUT, store.close()).await.is_err() {
         tracing::warn!("Some connections to the database did not close in time");
     }
-    Ok(served?)
+    Ok(())
 }
 
 /// Issues a new token for the user `admin`, into its file in the home folder.

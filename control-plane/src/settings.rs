@@ -1,7 +1,10 @@
 //! What mcpd is told at start: the command line, the environment, and where things lie by default.
 
+use crate::{http::LOOPBACK_HOSTS, oauth::is_loopback};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use control_plane_api::name::Name;
+use std::{net::SocketAddr, path::PathBuf};
+use url::Url;
 
 /// mcpd's command line.
 #[derive(Parser)]
@@ -30,6 +33,9 @@ pub struct Settings {
     /// Address and port of the REST API; port 0 takes a free one, see `$MCPCTL_HOME/mcpd.addr`.
     #[arg(long, env = "MCPD_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS:PORT", global = true)]
     pub listen: String,
+    /// Host names by which this control plane may be addressed, without ports; a reverse proxy's public name belongs here.
+    #[arg(long, env = "MCPD_ALLOWED_HOSTS", value_delimiter = ',', default_value = LOOPBACK_HOSTS, value_name = "NAME", global = true)]
+    pub allowed_hosts: Vec<String>,
     /// `postgres://…` or `sqlite:…`; default: the file `mcpd.db` in the home folder.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", global = true)]
     pub database_url: Option<String>,
@@ -39,6 +45,17 @@ pub struct Settings {
     /// File with the master key, 64 hex digits; default: `master-key` in the home folder, made at first start.
     #[arg(long, env = "MCPD_MASTER_KEY_FILE", value_name = "FILE", global = true)]
     pub master_key_file: Option<PathBuf>,
+    /// `https` URL under which browsers reach mcpd; default: the address it listens on, where that is this machine's own.
+    #[arg(long, env = "MCPD_PUBLIC_URL", value_name = "URL", global = true)]
+    pub public_url: Option<String>,
+    /// Whether mcpd may fetch from this machine, also by plain http; default: only where it listens on a loopback
+    /// address itself.
+    #[arg(long, env = "MCPD_ALLOW_LOOPBACK_FETCH", value_name = "BOOL", global = true)]
+    pub allow_loopback_fetch: Option<bool>,
+    /// Client id shown to authorization servers that read client metadata documents; default: `/oauth/client.json` under
+    /// an `https` public URL.
+    #[arg(long, env = "MCPD_OAUTH_CLIENT_ID_URL", value_name = "URL", global = true)]
+    pub oauth_client_id_url: Option<String>,
     /// Form of the log on standard error.
     #[arg(long, env = "MCPD_LOG_FORMAT", value_enum, default_value_t, global = true)]
     pub log_format: LogFormat,
@@ -63,9 +80,80 @@ impl Settings {
         }
     }
 
+    /// Where others reach mcpd, which listens on `address`. Absent: only programs do.
+    ///
+    /// # Errors
+    /// The public URL, if it is none.
+    pub(crate) fn addresses(&self, address: SocketAddr) -> Result<Option<Addresses>, String> {
+        let client_id = self.oauth_client_id_url.clone().filter(|url| !url.is_empty());
+        match self.public_url.as_deref().filter(|url| !url.is_empty()) {
+            Some(url) => Addresses::new(url, client_id).map(Some).ok_or_else(|| url.to_owned()),
+            None => Ok(Addresses::new(&format!("http://{address}"), client_id)),
+        }
+    }
+
+    /// Whether this machine may be fetched from.
+    pub(crate) fn trusts_loopback(&self, address: SocketAddr) -> bool {
+        self.allow_loopback_fetch.unwrap_or_else(|| address.ip().is_loopback())
+    }
+
     /// The file with the master key, the default included.
     pub(crate) fn master_key_file(&self) -> PathBuf {
         self.master_key_file.clone().unwrap_or_else(|| self.home.join("master-key"))
+    }
+}
+
+/// Where others reach mcpd.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Addresses {
+    /// Without a slash at the end.
+    public: String,
+    client_id: Option<String>,
+}
+
+impl Addresses {
+    /// From the public URL; none if it is not `https` or this machine's own.
+    pub(crate) fn new(public: &str, client_id: Option<String>) -> Option<Self> {
+        let url = Url::parse(public).ok()?;
+        let secure = url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url);
+        let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        (secure && plain && url.has_host())
+            .then(|| Self { public: url.as_str().trim_end_matches('/').to_owned(), client_id })
+    }
+
+    /// Scheme, host and port.
+    pub(crate) fn origin(&self) -> String {
+        Url::parse(&self.public).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+    }
+
+    /// Whether browsers speak TLS with us.
+    pub(crate) fn is_https(&self) -> bool {
+        self.public.starts_with("https:")
+    }
+
+    /// Whether only browsers on this machine can follow our links.
+    pub(crate) fn is_local(&self) -> bool {
+        Url::parse(&self.public).is_ok_and(|url| is_loopback(&url))
+    }
+
+    /// The path under which mcpd is reached, without a slash at the end.
+    pub(crate) fn path(&self) -> String {
+        Url::parse(&self.public).map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default()
+    }
+
+    /// The page on which a server is connected.
+    pub(crate) fn connect(&self, server: &Name) -> String {
+        format!("{}/connect/{server}", self.public)
+    }
+
+    /// Where authorization servers send browsers back to.
+    pub(crate) fn redirect_uri(&self) -> String {
+        format!("{}/oauth/callback", self.public)
+    }
+
+    /// Our client id where metadata documents are read, if ours can be.
+    pub(crate) fn client_id(&self) -> Option<String> {
+        self.client_id.clone().or_else(|| self.is_https().then(|| format!("{}/oauth/client.json", self.public)))
     }
 }
 
@@ -82,6 +170,22 @@ mod tests {
         let line = CommandLine::try_parse_from(["mcpd", "--home", "/srv/mcpctl"]).unwrap();
         assert_eq!(line.settings.master_key_file(), PathBuf::from("/srv/mcpctl/master-key"));
         assert!(line.command.is_none());
+    }
+
+    #[test]
+    fn browsers_reach_mcpd_by_https_or_on_this_machine() {
+        let line = CommandLine::try_parse_from(["mcpd", "--home", "/srv"]).unwrap();
+        let at = |address: &str| line.settings.addresses(address.parse().unwrap()).unwrap();
+        assert_eq!(at("127.0.0.1:3000").unwrap().redirect_uri(), "http://127.0.0.1:3000/oauth/callback");
+        assert_eq!(at("127.0.0.1:3000").unwrap().client_id(), None);
+        assert_eq!(at("0.0.0.0:3000"), None);
+        for bad in ["http://mcpd.example", "mcpd.example", "https://x/?q", "javascript:1"] {
+            assert_eq!(Addresses::new(bad, None), None, "{bad}");
+        }
+        let company = Addresses::new("https://mcpd.example/admin/", None).unwrap();
+        assert_eq!(company.connect(&"jira".parse().unwrap()), "https://mcpd.example/admin/connect/jira");
+        assert_eq!(company.client_id().unwrap(), "https://mcpd.example/admin/oauth/client.json");
+        assert_eq!((company.origin().as_str(), company.path().as_str()), ("https://mcpd.example", "/admin"));
     }
 
     #[test]

@@ -6,6 +6,8 @@
 
 mod audit;
 mod change;
+mod connections;
+mod consents;
 mod gateways;
 mod meta;
 mod objects;
@@ -15,6 +17,8 @@ mod tokens;
 
 pub(crate) use audit::AuditQuery;
 pub(crate) use change::{Change, OWN_NAME};
+pub(crate) use connections::StoredConnection;
+pub(crate) use consents::{StoredRegistration, StoredSession, StoredTicket};
 pub(crate) use gateways::{EnrolledGateway, JoinGrant};
 pub use open::OpenError;
 pub(crate) use open::open;

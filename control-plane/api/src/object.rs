@@ -1,8 +1,8 @@
 //! The object envelope: kind, name, revision, spec. (*Object*, because *resource* is MCP's word.)
 
 use crate::{
-    access::UserSpec, issuer::IssuerSpec, name::Name, profile::ProfileSpec, project::ProjectSpec, secret::SecretSpec,
-    server::ServerSpec,
+    access::UserSpec, issuer::IssuerSpec, name::Name, oauth::ConnectionSpec, profile::ProfileSpec,
+    project::ProjectSpec, secret::SecretSpec, server::ServerSpec,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -14,6 +14,8 @@ use utoipa::ToSchema;
 pub enum Kind {
     /// An MCP server as configured.
     Server,
+    /// An access token for a server, sealed to a gateway; only in snapshots.
+    Connection,
     /// What may be done with one server.
     Profile,
     /// Profiles and members: what a client connects to.
@@ -28,13 +30,15 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which objects depend on each other.
-    pub const ALL: [Self; 6] = [Self::Secret, Self::Server, Self::Profile, Self::Project, Self::User, Self::Issuer];
+    pub const ALL: [Self; 7] =
+        [Self::Secret, Self::Server, Self::Connection, Self::Profile, Self::Project, Self::User, Self::Issuer];
 
     /// The word used on the wire, in the store and on the command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Server => "server",
+            Self::Connection => "connection",
             Self::Profile => "profile",
             Self::Project => "project",
             Self::User => "user",
@@ -69,6 +73,8 @@ pub struct Named<S> {
 pub enum Object {
     /// See [`ServerSpec`].
     Server(Named<ServerSpec>),
+    /// See [`ConnectionSpec`].
+    Connection(Named<ConnectionSpec>),
     /// See [`ProfileSpec`].
     Profile(Named<ProfileSpec>),
     /// See [`ProjectSpec`].
@@ -87,6 +93,7 @@ impl Object {
     pub fn reference(&self) -> ObjectRef {
         let (kind, name) = match self {
             Self::Server(o) => (Kind::Server, &o.name),
+            Self::Connection(o) => (Kind::Connection, &o.name),
             Self::Profile(o) => (Kind::Profile, &o.name),
             Self::Project(o) => (Kind::Project, &o.name),
             Self::User(o) => (Kind::User, &o.name),
@@ -101,6 +108,7 @@ impl Object {
     pub fn revision(&self) -> u64 {
         match self {
             Self::Server(o) => o.revision,
+            Self::Connection(o) => o.revision,
             Self::Profile(o) => o.revision,
             Self::Project(o) => o.revision,
             Self::User(o) => o.revision,

@@ -1,6 +1,6 @@
 //! A configured MCP server: how it is reached, how its tools are named and classed.
 
-use crate::{name::Name, pattern::Pattern, relevance::RelevanceSettings};
+use crate::{name::Name, oauth::OauthSettings, pattern::Pattern, relevance::RelevanceSettings};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 use utoipa::ToSchema;
@@ -14,6 +14,9 @@ pub struct ServerSpec {
     pub description: String,
     /// How the gateway reaches the server.
     pub transport: Transport,
+    /// How access tokens for the server are obtained; absent: it needs none, or has them among its headers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth: Option<OauthSettings>,
     /// Prefix of exposed names, joined with `_`. Absent: the server's name. Empty: names are exposed as they are.
     /// A tool whose own name already begins with the prefix and `_` is never prefixed again.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,6 +5,7 @@ use crate::{
     issuer::IssuerSpec,
     limits::Limits,
     name::Name,
+    oauth::ConnectionSpec,
     object::{Object, ObjectRef},
     profile::ProfileSpec,
     project::ProjectSpec,
@@ -127,6 +128,14 @@ impl Snapshot {
     pub fn servers(&self) -> impl Iterator<Item = (&Name, &ServerSpec)> {
         self.objects.iter().filter_map(|object| match object {
             Object::Server(o) => Some((&o.name, &o.spec)),
+            _ => None,
+        })
+    }
+
+    /// The access tokens for servers, sealed, by connection.
+    pub fn connections(&self) -> impl Iterator<Item = (&Name, &ConnectionSpec)> {
+        self.objects.iter().filter_map(|object| match object {
+            Object::Connection(o) => Some((&o.name, &o.spec)),
             _ => None,
         })
     }

@@ -19,6 +19,10 @@ pub enum TokenKind {
     Gateway,
     /// Enrols one gateway, once.
     Join,
+    /// A browser that is logged in.
+    Session,
+    /// A link to the page on which a server is connected.
+    Connect,
 }
 
 impl TokenKind {
@@ -29,6 +33,8 @@ impl TokenKind {
             Self::Personal => "pat",
             Self::Gateway => "gw",
             Self::Join => "join",
+            Self::Session => "ses",
+            Self::Connect => "connect",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Snapshot → violations: one list of rules for control plane, gateway and CLI.
 
 mod issuer;
+mod oauth;
 
 use crate::{
     name::Name,
@@ -49,7 +50,7 @@ pub fn validate(snapshot: &Snapshot) -> Vec<Violation> {
             Object::Profile(o) => rules.profile(&reference, &o.spec),
             Object::Project(o) => rules.project(&reference, &o.spec),
             Object::Issuer(o) => rules.issuer(&reference, &o.spec),
-            Object::User(_) | Object::Secret(_) => {}
+            Object::User(_) | Object::Secret(_) | Object::Connection(_) => {}
         }
     }
     rules.violations
@@ -106,6 +107,7 @@ impl<'a> Rules<'a> {
                 self.broken(object, "transport", hint);
             }
         }
+        self.oauth(object, spec);
         if let Some(prefix) = &spec.prefix
             && (prefix.len() > PREFIX_BYTES_MAX || !prefix.bytes().all(is_tool_name_byte))
         {
@@ -145,7 +147,10 @@ pub fn references_to(snapshot: &Snapshot, object: &ObjectRef) -> Vec<ObjectRef> 
         (Object::Project(o), Kind::Profile) => o.spec.profiles.contains(&object.name),
         (Object::Project(o), Kind::User) => o.spec.members.contains(&object.name),
         (Object::Issuer(o), Kind::User) => o.spec.users.values().any(|user| *user == object.name),
-        (Object::Server(o), Kind::Secret) => o.spec.transport.secrets().any(|secret| *secret == object.name),
+        (Object::Server(o), Kind::Secret) => {
+            let client = o.spec.oauth.as_ref().and_then(|oauth| oauth.client_secret.as_ref());
+            o.spec.transport.secrets().chain(client).any(|secret| *secret == object.name)
+        }
         _ => false,
     };
     snapshot.objects.iter().filter(|other| refers(other)).map(Object::reference).collect()

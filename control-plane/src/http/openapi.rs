@@ -44,7 +44,7 @@ fn schemas(routes: &[Route]) -> Vec<(String, RefOr<Schema>)> {
     let answers = routes.iter().flat_map(|route| &route.answers).map(|(_, shape)| shape);
     let named = bodies.chain(answers).filter_map(|shape| match shape {
         Shape::One(schema) | Shape::Many(schema) | Shape::Events(schema) => Some(schema.clone()),
-        Shape::Nothing | Shape::Anything => None,
+        Shape::Nothing | Shape::Anything | Shape::Page => None,
     });
     let unnamed = [
         SchemaOf::of::<Problem>(),
@@ -124,6 +124,10 @@ fn content(shape: &Shape) -> Option<(&'static str, Content)> {
     match shape {
         Shape::Nothing => None,
         Shape::Anything => Some(("application/json", content(ObjectBuilder::new().build().into()))),
+        Shape::Page => Some((
+            "text/html",
+            content(ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).build().into()),
+        )),
         Shape::One(schema) => Some(("application/json", content(reference(schema)))),
         Shape::Many(schema) => Some(("application/json", content(Array::new(reference(schema)).into()))),
         Shape::Events(schema) => Some(("text/event-stream", content(reference(schema)))),
@@ -134,6 +138,7 @@ fn phrase(status: u16) -> &'static str {
     match status {
         201 => "Created",
         204 => "Done",
+        303 => "Go on there",
         _ => "OK",
     }
 }

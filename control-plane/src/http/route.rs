@@ -36,6 +36,8 @@ pub(super) enum Shape {
     Nothing,
     /// JSON that is not described further.
     Anything,
+    /// HTML for people.
+    Page,
     /// This schema.
     One(SchemaOf),
     /// An array of it.

@@ -2,12 +2,14 @@
 
 use super::Published;
 use crate::{
-    compile::{Configuration, compile},
+    compile::{Configuration, Sealed, compile},
+    oauth,
     secrets::{Binding, Keys, SealingKey},
-    store::StoredSecret,
+    store::{StoredConnection, StoredSecret},
 };
 use control_plane_api::{
     name::Name,
+    oauth::ConnectionSpec,
     object::Named,
     secret::SecretSpec,
     snapshot::{ConfigEvent, SignedEvent, Snapshot},
@@ -28,6 +30,7 @@ pub(crate) struct Subscription {
     told: Option<Snapshot>,
     /// Sealed boxes differ every time; keeping them keeps unchanged secrets out of the change sets.
     sealed: BTreeMap<Name, Named<SecretSpec>>,
+    connections: BTreeMap<Name, Named<ConnectionSpec>>,
 }
 
 /// Whom a subscription is for.
@@ -50,6 +53,7 @@ impl Subscription {
             since,
             told: None,
             sealed: BTreeMap::new(),
+            connections: BTreeMap::new(),
         }
     }
 
@@ -63,7 +67,8 @@ impl Subscription {
             tracing::info!(gateway = %self.gateway, "Ended the stream of a gateway that is no longer enrolled");
             return None;
         }
-        let snapshot = compile(&configuration, self.seal(&configuration), Timestamp::now());
+        let sealed = Sealed { secrets: self.seal(&configuration), connections: self.seal_connections(&configuration) };
+        let snapshot = compile(&configuration, sealed, Timestamp::now());
         let event = match &self.told {
             None => ConfigEvent::Snapshot(snapshot.clone()),
             Some(told) => ConfigEvent::ChangeSet(told.changes_to(&snapshot)),
@@ -86,6 +91,36 @@ impl Subscription {
         }
         self.sealed = sealed;
         self.sealed.values().cloned().collect()
+    }
+
+    /// The access tokens in use, sealed to this gateway; those whose revision is the same keep their box.
+    fn seal_connections(&mut self, configuration: &Configuration) -> Vec<Named<ConnectionSpec>> {
+        let mut sealed = BTreeMap::new();
+        for connection in configuration.connections_in_use() {
+            let kept = self.connections.remove(&connection.id).filter(|kept| kept.revision == connection.revision);
+            if let Some(kept) = kept.or_else(|| self.seal_connection(connection)) {
+                sealed.insert(connection.id.clone(), kept);
+            }
+        }
+        self.connections = sealed;
+        self.connections.values().cloned().collect()
+    }
+
+    /// A connection that does not open is left out: the gateway then sends its users to connect again.
+    fn seal_connection(&self, connection: &StoredConnection) -> Option<Named<ConnectionSpec>> {
+        let token = oauth::access_token(&self.keys, connection);
+        if token.is_none() {
+            tracing::error!(connection = connection.target(), "Cannot open a connection");
+        }
+        let spec = ConnectionSpec {
+            server: connection.server.clone(),
+            user: connection.user.clone(),
+            url: connection.url.clone(),
+            sealed: self.key.seal(token?.as_bytes())?.sealed,
+            expires_at: connection.expires_at,
+            scopes: connection.scopes.clone(),
+        };
+        Some(Named { name: connection.id.clone(), revision: connection.revision, spec })
     }
 
     /// A secret that does not open is left out: the gateway then refuses the configuration and says so.

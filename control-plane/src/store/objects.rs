@@ -55,6 +55,7 @@ fn spec_of(object: &Object) -> Result<String, StoreError> {
         Object::Profile(o) => write_json(&what, &o.spec),
         Object::Project(o) => write_json(&what, &o.spec),
         Object::User(o) => write_json(&what, &o.spec),
+        Object::Connection(o) => write_json(&what, &o.spec),
         Object::Secret(o) => write_json(&what, &o.spec),
         Object::Issuer(o) => write_json(&what, &o.spec),
     }
@@ -77,7 +78,7 @@ fn read((kind, name, revision, spec): Row) -> Result<Object, StoreError> {
         Some(Kind::Project) => named(row).map(Object::Project),
         Some(Kind::User) => named(row).map(Object::User),
         Some(Kind::Issuer) => named(row).map(Object::Issuer),
-        Some(Kind::Secret) | None => {
+        Some(Kind::Secret | Kind::Connection) | None => {
             Err(StoreError::Unreadable { what: format!("{kind}/{}", row.1), reason: "no such kind".to_owned() })
         }
     }

@@ -57,6 +57,7 @@ impl Plan {
         let spec = ServerSpec {
             description: definition.map(|definition| definition.description.clone()).unwrap_or_default(),
             transport: transport.clone(),
+            oauth: None,
             prefix: None,
             era: Era::Auto,
             tools,
