@@ -74,9 +74,16 @@ impl Edge {
             (Endpoint::Mcp, Method::POST) | (Endpoint::Messages, Method::POST) => {
                 return self.post(http, pipeline, inbound, place).await;
             }
-            (Endpoint::Mcp, Method::GET) => return self.event_stream(http, pipeline, inbound).await,
             (Endpoint::Mcp, Method::DELETE) => return self.end_session(http, &pipeline, &inbound).await,
-            (Endpoint::Sse, Method::GET) => return self.open_http_sse(http, pipeline, inbound).await,
+            // Streams are bounded by the sessions they belong to, one each.
+            (Endpoint::Mcp, Method::GET) => {
+                drop(place);
+                return self.event_stream(http, pipeline, inbound).await;
+            }
+            (Endpoint::Sse, Method::GET) => {
+                drop(place);
+                return self.open_http_sse(http, pipeline, inbound).await;
+            }
             (Endpoint::Mcp | Endpoint::Messages, _) => "POST",
             (Endpoint::Sse, _) => "GET",
         };

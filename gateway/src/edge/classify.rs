@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 pub(super) enum Classified {
     /// Self-contained; its headers say what its body says.
     Modern(Request),
-    /// A notification under a modern version header; the protocol defines none over HTTP.
+    /// A modern notification; the protocol defines none over HTTP.
     ModernNotification,
     /// Belongs to a session, or opens one.
     Legacy(Body),
@@ -67,7 +67,7 @@ pub(super) fn classify(inbound: &Inbound, limits: &Limits) -> Result<Classified,
             let told = format!("`{}` is a request and needs an id", note.method);
             Err((None, Box::new(invalid(&told))))
         }
-        Message::Notification(_) if header_is_modern => Ok(Classified::ModernNotification),
+        Message::Notification(note) if header_is_modern || claim(&note.params) => Ok(Classified::ModernNotification),
         Message::Response(_) if header_is_modern => {
             Err((None, Box::new(invalid("clients of this revision do not send responses"))))
         }
@@ -265,6 +265,8 @@ mod tests {
         let note = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
         assert_eq!(check(&[], note), Ok("legacy"));
         assert_eq!(check(&[MODERN], note), Ok("modern notification"));
+        let claiming = format!(r#"{{"jsonrpc":"2.0","method":"notifications/x","params":{{"_meta":{{{VERSION}}}}}}}"#);
+        assert_eq!(check(&[], &claiming), Ok("modern notification"));
         assert_eq!(check(&[], r#"{"jsonrpc":"2.0","id":1,"result":{}}"#), Ok("legacy"));
         assert_eq!(check(&[], "[]"), Err(code::INVALID_REQUEST));
     }

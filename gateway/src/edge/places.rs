@@ -1,4 +1,4 @@
-//! How much is under way at the same time: one place per exchange, and per connection that follows a stream.
+//! How much is under way at the same time: one place per exchange.
 
 use std::sync::{
     Arc,

@@ -150,6 +150,25 @@ async fn a_client_without_streams_gets_the_answer_alone() {
 }
 
 #[tokio::test]
+async fn a_client_without_streams_that_goes_away_cannot_come_back_for_its_answer() {
+    let world = World::start(&objects(&[server("new", "modern")]), &[]).await;
+    let ada = Client::open(&world, "ada", "2025-03-26", json!({})).await;
+    let call =
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "new_hang", "arguments": {}}});
+    let hanging = |e: &control_plane_api::audit::AuditEvent| e.target.as_deref() == Some("new_hang");
+    let asked = ada.post(&call, "application/json");
+    let sent = eventually("the intent", async || world.audit().iter().any(hanging).then_some(()));
+    tokio::select! {
+        _ = asked => panic!("there is no answer"),
+        () = sent => {}
+    }
+    eventually("the cancellation", async || {
+        world.audit().iter().any(|e| hanging(e) && e.outcome == Outcome::Cancelled).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_level_is_remembered_and_sent_with_every_request() {
     let world = World::start(&objects(&[server("new", "modern")]), &[]).await;
     let ada = Client::open(&world, "ada", "2025-06-18", json!({"roots": {"listChanged": true}})).await;

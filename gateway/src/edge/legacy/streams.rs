@@ -197,9 +197,11 @@ impl Streams {
         self.room.notify_waiters();
     }
 
-    fn forget(&self, number: u64) {
+    fn forget(&self, number: u64, reader: u64) {
         let mut inner = lock(&self.inner);
-        if let Some(line) = inner.lines.remove(&number) {
+        if inner.lines.get(&number).is_some_and(|line| line.reader == reader)
+            && let Some(line) = inner.lines.remove(&number)
+        {
             inner.bytes = inner.bytes.saturating_sub(line.events.iter().map(|event| event.json.len()).sum());
         }
         drop(inner);
@@ -367,9 +369,9 @@ impl Follower {
         }
     }
 
-    /// Nothing of the stream will ever be asked for again.
+    /// Nothing of the stream will ever be asked for again, unless another connection follows it by now.
     pub(super) fn forget(self) {
-        self.streams.forget(self.number);
+        self.streams.forget(self.number, self.reader);
     }
 }
 

@@ -59,7 +59,6 @@ impl State {
 }
 
 /// Who listens.
-#[derive(Clone)]
 struct Listener {
     edge: Arc<Edge>,
     session: Arc<Session>,
@@ -76,8 +75,8 @@ pub(super) async fn ensure(edge: &Arc<Edge>, session: &Arc<Session>, inbound: &A
     }
     let uris = state.uris.clone();
     let gap = state.before;
-    let (listening, _acknowledged) = listen(edge, session, inbound, uris, gap);
-    (state.open, state.before) = (Some(listening), true);
+    let listener = Listener::new(edge, session, inbound, uris);
+    (state.open, state.before) = (Some(listener.start(None, gap)), true);
 }
 
 /// `resources/subscribe`: the larger filter is acknowledged before the smaller one is let go of, so nothing is missed.
@@ -95,7 +94,9 @@ pub(super) async fn subscribe(call: &Call) -> Result<(), RpcError> {
         return Err(RpcError::new(code::INVALID_PARAMS, told));
     }
     let gap = state.before && !state.is_listening();
-    let (listening, acknowledged) = listen(&call.edge, &call.session, &call.inbound, uris.clone(), gap);
+    let (sender, acknowledged) = oneshot::channel();
+    let listener = Listener::new(&call.edge, &call.session, &call.inbound, uris.clone());
+    let listening = listener.start(Some(sender), gap);
     let patience = Duration::from_millis(limits.upstream_open_timeout_ms);
     let acknowledged = match tokio::time::timeout(patience, acknowledged).await {
         Ok(Ok(Ok(acknowledged))) => acknowledged,
@@ -118,7 +119,8 @@ pub(super) async fn unsubscribe(call: &Call) -> Result<(), RpcError> {
     let mut state = call.session.subscriptions.state.lock().await;
     if state.uris.remove(&uri) && state.is_listening() {
         let uris = state.uris.clone();
-        let (listening, acknowledged) = listen(&call.edge, &call.session, &call.inbound, uris, false);
+        let (sender, acknowledged) = oneshot::channel();
+        let listening = Listener::new(&call.edge, &call.session, &call.inbound, uris).start(Some(sender), false);
         let patience = Duration::from_millis(call.edge.live.limits().upstream_open_timeout_ms);
         // However the smaller filter fares, the resource is not subscribed to any more.
         let _ = tokio::time::timeout(patience, acknowledged).await;
@@ -139,45 +141,37 @@ fn honours(acknowledged: &Members, uri: &str) -> bool {
 
 type Acknowledged = Result<Members, RpcError>;
 
-fn listen(
-    edge: &Arc<Edge>,
-    session: &Arc<Session>,
-    inbound: &Arc<Inbound>,
-    uris: BTreeSet<String>,
-    gap: bool,
-) -> (Listening, oneshot::Receiver<Acknowledged>) {
-    let (stop, over) = (session.ended.child_token(), CancellationToken::new());
-    let listener = Listener {
-        edge: edge.clone(),
-        session: session.clone(),
-        inbound: inbound.clone(),
-        uris,
-        since: Instant::now(),
-    };
-    let (sender, acknowledged) = oneshot::channel();
-    let (stopped, ended) = (stop.clone(), over.clone().drop_guard());
-    tokio::spawn(async move {
-        let _ended = ended;
-        tokio::select! {
-            biased;
-            () = stopped.cancelled() => {}
-            () = listener.run(sender, gap) => {}
-        }
-    });
-    (Listening { over, _stop: stop.drop_guard() }, acknowledged)
-}
-
 /// How listening ended.
 enum End {
     /// Listening again may work.
     Lost,
-    /// It was refused.
+    /// It was refused, and nobody waited to be told.
     Refused,
+    /// It was refused, and who waited was told.
+    Told,
 }
 
 impl Listener {
-    async fn run(&self, acknowledged: oneshot::Sender<Acknowledged>, mut gap: bool) {
-        let mut acknowledged = Some(acknowledged);
+    fn new(edge: &Arc<Edge>, session: &Arc<Session>, inbound: &Arc<Inbound>, uris: BTreeSet<String>) -> Self {
+        Self { edge: edge.clone(), session: session.clone(), inbound: inbound.clone(), uris, since: Instant::now() }
+    }
+
+    /// Listens from now on; who waits for the acknowledgement gets it, with `gap` the client is told of one.
+    fn start(self, acknowledged: Option<oneshot::Sender<Acknowledged>>, gap: bool) -> Listening {
+        let (stop, over) = (self.session.ended.child_token(), CancellationToken::new());
+        let (stopped, ended) = (stop.clone(), over.clone().drop_guard());
+        tokio::spawn(async move {
+            let _ended = ended;
+            tokio::select! {
+                biased;
+                () = stopped.cancelled() => {}
+                () = self.run(acknowledged, gap) => {}
+            }
+        });
+        Listening { over, _stop: stop.drop_guard() }
+    }
+
+    async fn run(&self, mut acknowledged: Option<oneshot::Sender<Acknowledged>>, mut gap: bool) {
         let mut pause = BACKOFF.0;
         let mut look = tokio::time::interval(LOOK);
         while let Some(pipeline) = self.edge.live.pipeline() {
@@ -195,9 +189,11 @@ impl Listener {
                 }
             };
             drop(once);
-            if matches!(end, End::Refused) {
+            match end {
+                End::Lost => {}
+                End::Told => return,
                 // Whoever follows learns why when it comes back.
-                return self.session.streams.disconnect(STANDALONE);
+                End::Refused => return self.session.streams.disconnect(STANDALONE),
             }
             gap = true;
             if !pipeline.superseded.is_cancelled() {
@@ -241,20 +237,15 @@ impl Listener {
                 }
                 Some(Outgoing::Message(Message::Notification(note))) => self.tell(note),
                 Some(Outgoing::Message(Message::Response(response))) => {
-                    return match (response.payload, acknowledged.take()) {
-                        (Err(error), Some(waiting)) => {
-                            let _ = waiting.send(Err(error));
-                            End::Refused
-                        }
-                        _ => End::Lost,
+                    return match response.payload {
+                        Err(error) => refused(acknowledged, error, gap),
+                        Ok(_) => End::Lost,
                     };
                 }
                 Some(Outgoing::Message(Message::Request(_))) => {}
                 Some(Outgoing::Local(reply)) => {
-                    if let Some(waiting) = acknowledged.take() {
-                        let _ = waiting.send(Err(reply.error));
-                    }
-                    return if reply.status.is_server_error() { End::Lost } else { End::Refused };
+                    let again = reply.status.is_server_error();
+                    return refused(acknowledged, reply.error, again);
                 }
                 None => return End::Lost,
             }
@@ -293,6 +284,18 @@ impl Listener {
             params.set("uri", uri);
             self.tell(Notification { method: "notifications/resources/updated".to_owned(), params });
         }
+    }
+}
+
+/// Tells who waits of `error`; with nobody waiting it may be worth to listen `again`.
+fn refused(acknowledged: &mut Option<oneshot::Sender<Acknowledged>>, error: RpcError, again: bool) -> End {
+    match acknowledged.take() {
+        Some(waiting) => {
+            let _ = waiting.send(Err(error));
+            End::Told
+        }
+        None if again => End::Lost,
+        None => End::Refused,
     }
 }
 
