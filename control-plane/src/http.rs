@@ -32,6 +32,7 @@ use control_plane_api::{
     gateway::{
         ControlPlaneStatus, EnrolReply, EnrolRequest, GatewayStatus, GatewaySummary, JoinToken, JoinTokenRequest,
     },
+    issuer::IssuerSpec,
     profile::ProfileSpec,
     project::ProjectSpec,
     secret::{SecretSummary, SecretValue},
@@ -75,6 +76,8 @@ fn object_routes() -> Vec<Route> {
     routes.extend(objects::routes_of::<ProfileSpec>(["/api/v1/profiles", "/api/v1/profiles/{name}"], Read, Operate));
     routes.extend(objects::routes_of::<ProjectSpec>(["/api/v1/projects", "/api/v1/projects/{name}"], Member, Operate));
     routes.extend(objects::routes_of::<UserSpec>(["/api/v1/users", "/api/v1/users/{name}"], Inspect, Administer));
+    // Who says who somebody is decides what everybody may do: administrators only.
+    routes.extend(objects::routes_of::<IssuerSpec>(["/api/v1/issuers", "/api/v1/issuers/{name}"], Read, Administer));
     routes.push(
         post("/api/v1/apply", Operate, apply::apply, "Create or change many objects, all or none")
             .takes(one::<ApplyRequest>())

@@ -9,6 +9,7 @@ mod modern;
 mod places;
 mod reply;
 mod request;
+mod well_known;
 
 use crate::{live::Live, pipeline::Pipeline, settings::Settings};
 use async_trait::async_trait;
@@ -61,6 +62,9 @@ impl Edge {
             http.set_keepalive(None);
             return reply::refuse(http, None, &overloaded()).await;
         };
+        if let Some(endpoint) = well_known::asked(http) {
+            return well_known::answer(http, &self.settings, &pipeline, endpoint).await;
+        }
         http.set_write_timeout(Some(Duration::from_millis(pipeline.limits.write_timeout_ms)));
         let inbound = match request::read(http, &self.settings, &pipeline.limits).await {
             Ok(inbound) => inbound,
@@ -70,7 +74,7 @@ impl Edge {
                 return reply::refuse(http, None, &refusal).await;
             }
         };
-        let allowed = match (&inbound.endpoint, inbound.http_method.clone()) {
+        let allowed = match (&inbound.route, inbound.http_method.clone()) {
             (Endpoint::Mcp, Method::POST) | (Endpoint::Messages, Method::POST) => {
                 return self.post(http, pipeline, inbound, place).await;
             }
@@ -100,15 +104,17 @@ impl Edge {
         let classified = classify::classify(&inbound, &pipeline.limits);
         // It is read; what waits for an answer need not hold it.
         inbound.body.clear();
-        match (classified, &inbound.endpoint) {
+        match (classified, inbound.route) {
             (Err((id, refusal)), _) => reply::refuse(http, id, &refusal).await,
             (Ok(Classified::Legacy(body)), Endpoint::Mcp) => self.legacy(http, pipeline, (inbound, body), place).await,
             (Ok(Classified::Legacy(body)), _) => self.http_sse_message(http, pipeline, (inbound, body), place).await,
             (Ok(Classified::Modern(request)), Endpoint::Mcp) => self.modern(http, pipeline, &inbound, request).await,
-            (Ok(Classified::ModernNotification), Endpoint::Mcp) => match pipeline.authenticate(&inbound.headers) {
-                Ok(_) => reply::accepted(http).await,
-                Err(refusal) => reply::refuse(http, None, &refusal).await,
-            },
+            (Ok(Classified::ModernNotification), Endpoint::Mcp) => {
+                match pipeline.authenticate(&inbound.headers, &inbound.endpoint) {
+                    Ok(_) => reply::accepted(http).await,
+                    Err(refusal) => reply::refuse(http, None, &refusal).await,
+                }
+            }
             (Ok(_), _) => reply::refuse(http, None, &malformed("this endpoint is for HTTP+SSE only; use /mcp")).await,
         }
     }

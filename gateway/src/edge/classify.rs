@@ -213,7 +213,8 @@ mod tests {
         let body = Bytes::copy_from_slice(body.as_bytes());
         let inbound = Inbound {
             http_method: Method::POST,
-            endpoint: Endpoint::Mcp,
+            route: Endpoint::Mcp,
+            endpoint: "/mcp".to_owned(),
             headers: map,
             peer: None,
             project: None,

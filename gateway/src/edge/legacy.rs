@@ -69,7 +69,7 @@ impl Edge {
         (inbound, body): (Inbound, Body),
         place: Place,
     ) -> Result<(), Hangup> {
-        let caller = pipeline.authenticate(&inbound.headers);
+        let caller = pipeline.authenticate(&inbound.headers, &inbound.endpoint);
         let inbound = Arc::new(inbound);
         match (body, caller) {
             (Body::One(Message::Request(request)), caller) if request.method == method::INITIALIZE => {
@@ -168,7 +168,7 @@ impl Edge {
         if !inbound.headers.contains_key(SESSION_ID) {
             return reply::refuse(http, None, &reply::method_not_allowed("POST")).await;
         }
-        let caller = pipeline.authenticate(&inbound.headers);
+        let caller = pipeline.authenticate(&inbound.headers, &inbound.endpoint);
         let session = match caller.and_then(|caller| self.session_of(&inbound, caller.name(), &pipeline)) {
             Ok(session) => session,
             Err(refusal) => return reply::refuse(http, None, &refusal).await,
@@ -197,7 +197,7 @@ impl Edge {
         if !inbound.headers.contains_key(SESSION_ID) {
             return reply::refuse(http, None, &reply::method_not_allowed("POST")).await;
         }
-        let caller = pipeline.authenticate(&inbound.headers);
+        let caller = pipeline.authenticate(&inbound.headers, &inbound.endpoint);
         match caller.and_then(|caller| self.session_of(inbound, caller.name(), pipeline)) {
             Err(refusal) => reply::refuse(http, None, &refusal).await,
             Ok(session) => {

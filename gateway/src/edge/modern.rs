@@ -76,7 +76,7 @@ async fn removed(pipeline: &Pipeline, inbound: &Inbound, request: Request) -> Lo
     let told = format!("method `{}` does not belong to this revision", request.method);
     let method = request.method.clone();
     let mut exchange = inbound.exchange(request);
-    let (refusal, reason) = match pipeline.authenticate(&inbound.headers) {
+    let (refusal, reason) = match pipeline.authenticate(&inbound.headers, &inbound.endpoint) {
         Ok(principal) => {
             exchange.principal = principal;
             (local(StatusCode::NOT_FOUND, code::METHOD_NOT_FOUND, &told), told)

@@ -25,7 +25,9 @@ pub(super) struct Inbound {
     /// `POST`, `GET`, `DELETE`, ….
     pub(super) http_method: Method,
     /// Which of the endpoints.
-    pub(super) endpoint: Endpoint,
+    pub(super) route: Endpoint,
+    /// The path of the endpoint, as tokens name it: HTTP+SSE has one name for both of its paths.
+    pub(super) endpoint: String,
     /// The headers as they came.
     pub(super) headers: HeaderMap,
     /// The client's address.
@@ -46,6 +48,7 @@ impl Inbound {
     pub(super) fn exchange(&self, request: Request) -> Exchange {
         let mut exchange = Exchange::new(request, self.headers.clone());
         exchange.peer = self.peer;
+        exchange.endpoint.clone_from(&self.endpoint);
         exchange.project.clone_from(&self.project);
         exchange
     }
@@ -62,7 +65,7 @@ pub(super) async fn read(
     let version = head.version;
     framing::bounded(&uri, &headers, limits)?;
     addressed(settings, &headers, &uri)?;
-    let (endpoint, project) = route::of(&uri).ok_or_else(|| {
+    let (route, project) = route::of(&uri).ok_or_else(|| {
         refuse(StatusCode::NOT_FOUND, "no such endpoint: use /mcp or /projects/<name>/mcp (HTTP+SSE: /sse)")
     })?;
     framing::check(version, &headers, limits)?;
@@ -78,7 +81,8 @@ pub(super) async fn read(
         return Err(refuse(StatusCode::BAD_REQUEST, "this method has no body"));
     }
     let (session, bytes) = (route::session(&uri), body.len());
-    Ok(Inbound { http_method, endpoint, headers, peer, project, session, body, bytes })
+    let endpoint = route::endpoint(&uri, route);
+    Ok(Inbound { http_method, route, endpoint, headers, peer, project, session, body, bytes })
 }
 
 async fn read_post(http: &mut ServerSession, headers: &HeaderMap, limits: &Limits) -> Result<Bytes, LocalReply> {
@@ -120,7 +124,7 @@ async fn read_body(http: &mut ServerSession, body_bytes_max: u64) -> Result<Byte
 }
 
 /// Exactly one Host, and it is ours; an Origin, if there is one, is ours too (2025-11-25 transports: invalid → 403).
-fn addressed(settings: &Settings, headers: &HeaderMap, uri: &Uri) -> Result<(), LocalReply> {
+pub(super) fn addressed(settings: &Settings, headers: &HeaderMap, uri: &Uri) -> Result<(), LocalReply> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = match (hosts.next(), hosts.next(), uri.authority()) {
         (Some(host), None, None) => host.to_str().ok(),
@@ -142,7 +146,8 @@ fn too_large(body_bytes_max: u64) -> LocalReply {
     refuse(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is larger than {body_bytes_max} bytes"))
 }
 
-fn refuse(status: StatusCode, told: &str) -> LocalReply {
+/// A refusal whose text is for the client and for the log alike.
+pub(super) fn refuse(status: StatusCode, told: &str) -> LocalReply {
     LocalReply {
         status,
         headers: Vec::new(),

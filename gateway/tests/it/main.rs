@@ -10,4 +10,6 @@ mod life;
 mod raw_http;
 mod refusals;
 mod shim;
+mod tokens;
+mod upstream;
 mod world;

@@ -28,7 +28,7 @@ impl Edge {
         pipeline: Arc<Pipeline>,
         inbound: Inbound,
     ) -> Result<(), Hangup> {
-        let user = match pipeline.authenticate(&inbound.headers) {
+        let user = match pipeline.authenticate(&inbound.headers, &inbound.endpoint) {
             Ok(principal) => principal.name().cloned(),
             Err(refusal) => return reply::refuse(http, None, &refusal).await,
         };
@@ -67,7 +67,7 @@ impl Edge {
         place: Place,
     ) -> Result<(), Hangup> {
         let id = body.id();
-        let user = match pipeline.authenticate(&inbound.headers) {
+        let user = match pipeline.authenticate(&inbound.headers, &inbound.endpoint) {
             Ok(principal) => principal.name().cloned(),
             Err(refusal) => return reply::refuse(http, id, &refusal).await,
         };

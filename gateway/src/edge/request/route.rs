@@ -38,6 +38,15 @@ pub(super) fn of(uri: &Uri) -> Option<(Endpoint, Option<String>)> {
     Some((endpoint, project))
 }
 
+/// The path by which tokens name the endpoint: that of the stream for both paths of HTTP+SSE.
+pub(super) fn endpoint(uri: &Uri, endpoint: Endpoint) -> String {
+    let path = uri.path();
+    match (endpoint, path.strip_suffix("messages")) {
+        (Endpoint::Messages, Some(before)) => format!("{before}sse"),
+        _ => path.to_owned(),
+    }
+}
+
 /// The session in the query.
 pub(super) fn session(uri: &Uri) -> Option<String> {
     let mut named = uri.query()?.split('&').filter_map(|pair| pair.strip_prefix("session="));
@@ -75,6 +84,17 @@ mod tests {
         ] {
             assert_eq!(check(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn both_paths_of_http_sse_have_one_name() {
+        let check = |path: &str| {
+            let uri = path.parse().unwrap();
+            endpoint(&uri, of(&uri).unwrap().0)
+        };
+        assert_eq!(check("/projects/a/messages?session=1"), "/projects/a/sse");
+        assert_eq!(check("/sse"), "/sse");
+        assert_eq!(check("/projects/messages/mcp"), "/projects/messages/mcp");
     }
 
     #[test]
