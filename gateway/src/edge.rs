@@ -74,6 +74,11 @@ impl Edge {
                 return reply::refuse(http, None, &refusal).await;
             }
         };
+        if inbound.http_method != Method::POST
+            && let Err(refusal) = classify::check_revision(&inbound.headers)
+        {
+            return reply::refuse(http, None, &refusal).await;
+        }
         let allowed = match (&inbound.route, inbound.http_method.clone()) {
             (Endpoint::Mcp, Method::POST) | (Endpoint::Messages, Method::POST) => {
                 return self.post(http, pipeline, inbound, place).await;

@@ -165,12 +165,24 @@ fn modern(request: &Request, meta: &Members, headers: &HeaderMap) -> Result<(), 
 
 fn legacy(body: Body, header: Option<&str>) -> Result<Classified, LocalReply> {
     match header {
-        Some(version) if Revision::parse(version).is_none() => {
-            let told = format!("protocol version `{version}` is not supported");
-            Err(bad_request(RpcError::new(code::LEGACY_SERVER, told)))
-        }
+        Some(version) if Revision::parse(version).is_none() => Err(unknown_revision(version)),
         _ => Ok(Classified::Legacy(body)),
     }
+}
+
+/// Whether what has no body names a revision that exists.
+///
+/// # Errors
+/// The refusal.
+pub(super) fn check_revision(headers: &HeaderMap) -> Result<(), LocalReply> {
+    match version_header(headers)? {
+        Some(version) if Revision::parse(&version).is_none() => Err(unknown_revision(&version)),
+        _ => Ok(()),
+    }
+}
+
+fn unknown_revision(version: &str) -> LocalReply {
+    bad_request(RpcError::new(code::LEGACY_SERVER, format!("protocol version `{version}` is not supported")))
 }
 
 /// The version header; more than one is none that two readers would read alike.
@@ -204,6 +216,7 @@ mod tests {
     use crate::edge::request::Endpoint;
     use bytes::Bytes;
     use http::{HeaderName, HeaderValue, Method};
+    use proptest::prelude::proptest;
 
     fn check(headers: &[(&'static str, &'static str)], body: &str) -> Result<&'static str, i64> {
         let mut map = HeaderMap::new();
@@ -231,6 +244,13 @@ mod tests {
                 assert_eq!(reply.status, StatusCode::BAD_REQUEST);
                 Err(reply.error.code)
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_body_is_classified_or_refused(body in "\\PC*|\\[?\\{\"(jsonrpc|id|method)\":(1|\"2.0\"|null|\\[\\])\\}\\]?") {
+            assert!(matches!(check(&[], &body), Err(code::PARSE_ERROR | code::INVALID_REQUEST)), "{body}");
         }
     }
 

@@ -81,6 +81,25 @@ fn moved(schema: &RawValue, depth: u32) -> Option<Box<RawValue>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::{Just, Strategy, prop, prop_oneof, proptest};
+
+    fn schema() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![Just("true".to_owned()), Just("{ }".to_owned()), Just("{\"minimum\":1.10}".to_owned())];
+        leaf.prop_recursive(5, 20, 3, |inner| {
+            (prop::sample::select(vec!["items", "not", "const", "x"]), inner)
+                .prop_map(|(name, inner)| format!("{{\"{name}\":{inner},\"y\":[{inner}]}}"))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn without_references_the_original_stands_in_the_wrapped_one_to_the_letter(items in schema()) {
+            let original = format!("{{\"type\":\"array\",\"items\":{items}}}");
+            let normal: String = original.replace("{ }", "{}");
+            let wrapped = check(&original).unwrap().replace("{ }", "{}");
+            assert!(wrapped.contains(&normal), "{wrapped}");
+        }
+    }
 
     fn check(schema: &str) -> Option<String> {
         let raw: Box<RawValue> = serde_json::from_str(schema).unwrap();

@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::proptest;
 use std::future::Future;
 
 fn streams(replay_bytes_max: u64, replay_timeout_ms: u64) -> Arc<Streams> {
@@ -36,6 +37,33 @@ async fn a_client_that_comes_back_hears_the_rest_of_that_stream_only() {
     assert_eq!(told(&mut back).await, None);
     assert!(streams.follow(1, Some(4)).is_some(), "it may be asked for once more");
     assert!(streams.follow(1, Some(5)).is_none() && streams.follow(9, Some(0)).is_none());
+}
+
+proptest! {
+    #[test]
+    fn whatever_was_read_the_rest_is_told_once_and_in_order(events in 0_u64..20, read in 0_u64..20, known in 0_u64..20) {
+        let (read, known) = (read.min(events), known.min(events));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let rest = runtime.block_on(async {
+            let streams = streams(10_000, 60_000);
+            let (writer, mut follower) = streams.open();
+            for number in 1..=events {
+                writer.push(number.to_string()).await.unwrap();
+            }
+            drop(writer);
+            for _ in 0..read {
+                told(&mut follower).await.unwrap();
+            }
+            let mut back = streams.follow(1, Some(known)).unwrap();
+            let mut rest = Vec::new();
+            while let Some((seq, text)) = told(&mut back).await {
+                assert_eq!(seq.to_string(), text);
+                rest.push(seq);
+            }
+            rest
+        });
+        assert_eq!(rest, (known + 1..=events).collect::<Vec<_>>());
+    }
 }
 
 #[tokio::test]
