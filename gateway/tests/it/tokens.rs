@@ -78,7 +78,7 @@ async fn every_other_token_is_refused_alike_and_told_where_to_ask() {
         access_token(&json!({"exp": 1_000})),
         access_token(&json!({"sub": "eve"})),
         token_of("eve"),
-        "x".repeat(20_000),
+        "x".repeat(10_000),
     ] {
         let refused = modern(&world, &token, "tools/list", json!({})).await;
         let challenge = format!("Bearer resource_metadata=\"{metadata}\", error=\"invalid_token\"");
