@@ -29,6 +29,9 @@ pub trait Credentials: Send + Sync {
     /// [`UpstreamError::NeedsConsent`] when the server needs one and there is none for `caller`.
     fn bearer(&self, caller: &Caller) -> Result<Option<Secret>, UpstreamError>;
 
+    /// `text` without any token of the server: not every server keeps them to itself.
+    fn redact(&self, text: String) -> String;
+
     /// Counts up whenever there may be other tokens: who was refused may try again.
     fn changes(&self) -> watch::Receiver<u64>;
 }
@@ -122,6 +125,12 @@ struct OfServer {
 impl Credentials for OfServer {
     fn bearer(&self, caller: &Caller) -> Result<Option<Secret>, UpstreamError> {
         bearer(&self.tokens.table.borrow(), &self.server, caller)
+    }
+
+    fn redact(&self, text: String) -> String {
+        let table = self.tokens.table.borrow();
+        let tokens = table.get(&self.server).into_iter().flat_map(|held| held.tokens.values());
+        tokens.fold(text, |text, token| text.replace(token.secret.expose(), "***"))
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

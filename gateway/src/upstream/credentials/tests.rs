@@ -93,6 +93,15 @@ fn a_token_that_cannot_be_opened_leaves_the_others_in_use() {
     check(&tokens, "jira", &caller("bob"), Ok(Some("HOME")));
 }
 
+#[test]
+fn what_a_server_tells_of_its_tokens_is_blotted_out() {
+    let tokens = Tokens::default();
+    tokens.replace(&snapshot("per_user", &[connection("c1", Some("ann"), URL, "PATH")]), &Keyring::Environment);
+    let text = format!("bad token {}!", std::env::var("PATH").unwrap());
+    assert_eq!(tokens.of(&"jira".parse().unwrap()).redact(text.clone()), "bad token ***!");
+    assert_eq!(tokens.of(&"open".parse().unwrap()).redact(text.clone()), text);
+}
+
 #[tokio::test]
 async fn whoever_waits_for_a_token_goes_on_when_it_arrives() {
     let tokens = Tokens::default();
