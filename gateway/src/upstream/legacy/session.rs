@@ -3,7 +3,7 @@
 //! Transports implement it and know nothing of what is said; the legacy rim speaks through it and knows nothing of how.
 //! Ids and progress tokens are the transport's affair on both ways.
 
-use super::Welcome;
+use super::{Memory, Welcome};
 use crate::upstream::UpstreamError;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -13,7 +13,8 @@ use tokio::sync::broadcast;
 /// What a legacy server says while it works on a request.
 #[derive(Debug)]
 pub(in crate::upstream) enum Heard {
-    /// About the request: progress under the client's own token, log messages, whatever came on its channel.
+    /// About the request: progress under the client's own token, log messages, a question taken back
+    /// (`notifications/cancelled`), whatever came on its channel.
     Note(Notification),
     /// Wants an answer before it goes on: a [`Response`] with this very id, given to [`Session::tell`].
     Question(Request),
@@ -30,6 +31,9 @@ pub(in crate::upstream) trait Session: Send + Sync + 'static {
     /// What the server said to `initialize`.
     fn welcome(&self) -> &Welcome;
 
+    /// What the legacy rim remembers of this session; the transport keeps it, made by `Memory::default()`.
+    fn memory(&self) -> &Memory;
+
     /// Sends `request`, which is in the server's own dialect already.
     ///
     /// # Errors
@@ -40,7 +44,10 @@ pub(in crate::upstream) trait Session: Send + Sync + 'static {
     /// Sends a notification, or the answer to a question. What cannot be delivered is logged and lost.
     async fn tell(&self, message: Message);
 
-    /// Notifications that belong to no request: `notifications/resources/updated`, the state of tasks, log messages
-    /// nobody can be found for. List changes are not among them. A reader that is too slow misses some.
+    /// Notifications that belong to no request: `notifications/resources/updated`, list changes (besides counting
+    /// them), the state of tasks, log messages nobody can be found for. A reader that is too slow misses some.
     fn notices(&self) -> broadcast::Receiver<Notification>;
+
+    /// Resolves when the session is over for good, whoever still holds it.
+    async fn ended(&self);
 }
