@@ -23,6 +23,7 @@ mod welcome;
 pub(super) use call::Call;
 pub(super) use declared::Declared;
 pub(super) use memory::Memory;
+pub(super) use questions::answer;
 pub(super) use session::Session;
 pub(super) use welcome::{Welcome, initialize, initialized};
 
@@ -120,6 +121,23 @@ impl Rim {
     }
 }
 
+impl Rim {
+    fn timed_out(&self) -> UpstreamError {
+        UpstreamError::TimedOut { server: self.server.clone(), after: self.bounds.call_timeout }
+    }
+
+    fn lost(&self, reason: &str) -> UpstreamError {
+        UpstreamError::Lost { server: self.server.clone(), reason: reason.to_owned() }
+    }
+}
+
+impl Bounds {
+    /// How long a task is kept by its server: for as long as somebody may wait for it.
+    fn task_ttl(&self) -> Duration {
+        self.call_timeout.saturating_add(self.question_timeout)
+    }
+}
+
 /// A reply of one message.
 fn only(response: Response) -> Reply {
     Box::pin(stream::iter([Ok(Message::Response(response))]))
@@ -137,15 +155,6 @@ pub(super) fn cancelled(id: i64) -> Message {
     params.set("requestId", &id);
     params.set("reason", "the client went away or the time was up");
     Message::Notification(Notification { method: method::CANCELLED.to_owned(), params })
-}
-
-/// The answer to a request of the server that belongs to no call: there is nobody to ask, so all but `ping` is refused.
-pub(super) fn answer(request: &Request) -> Message {
-    Message::Response(if request.method == method::PING {
-        Response::ok(request.id.clone(), Members::new().to_raw())
-    } else {
-        questions::undeclared(request)
-    })
 }
 
 /// Whether `notification` says that a list of the server changed.
