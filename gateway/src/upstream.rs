@@ -8,6 +8,7 @@ pub mod connect;
 pub mod credentials;
 mod era;
 pub mod http;
+#[allow(dead_code, reason = "the transports speak through its `Session` with the next change")]
 mod legacy;
 mod pulse;
 mod redactor;

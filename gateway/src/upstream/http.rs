@@ -17,7 +17,7 @@ mod tests;
 use super::{
     Caller, Endpoint, Health, Reply, Upstream, UpstreamError,
     era::{self, Verdict},
-    legacy::{self, Welcome},
+    legacy::{self, Declared, Welcome},
     slot::{Opener, Slot},
 };
 use async_trait::async_trait;
@@ -137,8 +137,10 @@ impl Remote {
         if era == Era::Modern {
             return Err(self.unusable("it is configured as `era: modern` and does not speak that; use `auto`"));
         }
-        let (response, id) =
-            self.ask(legacy::initialize(Id::Number(0))).await.map_err(|fault| fault.into_error(self))?;
+        let (response, id) = self
+            .ask(legacy::initialize(Id::Number(0), &Declared::default()))
+            .await
+            .map_err(|fault| fault.into_error(self))?;
         let welcome = Welcome::read(&response).map_err(|reason| self.unusable(&reason))?;
         let id = match id {
             Some(id) => Some(session::id(&id).ok_or_else(|| self.unusable("its session id is no visible ASCII"))?),

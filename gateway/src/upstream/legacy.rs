@@ -1,91 +1,152 @@
-//! Servers of the era before 2026-07-28: a modern request is made one they understand, their answer a modern one.
+//! Servers of the era before 2026-07-28: a modern request goes in, a modern reply comes out.
 //!
-//! The gateway declares no client capabilities to them, so nothing they may ask for needs an answer but `ping`. Carrying
-//! their questions to a client starts at [`answer`]. Deliberately unknown here: the transport.
+//! What such a server asks while it works is *parked*: its caller gets the questions as `input_required`, the call stays
+//! open, and the retry with the answers goes on with it. Deliberately unknown here: the transport, which is a
+//! [`Session`].
 
+mod answers;
+mod call;
+mod conversation;
+mod declared;
+mod levels;
+mod listen;
+mod memory;
+mod park;
+mod questions;
 pub(super) mod session;
+mod tasks;
+#[cfg(test)]
+mod tests;
+mod visits;
+mod welcome;
 
-use super::era;
-use protocol::{Id, Members, Message, Notification, Request, Response, Revision, RpcError, code, meta, method};
-use serde_json::value::RawValue;
+pub(super) use call::Call;
+pub(super) use declared::Declared;
+pub(super) use memory::Memory;
+pub(super) use questions::answer;
+pub(super) use session::Session;
+pub(super) use welcome::{Welcome, initialize, initialized};
 
-/// `resources/read` of something that is not there, as legacy servers say it (2025-11-25 server/resources).
-const RESOURCE_NOT_FOUND: i64 = -32_002;
+use super::{Caller, Reply, UpstreamError};
+use control_plane_api::{limits::Limits, name::Name};
+use conversation::Conversation;
+use futures::stream;
+use park::Park;
+use protocol::{Id, Members, Message, Notification, Request, Response, RpcError, code, method};
+use std::{sync::Arc, time::Duration};
+use tasks::Tools;
+
 /// `notifications/message`.
 pub(super) const LOG_MESSAGE: &str = "notifications/message";
-/// Levels of log messages, the least first (RFC 5424).
-const LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 /// Notifications that a list of the server is not what it was.
-const LIST_CHANGED: [&str; 3] =
-    [method::TOOLS_CHANGED, "notifications/prompts/list_changed", "notifications/resources/list_changed"];
+const LIST_CHANGED: [&str; 3] = [method::TOOLS_CHANGED, listen::PROMPTS_CHANGED, listen::RESOURCES_CHANGED];
 
-/// What a server said to `initialize`.
-#[derive(Debug, Clone)]
-pub(super) struct Welcome {
-    /// The revision it chose.
-    pub(super) revision: Revision,
-    result: Members,
+/// The legacy side of one upstream, over all of its sessions.
+pub(super) struct Rim {
+    server: Name,
+    bounds: Bounds,
+    park: Park,
+    tools: Tools,
 }
 
-impl Welcome {
-    /// Reads the answer to [`initialize`].
+/// What of the limits binds here.
+struct Bounds {
+    /// Time the server may work on one call, waiting for answers not counted.
+    call_timeout: Duration,
+    /// Time a caller has to answer.
+    question_timeout: Duration,
+    /// Resources one listener may watch.
+    subscriptions_max: usize,
+}
+
+impl Rim {
+    /// Of the upstream `server`.
+    pub(super) fn new(server: Name, limits: &Limits) -> Arc<Self> {
+        let bounds = Bounds {
+            call_timeout: Duration::from_millis(limits.upstream_call_timeout_ms),
+            question_timeout: Duration::from_millis(limits.question_timeout_ms),
+            subscriptions_max: usize::try_from(limits.subscriptions_max).unwrap_or(usize::MAX),
+        };
+        let park = Park::new(usize::try_from(limits.parked_calls_max).unwrap_or(usize::MAX));
+        Arc::new(Self { server, bounds, park, tools: Tools::default() })
+    }
+
+    /// What the server of `session`, opened with what the client of `request` declared, answers to it.
     ///
     /// # Errors
-    /// What is wrong with it, for people.
-    pub(super) fn read(response: &Response) -> Result<Self, String> {
-        let result = match &response.payload {
-            Ok(result) => {
-                Members::open(result).map_err(|_| "its answer to `initialize` is not an object".to_owned())?
+    /// As the session's; [`UpstreamError::Forgotten`] is told here and never in the reply.
+    pub(super) async fn call(
+        self: &Arc<Self>,
+        session: Arc<dyn Session>,
+        request: Request,
+        caller: &Caller,
+    ) -> Result<Reply, UpstreamError> {
+        if request.params.get("requestState").is_some() {
+            // A call that is parked would have been resumed.
+            return Ok(unknown_state(request.id));
+        }
+        match request.method.as_str() {
+            method::DISCOVER => {
+                let discovery = session.welcome().discovery();
+                Ok(only(Response::ok(request.id, discovery)))
             }
-            Err(error) => return Err(format!("it refuses `initialize`: {} ({})", excerpt(&error.message), error.code)),
-        };
-        let version = result.read::<String>("protocolVersion").unwrap_or_default();
-        match Revision::parse(&version) {
-            Some(revision) if !revision.is_modern() => Ok(Self { revision, result }),
-            _ => Err(format!("it chose the protocol version `{}`, which is not one of MCP's", excerpt(&version))),
+            method::LISTEN => listen::open(self, session, request).await,
+            _ => match visits::refused(&request) {
+                Some(response) => Ok(only(response)),
+                None => Ok(Conversation::begin(self, session, request, caller).await?.into_reply()),
+            },
         }
     }
 
-    /// Whether the server tells of changed lists.
-    pub(super) fn tells_changes(&self) -> bool {
-        self.result.object("capabilities").is_some_and(|capabilities| !era::told_lists(&capabilities).is_empty())
+    /// Goes on with the parked call that `request` is the retry of; none if it is the retry of none that was parked
+    /// here. To be tried before a session is chosen: the call has its own.
+    pub(super) async fn resume(
+        self: &Arc<Self>,
+        request: &Request,
+        caller: &Caller,
+    ) -> Option<Result<Reply, UpstreamError>> {
+        let state = request.params.read::<String>("requestState").filter(|state| park::is_state(state))?;
+        match self.park.take(&state, &park::Claim::of(request, caller)).await {
+            Some(mut conversation) => {
+                conversation.resume(request).await;
+                Some(Ok(conversation.into_reply()))
+            }
+            None => Some(Ok(unknown_state(request.id.clone()))),
+        }
     }
 
-    /// The answer to `server/discover` such a server would give.
-    pub(super) fn discovery(&self) -> Box<RawValue> {
-        let mut capabilities = self.result.object("capabilities").unwrap_or_default();
-        // Tasks of 2025-11-25 and of the modern extension differ in who decides; neither side is told of the other's.
-        capabilities.remove("tasks");
-        let mut discovery = Members::new();
-        discovery.set("resultType", "complete");
-        discovery.set("supportedVersions", &[Revision::MODERN.as_str()]);
-        discovery.set("capabilities", &capabilities);
-        if let Some(instructions) = self.result.get("instructions") {
-            discovery.set_raw("instructions", instructions.to_owned());
-        }
-        discovery.set("ttlMs", &0);
-        discovery.set("cacheScope", "private");
-        if let Some(server) = self.result.get("serverInfo") {
-            let mut meta = Members::new();
-            meta.set_raw(meta::SERVER_INFO, server.to_owned());
-            discovery.set("_meta", &meta);
-        }
-        discovery.to_raw()
+    /// Gives up all calls that are parked: the upstream is let go of.
+    pub(super) fn close(&self) {
+        self.park.close();
     }
 }
 
-/// The opening request.
-pub(super) fn initialize(id: Id) -> Request {
-    let mut params = Members::new();
-    params.set("protocolVersion", Revision::LEGACY.as_str());
-    params.set("capabilities", &Members::new());
-    params.set("clientInfo", &era::implementation());
-    Request { id, method: method::INITIALIZE.to_owned(), params }
+impl Rim {
+    fn timed_out(&self) -> UpstreamError {
+        UpstreamError::TimedOut { server: self.server.clone(), after: self.bounds.call_timeout }
+    }
+
+    fn lost(&self, reason: &str) -> UpstreamError {
+        UpstreamError::Lost { server: self.server.clone(), reason: reason.to_owned() }
+    }
 }
 
-/// The end of the opening.
-pub(super) fn initialized() -> Message {
-    Message::Notification(Notification { method: method::INITIALIZED.to_owned(), params: Members::new() })
+impl Bounds {
+    /// How long a task is kept by its server: for as long as somebody may wait for it.
+    fn task_ttl(&self) -> Duration {
+        self.call_timeout.saturating_add(self.question_timeout)
+    }
+}
+
+/// A reply of one message.
+fn only(response: Response) -> Reply {
+    Box::pin(stream::iter([Ok(Message::Response(response))]))
+}
+
+/// One answer for states that never were, are used up, are another's or too old: it tells nobody which.
+fn unknown_state(id: Id) -> Reply {
+    let text = "`requestState` is unknown or no longer valid; call again without `requestState` and `inputResponses`";
+    only(Response::error(Some(id), RpcError::new(code::INVALID_PARAMS, text)))
 }
 
 /// Takes back the request `id`.
@@ -96,177 +157,12 @@ pub(super) fn cancelled(id: i64) -> Message {
     Message::Notification(Notification { method: method::CANCELLED.to_owned(), params })
 }
 
-/// The answer to a request of the server. It was told that there is nobody to ask, so all but `ping` is refused.
-pub(super) fn answer(request: &Request) -> Message {
-    Message::Response(if request.method == method::PING {
-        Response::ok(request.id.clone(), Members::new().to_raw())
-    } else {
-        let text = format!("the client has not declared a capability for `{}`", excerpt(&request.method));
-        Response::error(Some(request.id.clone()), RpcError::new(code::METHOD_NOT_FOUND, text))
-    })
-}
-
 /// Whether `notification` says that a list of the server changed.
 pub(super) fn is_list_change(notification: &Notification) -> bool {
     LIST_CHANGED.contains(&notification.method.as_str())
 }
 
-/// What is remembered of a request while a legacy server works on it.
-#[derive(Debug)]
-pub(super) struct Call {
-    uri: Option<String>,
-    log_level: Option<usize>,
-}
-
-impl Call {
-    /// Makes `request` one that a legacy server understands.
-    pub(super) fn outgoing(request: &mut Request) -> Self {
-        let level = meta::of(&request.params).read::<String>(meta::LOG_LEVEL);
-        meta::strip_envelope(&mut request.params);
-        let uri = if request.method == method::RESOURCES_READ { request.params.read("uri") } else { None };
-        Self { uri, log_level: level.and_then(|level| rank(&level)) }
-    }
-
-    /// Makes the answer a modern one.
-    pub(super) fn incoming(&self, response: &mut Response) {
-        match &mut response.payload {
-            Ok(result) => {
-                if let Ok(mut members) = Members::open(result)
-                    && members.get("resultType").is_none()
-                {
-                    members.set("resultType", "complete");
-                    *result = members.to_raw();
-                }
-            }
-            Err(error) if error.code == RESOURCE_NOT_FOUND => {
-                error.code = code::INVALID_PARAMS;
-                if error.data.is_none()
-                    && let Some(uri) = &self.uri
-                {
-                    let mut data = Members::new();
-                    data.set("uri", uri);
-                    error.data = Some(data.to_raw());
-                }
-            }
-            Err(_) => {}
-        }
-    }
-
-    /// Whether a notification that came with the answer is meant for the client: modern clients get log messages only
-    /// of the level they asked for.
-    pub(super) fn wants(&self, notification: &Notification) -> bool {
-        if notification.method != LOG_MESSAGE {
-            return true;
-        }
-        let level = notification.params.read::<String>("level").and_then(|level| rank(&level));
-        matches!((self.log_level, level), (Some(wanted), Some(level)) if level >= wanted)
-    }
-}
-
-fn rank(level: &str) -> Option<usize> {
-    LEVELS.iter().position(|known| *known == level)
-}
-
 /// A server's words, short enough for a message of ours.
 pub(super) fn excerpt(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn request(text: &str) -> Request {
-        match Message::parse(text.as_bytes()).unwrap() {
-            Message::Request(request) => request,
-            _ => panic!("a request"),
-        }
-    }
-
-    fn response(payload: &str) -> Response {
-        match Message::parse(format!(r#"{{"jsonrpc":"2.0","id":1,{payload}}}"#).as_bytes()).unwrap() {
-            Message::Response(response) => response,
-            _ => panic!("a response"),
-        }
-    }
-
-    /// `request` as it is sent, and `payload` as it comes back.
-    fn check(sent: &str, payload: &str) -> (String, String) {
-        let mut request = request(sent);
-        let call = Call::outgoing(&mut request);
-        let mut response = response(payload);
-        call.incoming(&mut response);
-        (Message::Request(request).to_json(), Message::Response(response).to_json())
-    }
-
-    #[test]
-    fn only_the_envelope_is_taken_off_and_only_the_type_put_on() {
-        let (sent, back) = check(
-            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{},"io.modelcontextprotocol/logLevel":"info","traceparent":"t"}}}"#,
-            r#""result":{"content":[{"n":1.0}]}"#,
-        );
-        assert_eq!(
-            sent,
-            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","_meta":{"traceparent":"t"}}}"#
-        );
-        assert_eq!(back, r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"n":1.0}],"resultType":"complete"}}"#);
-    }
-
-    #[test]
-    fn a_missing_resource_is_said_the_modern_way() {
-        let read = r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"a:b"}}"#;
-        let (_, back) = check(read, r#""error":{"code":-32002,"message":"no"}"#);
-        assert_eq!(back, r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no","data":{"uri":"a:b"}}}"#);
-        let (_, back) = check(read, r#""error":{"code":-32042,"message":"no"}"#);
-        assert!(back.contains("-32042"));
-    }
-
-    #[test]
-    fn log_messages_reach_only_who_asked_for_their_level() {
-        let with = |level: &str| {
-            let mut request = request(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#);
-            let mut meta = Members::new();
-            meta.set(meta::LOG_LEVEL, level);
-            request.params.set("_meta", &meta);
-            Call::outgoing(&mut request)
-        };
-        let mut params = Members::new();
-        params.set("level", "warning");
-        let message = Notification { method: LOG_MESSAGE.to_owned(), params };
-        assert!(with("info").wants(&message));
-        assert!(!with("error").wants(&message));
-        assert!(!Call { uri: None, log_level: None }.wants(&message));
-    }
-
-    #[test]
-    fn a_welcome_becomes_a_discovery() {
-        let payload = r#""result":{"protocolVersion":"2024-11-05","capabilities":{"tools":{"listChanged":true},"tasks":{}},"serverInfo":{"name":"s","version":"1"},"instructions":"be nice"}"#;
-        let welcome = Welcome::read(&response(payload)).unwrap();
-        assert_eq!(welcome.revision, Revision::V2024_11_05);
-        assert_eq!(
-            welcome.discovery().get(),
-            r#"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{"listChanged":true}},"instructions":"be nice","ttlMs":0,"cacheScope":"private","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"s","version":"1"}}}"#
-        );
-    }
-
-    #[test]
-    fn a_welcome_in_no_legacy_revision_is_refused() {
-        for payload in [
-            r#""result":{"protocolVersion":"2026-07-28"}"#,
-            r#""result":{"protocolVersion":"1"}"#,
-            r#""result":{}"#,
-            r#""result":3"#,
-            r#""error":{"code":-32601,"message":"no"}"#,
-        ] {
-            assert!(Welcome::read(&response(payload)).is_err(), "{payload}");
-        }
-    }
-
-    #[test]
-    fn a_ping_is_answered_and_questions_for_a_client_are_refused() {
-        let ping = answer(&request(r#"{"jsonrpc":"2.0","id":"p","method":"ping"}"#));
-        assert_eq!(ping.to_json(), r#"{"jsonrpc":"2.0","id":"p","result":{}}"#);
-        let roots = answer(&request(r#"{"jsonrpc":"2.0","id":0,"method":"roots/list"}"#)).to_json();
-        assert!(roots.contains("-32601"));
-    }
 }

@@ -17,7 +17,7 @@ mod tests;
 use super::{
     Caller, Endpoint, Health, Reply, Upstream, UpstreamError,
     era::{self, Verdict},
-    legacy::{self, Welcome},
+    legacy::{self, Declared, Welcome},
     pulse::Pulse,
     redactor::Redactor,
     slot::{Opener, Slot},
@@ -97,7 +97,7 @@ impl Upstream for Stdio {
                 let response = Message::Response(Response::ok(request.id, welcome.discovery()));
                 return Ok(Box::pin(stream::iter([Ok(response)])));
             }
-            Some(_) => Some(legacy::Call::outgoing(&mut request)),
+            Some(welcome) => Some(legacy::Call::outgoing(&mut request, welcome.revision)),
             None => None,
         };
         let manner = Manner { cancellable: true, wants_logs };
@@ -229,7 +229,7 @@ impl Shared {
         if era == Era::Modern {
             return Err(self.unusable("it is configured as `era: modern` and does not speak that; use `auto`"));
         }
-        let response = self.ask(&link, legacy::initialize(Id::Number(0))).await?;
+        let response = self.ask(&link, legacy::initialize(Id::Number(0), &Declared::default())).await?;
         let welcome = Welcome::read(&response).map_err(|reason| self.unusable(&reason))?;
         link.tell(legacy::initialized()).await;
         tracing::debug!(server = %self.endpoint.name, revision = %welcome.revision, "legacy server opened");

@@ -70,7 +70,7 @@ impl Call {
             Message::Notification(note) => self.note(note).map(Message::Notification),
             Message::Request(request) => {
                 if self.legacy.is_some() {
-                    self.remote.tell_later(&self.session, legacy::answer(&request));
+                    self.remote.tell_later(&self.session, legacy::answer(&request, &legacy::Declared::default()));
                 }
                 None
             }

@@ -103,7 +103,9 @@ async fn get(remote: &Arc<Remote>, session: &Session) -> End {
         while let Some(event) = decoder.next_event() {
             match Message::parse(event.data.as_bytes()) {
                 Ok(Message::Notification(note)) if legacy::is_list_change(&note) => remote.pulse.lists_changed(),
-                Ok(Message::Request(request)) => remote.tell_later(session, legacy::answer(&request)),
+                Ok(Message::Request(request)) => {
+                    remote.tell_later(session, legacy::answer(&request, &legacy::Declared::default()))
+                }
                 _ => {}
             }
         }

@@ -96,7 +96,7 @@ impl Remote {
         caller: &Caller,
     ) -> Result<Posted, Fault> {
         let own = self.next.fetch_add(1, Ordering::Relaxed);
-        let legacy = session.welcome().map(|_| legacy::Call::outgoing(&mut request));
+        let legacy = session.welcome().map(|welcome| legacy::Call::outgoing(&mut request, welcome.revision));
         let withdrawal = legacy.as_ref().map(|_| Withdrawal::new(self, session, own));
         let remap = Remap::outgoing(&mut request, own);
         let repeatable = request.method != method::TOOLS_CALL;

@@ -70,7 +70,7 @@ impl Calls {
                 self.finish(response);
                 Heard::Done
             }
-            Message::Request(request) => Heard::Answer(legacy::answer(&request)),
+            Message::Request(request) => Heard::Answer(legacy::answer(&request, &legacy::Declared::default())),
             Message::Notification(note) if legacy::is_list_change(&note) => Heard::ListsChanged,
             Message::Notification(note) if note.method == remap::PROGRESS => {
                 self.progress(note);
