@@ -6,10 +6,13 @@
 mod caller;
 pub mod connect;
 pub mod credentials;
+mod duplex;
 mod era;
 pub mod http;
 #[allow(dead_code, reason = "the transports speak through its `Session` with the next change")]
 mod legacy;
+mod modern;
+mod pool;
 mod pulse;
 mod redactor;
 mod remap;

@@ -1,7 +1,7 @@
 //! Ids and progress tokens on the way out and back: several clients share one server, and nothing keeps them from
 //! choosing the same (2026-07-28 basic, requests).
 
-use protocol::{Id, Members, Notification, Request, Response, meta};
+use protocol::{Id, Members, Notification, Request, Response, meta, method};
 use serde_json::value::RawValue;
 
 /// `notifications/progress`.
@@ -12,6 +12,8 @@ pub(super) const PROGRESS: &str = "notifications/progress";
 pub(super) struct Remap {
     id: Id,
     token: Option<Box<RawValue>>,
+    /// Whether it stands open for what it subscribed to.
+    listens: bool,
 }
 
 impl Remap {
@@ -24,7 +26,7 @@ impl Remap {
             meta.set(meta::PROGRESS_TOKEN, &own);
             request.params.set("_meta", &meta);
         }
-        Self { id, token }
+        Self { id, token, listens: request.method == method::LISTEN }
     }
 
     /// Gives a progress notification the token its request came with; none if that asked for no progress.
@@ -33,11 +35,34 @@ impl Remap {
         Some(notification)
     }
 
+    /// Gives what belongs to a subscription the id that its request came with.
+    pub(super) fn subscription(&self, mut notification: Notification) -> Notification {
+        self.tag(&mut notification.params);
+        notification
+    }
+
     /// Gives `response` the id its request came with.
     pub(super) fn response(&self, mut response: Response) -> Response {
         response.id = Some(self.id.clone());
+        if self.listens
+            && let Some(mut result) = response.result()
+        {
+            self.tag(&mut result);
+            response.payload = Ok(result.to_raw());
+        }
         response
     }
+
+    fn tag(&self, members: &mut Members) {
+        let mut meta = meta::of(members);
+        meta.set(meta::SUBSCRIPTION_ID, &self.id);
+        members.set("_meta", &meta);
+    }
+}
+
+/// The own id of the subscription that a notification belongs to.
+pub(super) fn subscription_of(params: &Members) -> Option<i64> {
+    meta::of(params).read(meta::SUBSCRIPTION_ID)
 }
 
 /// The own token a progress notification is about.
@@ -67,6 +92,21 @@ mod tests {
         assert_eq!(back.params.get("progressToken").unwrap().get(), "\"p\"");
         let response = remap.response(Response::ok(Id::Number(7), RawValue::NULL.to_owned()));
         assert_eq!(response.id, Some(Id::Text("a".to_owned())));
+    }
+
+    #[test]
+    fn a_subscription_keeps_its_clients_id() {
+        let mut request = Request { id: Id::Text("s".to_owned()), method: method::LISTEN.to_owned(), params: Members::new() };
+        let remap = Remap::outgoing(&mut request, 7);
+        let params = serde_json::from_str(r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":7}}"#).unwrap();
+        assert_eq!(subscription_of(&params), Some(7));
+        let note = remap.subscription(Notification { method: "x".to_owned(), params });
+        assert_eq!(note.params.to_raw().get(), r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":"s"}}"#);
+        let response = remap.response(Response::ok(Id::Number(7), Members::new().to_raw()));
+        assert_eq!(
+            response.payload.unwrap().get(),
+            r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":"s"}}"#
+        );
     }
 
     #[test]

@@ -4,12 +4,12 @@
 //! starts it again, with back-off. Its command comes from the configuration alone: nothing of a request gets there.
 
 mod actor;
-mod calls;
 mod child;
 mod command;
 mod lines;
 mod link;
 mod restarts;
+mod session;
 mod stderr;
 #[cfg(test)]
 mod tests;
@@ -17,19 +17,22 @@ mod tests;
 use super::{
     Caller, Endpoint, Health, Reply, Upstream, UpstreamError,
     era::{self, Verdict},
-    legacy::{self, Declared, Welcome},
+    legacy::{self, Declared, Rim, Welcome},
+    modern,
+    pool::{Key, Kept, Place, Pool},
     pulse::Pulse,
     redactor::Redactor,
-    slot::{Opener, Slot},
+    slot::{self, Opener, Slot},
 };
-use actor::Actor;
+use actor::{Actor, Ears};
 use async_trait::async_trait;
 use child::Child;
 use control_plane_api::server::Era;
-use futures::{future::BoxFuture, stream};
-use link::{Link, Manner};
-use protocol::{Id, Message, Request, Response, Revision, meta, method};
+use futures::future::BoxFuture;
+use link::Link;
+use protocol::{Id, Notification, Request, Response, Revision};
 use restarts::Restarts;
+use session::LegacySession;
 use std::{
     sync::{
         Arc,
@@ -37,12 +40,19 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::{broadcast, watch},
+    time::timeout,
+};
 use tokio_util::task::TaskTracker;
+
+/// Notices kept for listeners that are slow.
+const NOTICES_MAX: usize = 256;
 
 /// The upstream for `endpoint`, whose transport is a command.
 #[must_use]
 pub fn open(endpoint: Endpoint) -> Arc<dyn Upstream> {
+    let (rim, private) = (Rim::new(endpoint.name.clone(), &endpoint.limits), Pool::new(&endpoint.limits));
     let shared = Shared {
         restarts: Restarts::new(&endpoint.limits),
         redactor: Redactor::new(&endpoint),
@@ -52,12 +62,16 @@ pub fn open(endpoint: Endpoint) -> Arc<dyn Upstream> {
         tasks: TaskTracker::new(),
         endpoint,
     };
-    Arc::new(Stdio { shared: Arc::new(shared), slot: Slot::new() })
+    Arc::new(Stdio { common: Arc::new(Common(Arc::new(shared))), slot: Slot::new(), private, rim })
 }
 
 struct Stdio {
-    shared: Arc<Shared>,
+    common: Arc<Common>,
+    /// The process of everybody.
     slot: Slot<Session>,
+    /// Processes of a legacy server that can ask somebody something.
+    private: Arc<Pool>,
+    rim: Arc<Rim>,
 }
 
 /// What outlives a child, and what its tasks need.
@@ -77,79 +91,88 @@ struct Shared {
 struct Session {
     link: Link,
     /// Set when the server is a legacy one.
-    welcome: Option<Arc<Welcome>>,
+    legacy: Option<Arc<LegacySession>>,
 }
 
-impl super::slot::Session for Session {
+impl slot::Session for Session {
     fn is_open(&self) -> bool {
         self.link.is_open()
     }
 }
 
+/// Opens the process of everybody.
+struct Common(Arc<Shared>);
+
+/// Opens a process for one caller, whose client can be asked what is declared. Its server is known to be a legacy one.
+struct Private {
+    shared: Arc<Shared>,
+    declared: Declared,
+}
+
 #[async_trait]
 impl Upstream for Stdio {
-    async fn call(&self, mut request: Request, _caller: &Caller) -> Result<Reply, UpstreamError> {
-        let session = self.slot.get(&self.shared).await?;
-        let limit = Duration::from_millis(self.shared.endpoint.limits.upstream_call_timeout_ms);
-        let wants_logs = meta::of(&request.params).get(meta::LOG_LEVEL).is_some();
-        let legacy = match &session.welcome {
-            Some(welcome) if request.method == method::DISCOVER => {
-                let response = Message::Response(Response::ok(request.id, welcome.discovery()));
-                return Ok(Box::pin(stream::iter([Ok(response)])));
-            }
-            Some(welcome) => Some(legacy::Call::outgoing(&mut request, welcome.revision)),
-            None => None,
-        };
-        let manner = Manner { cancellable: true, wants_logs };
-        match timeout(limit, session.link.send(request, manner)).await {
-            Ok(pending) => Ok(pending?.into_reply(limit, legacy)),
-            Err(_) => Err(UpstreamError::TimedOut { server: self.shared.endpoint.name.clone(), after: limit }),
+    async fn call(&self, request: Request, caller: &Caller) -> Result<Reply, UpstreamError> {
+        if let Some(resumed) = self.rim.resume(&request, caller).await {
+            return resumed;
         }
+        let shared = &self.common.0;
+        let session = self.slot.get(&self.common).await?;
+        let Some(legacy) = session.legacy else {
+            let limit = Duration::from_millis(shared.endpoint.limits.upstream_call_timeout_ms);
+            let late = UpstreamError::TimedOut { server: shared.endpoint.name.clone(), after: limit };
+            let deadline = tokio::time::Instant::now() + limit;
+            return match timeout(limit, session.link.send(request, true)).await {
+                Ok(pending) => Ok(modern::reply(pending?.into_hearing(), deadline, late)),
+                Err(_) => Err(late),
+            };
+        };
+        let key = Key::shared(&request, caller);
+        if key.declared.is_empty() {
+            return self.rim.call(legacy, request, caller).await;
+        }
+        let door = Private { shared: Arc::clone(shared), declared: key.declared };
+        let place = self.private.get(&key, &Arc::new(door)).await?;
+        self.rim.call(place.0, request, caller).await
     }
 
     fn health(&self) -> Health {
-        self.shared.pulse.health()
+        self.common.0.pulse.health()
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
-        self.shared.pulse.changes()
+        self.common.0.pulse.changes()
     }
 
     async fn close(&self) {
+        self.rim.close();
+        self.private.close();
         if let Some(session) = self.slot.close() {
             session.link.stop().await;
         }
-        self.shared.tasks.close();
-        self.shared.tasks.wait().await;
+        self.common.0.tasks.close();
+        self.common.0.tasks.wait().await;
     }
 }
 
-impl Opener for Shared {
+impl Opener for Common {
     type Session = Session;
 
     fn admit(&self) -> Result<(), UpstreamError> {
-        match self.restarts.wait(Instant::now()) {
-            None => Ok(()),
-            Some(reason) => Err(self.unreachable(&reason)),
-        }
+        self.0.admit()
     }
 
     fn open(self: Arc<Self>) -> BoxFuture<'static, Result<Session, UpstreamError>> {
-        let tasks = self.tasks.clone();
+        let (shared, tasks) = (Arc::clone(&self.0), self.0.tasks.clone());
         Box::pin(tasks.track_future(async move {
-            if self.started_before.swap(true, Ordering::Relaxed) {
-                self.pulse.restarted();
+            if shared.started_before.swap(true, Ordering::Relaxed) {
+                shared.pulse.restarted();
             }
-            let session = self.open_session().await;
+            let session = shared.open_session().await;
             match &session {
-                Ok(session) => self.pulse.ready(if session.welcome.is_some() { Era::Legacy } else { Era::Modern }),
+                Ok(session) => shared.pulse.ready(if session.legacy.is_some() { Era::Legacy } else { Era::Modern }),
                 Err(error) => {
-                    if let UpstreamError::TimedOut { .. } | UpstreamError::Unusable { .. } = error {
-                        // Alive and of no use: starting it again and again would not help either.
-                        let now = Instant::now();
-                        self.restarts.died(now, now, &error.reason());
-                    }
-                    self.pulse.failed(&error.reason());
+                    shared.failed(error);
+                    shared.pulse.failed(&error.reason());
                 }
             }
             session
@@ -157,7 +180,58 @@ impl Opener for Shared {
     }
 
     fn closed(&self) -> UpstreamError {
+        self.0.closed()
+    }
+}
+
+impl Opener for Private {
+    type Session = Place;
+
+    fn admit(&self) -> Result<(), UpstreamError> {
+        self.shared.admit()
+    }
+
+    fn open(self: Arc<Self>) -> BoxFuture<'static, Result<Place, UpstreamError>> {
+        let tasks = self.shared.tasks.clone();
+        Box::pin(tasks.track_future(async move {
+            let opened = async {
+                let (link, notices) = self.shared.start(false)?;
+                self.shared.initialize(link, notices, self.declared).await
+            };
+            match opened.await {
+                Ok(session) => Ok(Place(session as Arc<dyn Kept>)),
+                Err(error) => {
+                    self.shared.failed(&error);
+                    Err(error)
+                }
+            }
+        }))
+    }
+
+    fn closed(&self) -> UpstreamError {
+        self.shared.closed()
+    }
+}
+
+impl Shared {
+    fn admit(&self) -> Result<(), UpstreamError> {
+        match self.restarts.wait(Instant::now()) {
+            None => Ok(()),
+            Some(reason) => Err(self.unreachable(&reason)),
+        }
+    }
+
+    fn closed(&self) -> UpstreamError {
         self.unreachable("the gateway has let go of it")
+    }
+
+    /// An opening failed.
+    fn failed(&self, error: &UpstreamError) {
+        if let UpstreamError::TimedOut { .. } | UpstreamError::Unusable { .. } = error {
+            // Alive and of no use: starting it again and again would not help either.
+            let now = Instant::now();
+            self.restarts.died(now, now, &error.reason());
+        }
     }
 }
 
@@ -167,15 +241,15 @@ impl Shared {
             Era::Auto if self.probe_kills.load(Ordering::Relaxed) => Era::Legacy,
             era => era,
         };
-        let link = self.start()?;
-        let mut session = self.greet(link, era).await;
+        let (link, notices) = self.start(true)?;
+        let mut session = self.greet(link, notices, era).await;
         if let Err(UpstreamError::Lost { .. }) = &session
             && era == Era::Auto
         {
             // It may have died of the question: it gets a second life, without it.
             self.pulse.restarted();
-            let link = self.start()?;
-            session = self.greet(link, Era::Legacy).await;
+            let (link, notices) = self.start(true)?;
+            session = self.greet(link, notices, Era::Legacy).await;
             self.probe_kills.store(session.is_ok(), Ordering::Relaxed);
         }
         match session {
@@ -185,8 +259,8 @@ impl Shared {
         }
     }
 
-    /// Starts the child and its actor.
-    fn start(self: &Arc<Self>) -> Result<Link, UpstreamError> {
+    /// Starts a child and its actor; `common` is the one for everybody.
+    fn start(self: &Arc<Self>, common: bool) -> Result<(Link, broadcast::Sender<Notification>), UpstreamError> {
         let now = Instant::now();
         let refuse = |reason: String| {
             self.restarts.died(now, now, &reason);
@@ -197,21 +271,30 @@ impl Shared {
             let program = command.as_std().get_program().to_string_lossy().into_owned();
             refuse(format!("command `{program}` cannot be started: {error}"))
         })?;
-        self.pulse.starting(child.id());
+        if common {
+            self.pulse.starting(child.id());
+        }
         tracing::debug!(server = %self.endpoint.name, pid = child.id(), "server `{}` starts", self.endpoint.name);
         let (link, orders) = Link::new(self.endpoint.name.clone());
-        self.tasks.spawn(Actor::new(Arc::clone(self), orders, child, pipes).run());
-        Ok(link)
+        let notices = broadcast::channel(NOTICES_MAX).0;
+        let ears = Ears { notices: notices.clone(), common };
+        self.tasks.spawn(Actor::new(Arc::clone(self), orders, (child, pipes), ears).run());
+        Ok((link, notices))
     }
 
     /// Finds out how the child wants to be spoken to. A child that cannot be used is ended by dropping its link.
-    async fn greet(&self, link: Link, era: Era) -> Result<Session, UpstreamError> {
+    async fn greet(
+        &self,
+        link: Link,
+        notices: broadcast::Sender<Notification>,
+        era: Era,
+    ) -> Result<Session, UpstreamError> {
         if era != Era::Legacy {
             match self.ask(&link, era::probe(Id::Number(0))).await {
                 Ok(response) => match era::judge(&response) {
                     Verdict::Modern => {
                         self.listen(&link, &response).await;
-                        return Ok(Session { link, welcome: None });
+                        return Ok(Session { link, legacy: None });
                     }
                     Verdict::Stranger(versions) => {
                         let versions = legacy::excerpt(&versions.join(", "));
@@ -229,17 +312,29 @@ impl Shared {
         if era == Era::Modern {
             return Err(self.unusable("it is configured as `era: modern` and does not speak that; use `auto`"));
         }
-        let response = self.ask(&link, legacy::initialize(Id::Number(0), &Declared::default())).await?;
+        let legacy = self.initialize(link.clone(), notices, Declared::default()).await?;
+        Ok(Session { link, legacy: Some(legacy) })
+    }
+
+    /// Opens a legacy session with a child.
+    async fn initialize(
+        &self,
+        link: Link,
+        notices: broadcast::Sender<Notification>,
+        declared: Declared,
+    ) -> Result<Arc<LegacySession>, UpstreamError> {
+        let response = self.ask(&link, legacy::initialize(Id::Number(0), &declared)).await?;
         let welcome = Welcome::read(&response).map_err(|reason| self.unusable(&reason))?;
+        link.declared(declared).await;
         link.tell(legacy::initialized()).await;
         tracing::debug!(server = %self.endpoint.name, revision = %welcome.revision, "legacy server opened");
-        Ok(Session { link, welcome: Some(Arc::new(welcome)) })
+        Ok(Arc::new(LegacySession::new(link, welcome, notices)))
     }
 
     /// Has a modern server tell of changed lists for as long as it lives. Legacy ones do so unasked.
     async fn listen(&self, link: &Link, discovery: &Response) {
         if let Some(request) = era::listen(Id::Number(0), discovery)
-            && let Ok(pending) = link.send(request, Manner::default()).await
+            && let Ok(pending) = link.send(request, false).await
         {
             self.tasks.spawn(pending.response());
         }
@@ -247,7 +342,7 @@ impl Shared {
 
     async fn ask(&self, link: &Link, request: Request) -> Result<Response, UpstreamError> {
         let limit = Duration::from_millis(self.endpoint.limits.upstream_open_timeout_ms);
-        let answer = async { link.send(request, Manner::default()).await?.response().await };
+        let answer = async { link.send(request, false).await?.response().await };
         let late = UpstreamError::TimedOut { server: self.endpoint.name.clone(), after: limit };
         timeout(limit, answer).await.unwrap_or(Err(late))
     }

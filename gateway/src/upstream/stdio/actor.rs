@@ -5,15 +5,18 @@
 
 use super::{
     Shared,
-    calls::{Calls, Heard, answered_by},
     child::{Child, Pipes, ending},
     lines::{Line, Lines},
     link::Order,
     stderr::Tail,
 };
-use crate::upstream::{UpstreamError, legacy};
+use crate::upstream::{
+    UpstreamError,
+    duplex::{Calls, Sorted, answered_by},
+    legacy,
+};
 use bytes::BytesMut;
-use protocol::Message;
+use protocol::{Message, Notification};
 use std::{
     process::ExitStatus,
     sync::Arc,
@@ -22,7 +25,7 @@ use std::{
 use tokio::{
     io::AsyncWriteExt as _,
     process::{ChildStdin, ChildStdout},
-    sync::mpsc,
+    sync::{broadcast, mpsc},
     task::JoinHandle,
     time::timeout,
 };
@@ -42,9 +45,19 @@ pub(super) struct Actor {
     lines: Lines<ChildStdout>,
     unwritten: BytesMut,
     calls: Calls,
+    notices: broadcast::Sender<Notification>,
+    common: bool,
     tail: Tail,
     stderr: JoinHandle<()>,
     born: Instant,
+}
+
+/// How what the child says on its own account is taken.
+pub(super) struct Ears {
+    /// Takes what belongs to no request.
+    pub(super) notices: broadcast::Sender<Notification>,
+    /// Whether it serves everybody: how it is, is how the server is.
+    pub(super) common: bool,
 }
 
 /// Why the actor stopped listening.
@@ -59,7 +72,7 @@ enum End {
 
 impl Actor {
     /// Takes over a child that was just started; [`Self::run`] makes it live.
-    pub(super) fn new(shared: Arc<Shared>, orders: mpsc::Receiver<Order>, child: Child, pipes: Pipes) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, orders: mpsc::Receiver<Order>, (child, pipes): (Child, Pipes), ears: Ears) -> Self {
         let tail = Tail::default();
         let follow = tail.clone().follow(pipes.stderr, shared.endpoint.name.clone(), shared.redactor.clone());
         let message_bytes_max =
@@ -69,7 +82,9 @@ impl Actor {
             stderr: tokio::spawn(follow),
             stdin: pipes.stdin,
             unwritten: BytesMut::new(),
-            calls: Calls::default(),
+            calls: Calls::new(None),
+            common: ears.common,
+            notices: ears.notices,
             born: Instant::now(),
             pid: child.id(),
             shared,
@@ -88,7 +103,7 @@ impl Actor {
             let rest = self.drain();
             let _ = timeout(Duration::from_millis(LAST_WORDS_TIMEOUT_MS), rest).await;
         }
-        let Self { shared, mut orders, child, pid, stdin, mut calls, tail, stderr, born, .. } = self;
+        let Self { shared, mut orders, child, pid, stdin, mut calls, tail, stderr, born, common, .. } = self;
         drop(stdin);
         let (stopped, status) = match end {
             End::Stopped => (true, child.stop().await),
@@ -108,12 +123,14 @@ impl Actor {
         } else {
             format!("{}{}", ending(status), tail.last_words())
         };
-        if stopped {
+        if stopped && common {
             shared.pulse.stopped(pid);
-        } else {
+        } else if !stopped {
             tracing::warn!(%server, stderr = tail.text(), "server `{server}` went away: {}", ending(status));
             shared.restarts.died(born, Instant::now(), &reason);
-            shared.pulse.failed(&reason);
+            if common {
+                shared.pulse.failed(&reason);
+            }
         }
         let unsent = UpstreamError::Unreachable { server: server.clone(), reason: reason.clone() };
         while let Some(order) = orders.recv().await {
@@ -165,6 +182,7 @@ impl Actor {
                 }
             }
             Order::Tell(message) => self.write(&message),
+            Order::Declared(declared) => self.calls.declared(declared),
             // Ends the loop that calls this.
             Order::Stop => {}
         }
@@ -185,11 +203,18 @@ impl Actor {
         };
         match Message::parse(&text) {
             Ok(message) => match self.calls.hear(message) {
-                Heard::Done => {}
-                Heard::ListsChanged => self.shared.pulse.lists_changed(),
-                Heard::Answer(answer) if self.unwritten.len() < ANSWERS_BYTES_MAX => self.write(&answer),
-                Heard::Answer(_) => tracing::debug!(%server, "a request of the server is dropped: it does not read"),
-                Heard::Unattributed(note) => tracing::debug!(%server, "the server says {}", note.method),
+                Sorted::Done => {}
+                Sorted::ListsChanged(note) => {
+                    self.shared.pulse.lists_changed();
+                    let _ = self.notices.send(note);
+                }
+                Sorted::Answer(answer) if self.unwritten.len() < ANSWERS_BYTES_MAX => self.write(&answer),
+                Sorted::Answer(_) => tracing::debug!(%server, "a request of the server is dropped: it does not read"),
+                Sorted::Notice(note) => {
+                    tracing::debug!(%server, "the server says {}", note.method);
+                    // Nobody may be there to hear it.
+                    let _ = self.notices.send(note);
+                }
             },
             Err(error) => {
                 let head = text.get(..text.len().min(200)).unwrap_or_default();

@@ -1,0 +1,29 @@
+//! The reply of a modern server, out of what is heard from it. Modern servers ask nothing (2026-07-28 transports): a request
+//! of theirs is nobody's.
+
+use super::{
+    Reply, UpstreamError,
+    legacy::session::{Heard, Hearing},
+};
+use futures::{StreamExt as _, stream};
+use protocol::Message;
+use tokio::time::{Instant, timeout_at};
+
+/// `hearing` as a reply that is over by `deadline`; `late` is said when it is not.
+pub(super) fn reply(hearing: Hearing, deadline: Instant, late: UpstreamError) -> Reply {
+    Box::pin(stream::unfold(Some((hearing, late)), move |state| async move {
+        let (mut hearing, late) = state?;
+        loop {
+            let heard = match timeout_at(deadline, hearing.next()).await {
+                Ok(heard) => heard?,
+                Err(_) => return Some((Err(late), None)),
+            };
+            match heard {
+                Ok(Heard::Note(note)) => return Some((Ok(Message::Notification(note)), Some((hearing, late)))),
+                Ok(Heard::Response(response)) => return Some((Ok(Message::Response(response)), None)),
+                Ok(Heard::Question(_)) => {}
+                Err(error) => return Some((Err(error), None)),
+            }
+        }
+    }))
+}
