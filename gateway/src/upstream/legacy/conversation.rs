@@ -13,7 +13,7 @@ use super::{
 };
 use crate::upstream::{Caller, Reply, UpstreamError};
 use futures::{FutureExt as _, StreamExt as _, future, stream};
-use protocol::{Id, Members, Message, Notification, Request, Response, code, method};
+use protocol::{Id, Message, Notification, Request, Response, code, method};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 

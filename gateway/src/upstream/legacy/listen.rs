@@ -205,11 +205,7 @@ async fn leave(session: Arc<dyn Session>, uris: Vec<String>) {
             continue;
         }
         watched.remove(&uri);
-        tokio::select! {
-            // Answered or not, nobody listens.
-            _ = session.ask(UNSUBSCRIBE, naming(&uri)) => {}
-            () = session.ended() => return,
-        }
+        session.take_leave(UNSUBSCRIBE, naming(&uri)).await;
     }
 }
 

@@ -8,7 +8,11 @@ use crate::upstream::UpstreamError;
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream::BoxStream};
 use protocol::{Id, Members, Message, Notification, Request, Response};
-use tokio::sync::broadcast;
+use std::time::Duration;
+use tokio::{sync::broadcast, time::timeout};
+
+/// Time for a server to answer what nobody waits for, in milliseconds.
+const LEAVE_TIMEOUT_MS: u64 = 10_000;
 
 /// What a legacy server says while it works on a request.
 #[derive(Debug)]
@@ -67,5 +71,13 @@ impl dyn Session {
             }
         }
         Ok(None)
+    }
+
+    /// Asks for what nobody waits for any more, and lets the server answer in peace, for a while.
+    pub(super) async fn take_leave(&self, method: &str, params: Members) {
+        tokio::select! {
+            _ = timeout(Duration::from_millis(LEAVE_TIMEOUT_MS), self.ask(method, params)) => {}
+            () = self.ended() => {}
+        }
     }
 }

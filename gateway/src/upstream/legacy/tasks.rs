@@ -199,13 +199,7 @@ impl Drop for Task {
         let (session, params) = (Arc::clone(&self.session), naming(&self.id));
         // Without a runtime the whole process ends, and the session with it.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move {
-                tokio::select! {
-                    // Answered or not, nobody waits for it.
-                    _ = session.ask(CANCEL, params) => {}
-                    () = session.ended() => {}
-                }
-            });
+            runtime.spawn(async move { session.take_leave(CANCEL, params).await });
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Calls without rounds: what is answered at once, refused, filtered and translated.
 
 use super::fake::{Fake, caller, next, only, request, rim, tool};
-use crate::upstream::{Caller, testing};
+use crate::upstream::{Caller, UpstreamError, testing};
+use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -11,6 +12,15 @@ async fn what_the_server_is_was_said_in_the_handshake() {
     let message = only(rim.call(server.clone(), discover, &Caller::GATEWAY).await.unwrap()).await;
     assert_eq!(message["result"]["capabilities"], json!({"tools": {}, "tasks": {"list": {}}}));
     assert!(server.is_quiet().await);
+}
+
+#[tokio::test]
+async fn an_answer_that_ends_early_is_a_loss() {
+    let (rim, server) = (rim(|_| {}), Fake::new(&json!({})));
+    let mut reply = rim.call(server.clone(), tool("r", json!({})), &caller("ada")).await.unwrap();
+    drop(server.call().await);
+    assert!(matches!(reply.next().await, Some(Err(UpstreamError::Lost { .. }))));
+    assert!(reply.next().await.is_none());
 }
 
 #[tokio::test]

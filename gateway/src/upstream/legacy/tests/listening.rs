@@ -91,7 +91,7 @@ async fn each_listener_hears_of_its_own_and_the_last_one_unsubscribes() {
     drop(two);
     assert_eq!(server.grant("resources/unsubscribe").await, json!({"uri": "a:2"}));
     // It is asked anew once somebody wants it again.
-    listen(&rim, &server, "three", (json!({"resourceSubscriptions": ["a:2"]}), 1)).await;
+    let _again = listen(&rim, &server, "three", (json!({"resourceSubscriptions": ["a:2"]}), 1)).await;
 }
 
 #[tokio::test]

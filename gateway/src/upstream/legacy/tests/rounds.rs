@@ -11,14 +11,14 @@ fn filled() -> Value {
     serde_json::from_str(FILLED).unwrap()
 }
 
-/// The retry of the call that `asked` answers, with `answers`.
-fn retry(id: &str, asked: &Value, answers: Value) -> Value {
-    json!({"id": id, "inputResponses": answers, "requestState": asked["result"]["requestState"]})
+/// What the retry of the call that `asked` answers has besides, with `answers`.
+fn retry(asked: &Value, answers: Value) -> Value {
+    json!({"inputResponses": answers, "requestState": asked["result"]["requestState"]})
 }
 
 /// What ada gets for the retry.
 async fn resume(rim: &Arc<Rim>, asked: &Value, answers: Value) -> Value {
-    let again = tool("again", retry("again", asked, answers));
+    let again = tool("again", retry(asked, answers));
     only(rim.resume(&again, &caller("ada")).await.unwrap().unwrap()).await
 }
 
@@ -39,7 +39,7 @@ async fn a_question_is_put_to_the_caller_and_the_answer_to_the_server() {
             "params": {"message": "who?", "requestedSchema": {"required": ["a"]}},
         }})
     );
-    let again = tool("r2", retry("r2", &asked, json!({"question-1": filled(), "stranger": {}})));
+    let again = tool("r2", retry(&asked, json!({"question-1": filled(), "stranger": {}})));
     let reply = rim.resume(&again, &caller("ada")).await.unwrap().unwrap();
     assert_eq!(server.told().await, json!({"jsonrpc": "2.0", "id": 7, "result": filled()}));
     call.answer(&json!({"content": []})).await;
@@ -101,7 +101,7 @@ async fn only_the_same_caller_with_the_same_request_goes_on() {
     let call = server.call().await;
     call.ask_form(1, "a").await;
     let asked = only(reply).await;
-    let good = retry("r", &asked, json!({"question-1": filled()}));
+    let good = retry(&asked, json!({"question-1": filled()}));
     let mut other = good.clone();
     other["name"] = json!("t");
     other["arguments"] = json!({"n": 2, "m": {"b": 1, "a": 2}});
@@ -160,7 +160,7 @@ async fn what_the_server_says_meanwhile_is_dealt_with_or_kept() {
     call.ask(3, "ping", &json!({})).await;
     assert_eq!(server.told().await, json!({"jsonrpc": "2.0", "id": 3, "result": {}}));
     let answers = json!({"question-1": filled(), "question-2": filled()});
-    let again = with(retry("r", &asked, answers), "q", "debug");
+    let again = with(retry(&asked, answers), "q", "debug");
     let mut reply = rim.resume(&again, &caller("ada")).await.unwrap().unwrap();
     assert_eq!(server.told().await["id"], 1);
     assert_eq!(next(&mut reply).await["params"], json!({"progressToken": "q", "progress": 1}));

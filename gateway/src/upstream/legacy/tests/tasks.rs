@@ -104,7 +104,7 @@ async fn a_refusal_teaches_what_no_list_said() {
     let (message, ()) = tokio::join!(only(reply), serving);
     assert_eq!(message["error"]["code"], -32000);
     // From now on it is known.
-    made(&rim, &server).await;
+    let _reply = made(&rim, &server).await;
 }
 
 #[tokio::test]
