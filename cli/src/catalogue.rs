@@ -101,7 +101,7 @@ mod tests {
         let definition = find(id).unwrap().unwrap();
         ServerSpec {
             description: definition.description.clone(),
-            transport: Transport::Http { url: String::new(), headers: std::collections::BTreeMap::new() },
+            transport: Transport::Http { url: String::new(), headers: std::collections::BTreeMap::new(), sse: false },
             oauth: None,
             prefix: None,
             era: Era::Auto,

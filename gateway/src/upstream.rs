@@ -9,7 +9,6 @@ pub mod credentials;
 mod duplex;
 mod era;
 pub mod http;
-#[allow(dead_code, reason = "the transports speak through its `Session` with the next change")]
 mod legacy;
 mod modern;
 mod pool;

@@ -62,13 +62,16 @@ pub enum Transport {
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         env: BTreeMap<String, Value>,
     },
-    /// A Streamable HTTP endpoint.
+    /// An HTTP endpoint: Streamable HTTP, or the older HTTP+SSE where it answers only that.
     Http {
         /// `http` or `https` URL of the MCP endpoint.
         url: String,
         /// Headers added to every request, for example `Authorization`.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         headers: BTreeMap<String, Value>,
+        /// The server speaks HTTP+SSE (2024-11-05) and is not to be asked for anything else.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        sse: bool,
     },
 }
 

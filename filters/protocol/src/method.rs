@@ -37,6 +37,9 @@ pub const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
 /// `logging/setLevel` (legacy).
 pub const SET_LEVEL: &str = "logging/setLevel";
 
+/// `notifications/resources/updated`.
+pub const RESOURCE_UPDATED: &str = "notifications/resources/updated";
+
 /// The primitive a request acts on, by the name its sender uses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Primitive {

@@ -4,5 +4,5 @@
 mod calls;
 mod pending;
 
-pub(super) use calls::{Calls, Outgoing, Sorted, answered_by};
+pub(super) use calls::{Calls, Outgoing, Sorted, answered_by, is_askable};
 pub(super) use pending::{Pending, Withdraw};

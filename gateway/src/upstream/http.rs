@@ -1,74 +1,94 @@
-//! Servers reached over Streamable HTTP: modern ones request by request, legacy ones in a session (2026-07-28 and
-//! 2025-11-25 basic/transports).
+//! Servers reached over HTTP: modern ones request by request, legacy ones in sessions, one per caller, over Streamable HTTP or
+//! HTTP+SSE (2026-07-28, 2025-11-25 and 2024-11-05 basic/transports).
 //!
-//! Credentials are the configured ones; nothing of a client's request but its message gets there. The older HTTP+SSE
-//! transport is not spoken.
+//! Credentials are the configured ones; nothing of a client's request but its message gets there.
 
+mod agreement;
 mod answer;
 mod connection;
-mod conversation;
+mod heed;
 mod listener;
 mod remote;
-mod session;
+mod running;
+mod sse;
+mod streamable;
 mod target;
 #[cfg(test)]
 mod tests;
 
 use super::{
     Caller, Endpoint, Health, Reply, Upstream, UpstreamError,
-    era::{self, Verdict},
-    legacy::{self, Declared, Welcome},
+    legacy::{Rim, session::Hearing},
+    modern,
+    pool::{Key, Place, Pool},
+    remap::Remap,
     slot::{Opener, Slot},
 };
+use agreement::Agreement;
 use async_trait::async_trait;
 use control_plane_api::server::Era;
-use futures::{StreamExt as _, future::BoxFuture, stream};
-use protocol::{Id, Message, Request, Response, Revision, method};
+use futures::future::BoxFuture;
+use heed::Call;
+use protocol::{Request, headers};
 use remote::{Fault, Remote};
-use session::Session;
-use std::{sync::Arc, time::Duration};
-use tokio::sync::watch;
+use sse::SseSession;
+use std::sync::{Arc, atomic::Ordering};
+use streamable::StreamableSession;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
 
-/// Sessions tried for one call: the server may have forgotten the first.
-const SESSIONS_PER_CALL_MAX: u32 = 2;
+/// Times one call is begun: the server may have forgotten its session, or become another server.
+const BEGINNINGS_MAX: u32 = 2;
 
 /// The upstream for `endpoint`, whose transport is a URL.
 #[must_use]
 pub fn open(endpoint: Endpoint) -> Arc<dyn Upstream> {
-    Arc::new(Http { remote: Arc::new(Remote::new(endpoint)), slot: Slot::new() })
+    let (rim, sessions) = (Rim::new(endpoint.name.clone(), &endpoint.limits), Pool::new(&endpoint.limits));
+    Arc::new(Http { remote: Arc::new(Remote::new(endpoint)), slot: Slot::new(), sessions, rim })
 }
 
 struct Http {
     remote: Arc<Remote>,
-    slot: Slot<Session>,
+    slot: Slot<Agreement>,
+    sessions: Arc<Pool>,
+    rim: Arc<Rim>,
+}
+
+/// Opens a legacy session.
+struct Door {
+    remote: Arc<Remote>,
+    key: Key,
 }
 
 #[async_trait]
 impl Upstream for Http {
     async fn call(&self, request: Request, caller: &Caller) -> Result<Reply, UpstreamError> {
-        let limit = Duration::from_millis(self.remote.endpoint.limits.upstream_call_timeout_ms);
-        for _ in 0..SESSIONS_PER_CALL_MAX {
-            let session = self.slot.get(&self.remote).await?;
-            if let Some(welcome) = session.welcome()
-                && request.method == method::DISCOVER
-            {
-                let response = Message::Response(Response::ok(request.id, welcome.discovery()));
-                return Ok(Box::pin(stream::iter([Ok(response)])));
-            }
-            if self.remote.endpoint.spec.era == Era::Auto && session.verdict_is_due() {
-                self.remote.judge_again(&session);
-            }
-            match self.remote.request(&session, request.clone(), limit, caller).await {
-                Ok(posted) => {
-                    self.remote.pulse.ready(session.era());
-                    return Ok(posted.reply);
+        if let Some(resumed) = self.rim.resume(&request, caller).await {
+            return resumed;
+        }
+        for _ in 0..BEGINNINGS_MAX {
+            let agreement = self.slot.get(&self.remote).await?;
+            let begun = if agreement.is_modern() {
+                self.modern(&agreement, request.clone(), caller).await
+            } else {
+                if self.remote.endpoint.spec.era == Era::Auto && !self.remote.is_sse() && agreement.is_due() {
+                    self.remote.judge_again(&agreement);
                 }
-                Err(Fault::SessionGone) => session.give_up(),
-                Err(Fault::Failed(error) | Fault::Foreign(error)) => {
+                self.legacy(request.clone(), caller).await
+            };
+            match begun {
+                Err(UpstreamError::Forgotten { .. }) => {}
+                Err(error) => {
                     if let UpstreamError::Unreachable { .. } | UpstreamError::Lost { .. } = error {
                         self.remote.pulse.failed(&error.reason());
                     }
                     return Err(error);
+                }
+                Ok(reply) => {
+                    self.remote.pulse.ready(if agreement.is_modern() { Era::Modern } else { Era::Legacy });
+                    return Ok(reply);
                 }
             }
         }
@@ -84,109 +104,109 @@ impl Upstream for Http {
     }
 
     async fn close(&self) {
-        self.remote.stop.cancel();
-        // Its last clone says good-bye to the server when it is dropped.
-        drop(self.slot.close());
+        self.let_go();
         self.remote.tasks.close();
         self.remote.tasks.wait().await;
     }
 }
 
-impl Drop for Http {
-    fn drop(&mut self) {
+impl Http {
+    async fn modern(
+        &self,
+        agreement: &Agreement,
+        request: Request,
+        caller: &Caller,
+    ) -> Result<Reply, UpstreamError> {
+        let limit = self.remote.call_timeout();
+        let (deadline, late) = (Instant::now() + limit, self.remote.late(limit));
+        match timeout(limit, self.remote.modern(request, caller)).await {
+            Err(_) => Err(late),
+            Ok(Ok(hearing)) => Ok(modern::reply(hearing, deadline, late)),
+            Ok(Err(Fault::SessionGone)) => {
+                // No modern server says so: what this one is, is found out anew.
+                agreement.give_up();
+                Err(UpstreamError::Forgotten { server: self.remote.endpoint.name.clone() })
+            }
+            Ok(Err(Fault::Foreign(error) | Fault::Failed(error))) => {
+                if let UpstreamError::Unreachable { .. } | UpstreamError::Lost { .. } = error {
+                    // Whatever comes back may be another server.
+                    agreement.give_up();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn legacy(&self, request: Request, caller: &Caller) -> Result<Reply, UpstreamError> {
+        let key = Key::of(&request, caller);
+        let door = Door { remote: Arc::clone(&self.remote), key: key.clone() };
+        let place = self.sessions.get(&key, &Arc::new(door)).await?;
+        self.rim.call(place.0, request, caller).await
+    }
+
+    fn let_go(&self) {
+        self.rim.close();
         self.remote.stop.cancel();
+        self.sessions.close();
+        if let Some(agreement) = self.slot.close() {
+            agreement.give_up();
+        }
     }
 }
 
-impl Opener for Remote {
-    type Session = Session;
+impl Drop for Http {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
+
+impl Opener for Door {
+    type Session = Place;
 
     fn admit(&self) -> Result<(), UpstreamError> {
         Ok(())
     }
 
-    fn open(self: Arc<Self>) -> BoxFuture<'static, Result<Session, UpstreamError>> {
+    fn open(self: Arc<Self>) -> BoxFuture<'static, Result<Place, UpstreamError>> {
         Box::pin(async move {
-            self.pulse.starting(None);
-            let session = self.agree().await;
-            match &session {
-                Ok(session) => self.pulse.ready(session.era()),
-                Err(error) => self.pulse.failed(&error.reason()),
+            let (remote, key) = (&self.remote, &self.key);
+            let sse_only = remote.is_sse() || remote.speaks_sse.load(Ordering::Relaxed);
+            let refused = match sse_only {
+                true => None,
+                false => match StreamableSession::open(remote, key).await {
+                    Ok(session) => return Ok(Place(Arc::new(session))),
+                    // It takes no `initialize` there: servers of 2024-11-05 answer a GET (2025-03-26 transports, backwards
+                    // compatibility).
+                    Err(Fault::Foreign(error)) => Some(error),
+                    Err(fault) => return Err(fault.into_error(remote)),
+                },
+            };
+            match (SseSession::open(remote, key).await, refused) {
+                (Ok(session), _) => {
+                    remote.speaks_sse.store(true, Ordering::Relaxed);
+                    Ok(Place(Arc::new(session)))
+                }
+                (Err(_), Some(refused)) => Err(refused),
+                (Err(error), None) => {
+                    remote.speaks_sse.store(false, Ordering::Relaxed);
+                    Err(error)
+                }
             }
-            session
         })
     }
 
     fn closed(&self) -> UpstreamError {
-        self.unreachable("the gateway has let go of it")
+        self.remote.closed()
     }
 }
 
 impl Remote {
-    /// Finds out how the server wants to be spoken to. A refused credential, a server error, silence and a broken
-    /// connection say nothing about that: they are told as they are.
-    async fn agree(self: &Arc<Self>) -> Result<Session, UpstreamError> {
-        let era = self.endpoint.spec.era;
-        if era != Era::Legacy
-            && let Some(discovery) = self.discover().await?
-        {
-            let session = Session::modern(self);
-            listener::start(self, &session, Some(discovery));
-            return Ok(session);
-        }
-        if era == Era::Modern {
-            return Err(self.unusable("it is configured as `era: modern` and does not speak that; use `auto`"));
-        }
-        let (response, id) = self
-            .ask(legacy::initialize(Id::Number(0), &Declared::default()))
-            .await
-            .map_err(|fault| fault.into_error(self))?;
-        let welcome = Welcome::read(&response).map_err(|reason| self.unusable(&reason))?;
-        let id = match id {
-            Some(id) => Some(session::id(&id).ok_or_else(|| self.unusable("its session id is no visible ASCII"))?),
-            None => None,
-        };
-        let session = Session::legacy(self, welcome, id);
-        self.tell(&session, legacy::initialized()).await;
-        listener::start(self, &session, None);
-        Ok(session)
-    }
-
-    /// What a modern server says to the probe; none if the server is a legacy one.
-    async fn discover(self: &Arc<Self>) -> Result<Option<Response>, UpstreamError> {
-        match self.ask(era::probe(Id::Number(0))).await {
-            Ok((response, _)) => match era::judge(&response) {
-                Verdict::Modern => Ok(Some(response)),
-                Verdict::Legacy => Ok(None),
-                Verdict::Stranger(versions) => {
-                    let versions = legacy::excerpt(&versions.join(", "));
-                    Err(self.unusable(&format!("it speaks only {versions}, the gateway {}", Revision::MODERN)))
-                }
-            },
-            Err(Fault::SessionGone | Fault::Foreign(_)) => Ok(None),
-            Err(Fault::Failed(error)) => Err(error),
-        }
-    }
-
-    /// Asks outside of any session; the answer, and the session id that came with it.
-    async fn ask(self: &Arc<Self>, request: Request) -> Result<(Response, Option<String>), Fault> {
-        let limit = Duration::from_millis(self.endpoint.limits.upstream_open_timeout_ms);
-        let mut posted = self.request(&Session::modern(self), request, limit, &Caller::GATEWAY).await?;
-        while let Some(message) = posted.reply.next().await {
-            if let Message::Response(response) = message? {
-                return Ok((response, posted.session_id));
-            }
-        }
-        Err(self.unusable("it ended its answer before the response").into())
-    }
-
-    /// Looks, beside the calls, whether a legacy server has become a modern one; the next call then speaks so.
-    fn judge_again(self: &Arc<Self>, session: &Session) {
-        let (remote, session) = (Arc::clone(self), session.clone());
-        self.tasks.spawn(async move {
-            if let Ok(Some(_)) = remote.discover().await {
-                session.give_up();
-            }
-        });
+    /// Posts a modern `request`.
+    async fn modern(self: &Arc<Self>, mut request: Request, caller: &Caller) -> Result<Hearing, Fault> {
+        let map = headers::of(&request).into_iter().collect();
+        let own = self.next_id();
+        let remap = Remap::outgoing(&mut request, own);
+        let call = Call { remote: Arc::clone(self), session: None, own, remap, withdrawal: None, probes: false };
+        Ok(self.post_request(call, map, request, caller).await?.hearing)
     }
 }

@@ -95,7 +95,7 @@ impl Plan {
                 }
                 env
             }
-            Transport::Http { url, headers } => {
+            Transport::Http { url, headers, .. } => {
                 output.note(format!("{} will be reached at: {url}", self.name));
                 headers
             }
@@ -134,7 +134,7 @@ fn transport(
             secrets.push(PlannedSecret { name: secret.clone(), value });
             headers.insert("Authorization".to_owned(), Value::Secret { secret, prefix: "Bearer ".to_owned() });
         }
-        return Ok(Transport::Http { url: url.clone(), headers });
+        return Ok(Transport::Http { url: url.clone(), headers, sse: false });
     }
     let variables: Vec<String> = values.env.iter().map(|given| given.key.clone()).collect();
     let program = match (&launch.command, definition) {

@@ -1,15 +1,15 @@
-//! Beside the calls: a stream on which the server tells of changed lists. `subscriptions/listen` on a modern server, a GET
-//! on a legacy one (2025-11-25 transports, listening for messages).
+//! Beside the calls: a stream on which the server tells of what belongs to none. `subscriptions/listen` on a modern server
+//! (for its lists), a GET on a legacy one (2025-11-25 transports, listening for messages).
 //!
-//! It lasts as long as its session. A server that offers none is asked once; lists then age by themselves.
+//! It lasts as long as what was agreed with the server. One that offers none is asked once; lists then age by themselves.
 
 use super::{
-    answer::{self, Answer},
-    connection::Broken,
+    agreement::Agreement,
+    connection::Connection,
     remote::{Fault, Remote},
-    session::Session,
+    streamable::Streamable,
 };
-use crate::upstream::{Caller, era, legacy};
+use crate::upstream::{Caller, era, legacy::session::Heard};
 use futures::StreamExt as _;
 use protocol::{Id, Message, Response, sse::Decoder};
 use std::{sync::Arc, time::Duration};
@@ -28,85 +28,100 @@ enum End {
     Broken,
 }
 
-/// Listens in a task until `session` is given up or the upstream is closed. `discovery` is a modern server's.
-pub(super) fn start(remote: &Arc<Remote>, session: &Session, discovery: Option<Response>) {
-    let wanted = match (session.welcome(), &discovery) {
-        (Some(welcome), _) => welcome.tells_changes(),
-        (None, Some(discovery)) => era::listen(Id::Number(0), discovery).is_some(),
-        (None, None) => false,
-    };
-    if !wanted {
+/// Listens for changed lists of a modern server in a task, for as long as `agreement` holds.
+pub(super) fn subscribe(remote: &Arc<Remote>, agreement: &Agreement, discovery: Response) {
+    if era::listen(Id::Number(0), &discovery).is_none() {
         return;
     }
-    let (remote, session) = (Arc::clone(remote), session.clone());
+    let (remote, agreement) = (Arc::clone(remote), agreement.clone());
     let tasks = remote.tasks.clone();
     tasks.spawn(async move {
+        let listening = async {
+            while !matches!(lasting(subscription(&remote, &agreement, &discovery)).await, End::Refused) {
+                pause().await;
+                // What changed in between was not told.
+                remote.pulse.lists_changed();
+            }
+        };
         tokio::select! {
             () = remote.stop.cancelled() => {}
-            () = session.given_up() => {}
-            () = follow(&remote, &session, discovery.as_ref()) => {}
+            () = agreement.over() => {}
+            () = listening => {}
         }
     });
 }
 
-async fn follow(remote: &Arc<Remote>, session: &Session, discovery: Option<&Response>) {
-    loop {
-        let lifetime = Duration::from_millis(STREAM_LIFETIME_MS);
-        let stream = async {
-            match discovery {
-                Some(discovery) if session.welcome().is_none() => subscribe(remote, session, discovery, lifetime).await,
-                _ => get(remote, session).await,
+/// Listens on the stream of a legacy session in a task, until the session is over.
+pub(super) fn follow(session: &Arc<Streamable>) {
+    let (weak, over) = (Arc::downgrade(session), session.over().clone());
+    let (stop, tasks) = (session.remote.stop.clone(), session.remote.tasks.clone());
+    tasks.spawn(async move {
+        let listening = async {
+            while let Some(session) = weak.upgrade() {
+                let opened = session.stream(None).await;
+                drop(session);
+                match opened {
+                    Ok(None) => return,
+                    Ok(Some(connection)) => lasting(heard_on(&weak, connection)).await,
+                    Err(_) => End::Broken,
+                };
+                pause().await;
+                if let Some(session) = weak.upgrade() {
+                    session.remote.pulse.lists_changed();
+                }
             }
         };
-        if let Ok(End::Refused) = timeout(lifetime, stream).await {
-            tracing::debug!(server = %remote.endpoint.name, "the server offers no stream of changes");
-            return;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = over.cancelled() => {}
+            () = listening => {}
         }
-        // Nothing ends this wait early but the end of the task.
-        let _ = timeout(Duration::from_millis(REOPEN_WAIT_MS), std::future::pending::<()>()).await;
-        // What changed in between was not told.
-        remote.pulse.lists_changed();
-    }
+    });
 }
 
-async fn subscribe(remote: &Arc<Remote>, session: &Session, discovery: &Response, lifetime: Duration) -> End {
+async fn lasting(stream: impl Future<Output = End>) -> End {
+    timeout(Duration::from_millis(STREAM_LIFETIME_MS), stream).await.unwrap_or(End::Broken)
+}
+
+async fn pause() {
+    // Nothing ends this wait early but the end of the task.
+    let _ = timeout(Duration::from_millis(REOPEN_WAIT_MS), std::future::pending::<()>()).await;
+}
+
+async fn subscription(remote: &Arc<Remote>, agreement: &Agreement, discovery: &Response) -> End {
     let Some(request) = era::listen(Id::Number(0), discovery) else {
         return End::Refused;
     };
-    let mut reply = match remote.request(session, request, lifetime, &Caller::GATEWAY).await {
-        Ok(posted) => posted.reply,
+    let mut hearing = match remote.modern(request, &Caller::GATEWAY).await {
+        Ok(hearing) => hearing,
         Err(Fault::Failed(_)) => return End::Broken,
-        Err(Fault::SessionGone | Fault::Foreign(_)) => return End::Refused,
+        Err(Fault::SessionGone) => {
+            agreement.give_up();
+            return End::Refused;
+        }
+        Err(Fault::Foreign(_)) => return End::Refused,
     };
     // Changes are counted where messages are sorted; nothing else on this stream matters here.
-    while let Some(message) = reply.next().await {
-        if let Ok(Message::Response(Response { payload: Err(_), .. })) = message {
+    while let Some(heard) = hearing.next().await {
+        if let Ok(Heard::Response(Response { payload: Err(_), .. })) = heard {
             return End::Refused;
         }
     }
     End::Broken
 }
 
-async fn get(remote: &Arc<Remote>, session: &Session) -> End {
-    let mut connection = match remote.get(session).await {
-        Ok(connection) => connection,
-        Err(Broken::Unsent(_) | Broken::Lost(_)) => return End::Broken,
-    };
-    if answer::read(connection.status(), |name| connection.header(name)) != Answer::Events {
+async fn heard_on(session: &std::sync::Weak<Streamable>, mut connection: Connection) -> End {
+    let Some(max) = session.upgrade().map(|session| session.remote.message_bytes_max()) else {
         return End::Refused;
-    }
-    let mut decoder = Decoder::new(remote.message_bytes_max());
+    };
+    let mut decoder = Decoder::new(max);
     while let Ok(Some(chunk)) = connection.chunk().await {
         if decoder.push(&chunk).is_err() {
             return End::Broken;
         }
         while let Some(event) = decoder.next_event() {
-            match Message::parse(event.data.as_bytes()) {
-                Ok(Message::Notification(note)) if legacy::is_list_change(&note) => remote.pulse.lists_changed(),
-                Ok(Message::Request(request)) => {
-                    remote.tell_later(session, legacy::answer(&request, &legacy::Declared::default()))
-                }
-                _ => {}
+            if let (Ok(message), Some(session)) = (Message::parse(event.data.as_bytes()), session.upgrade()) {
+                session.hear(message);
             }
         }
     }

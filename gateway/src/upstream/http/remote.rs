@@ -3,25 +3,28 @@
 use super::{
     answer::{self, Answer, Refusal},
     connection::{Broken, Connection, Dialer, Outgoing},
-    conversation::{Call, Withdrawal},
-    session::Session,
+    heed::Call,
     target::Target,
 };
 use crate::upstream::{
-    Caller, Endpoint, Reply, UpstreamError, credentials, legacy, pulse::Pulse, redactor::Redactor, remap::Remap,
+    Caller, Endpoint, UpstreamError, credentials,
+    legacy::session::{Heard, Hearing},
+    pulse::Pulse,
+    redactor::Redactor,
+    remap::Remap,
 };
 use bytes::Bytes;
-use futures::stream;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use futures::{StreamExt as _, stream};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use protocol::{Message, Request, Response, code, headers, method};
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Longest error body that is looked into, in bytes.
@@ -39,7 +42,12 @@ pub(super) struct Remote {
     redactor: Redactor,
     dialer: Dialer,
     next: AtomicI64,
+    /// It was found to speak HTTP+SSE (2024-11-05).
+    pub(super) speaks_sse: AtomicBool,
 }
+
+/// The event to go on after (2025-11-25 transports, resumability).
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Why a request got no reply.
 pub(super) enum Fault {
@@ -67,9 +75,9 @@ impl Fault {
     }
 }
 
-/// A reply, and the session id that came with it.
+/// What comes back for a request, and the session id that came with it.
 pub(super) struct Posted {
-    pub(super) reply: Reply,
+    pub(super) hearing: Hearing,
     pub(super) session_id: Option<String>,
 }
 
@@ -83,66 +91,70 @@ impl Remote {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             next: AtomicI64::new(1),
+            speaks_sse: AtomicBool::new(false),
             endpoint,
         }
     }
 
-    /// Posts `request` in `session`; the whole reply has `limit` from now.
-    pub(super) async fn request(
-        self: &Arc<Self>,
-        session: &Session,
-        mut request: Request,
-        limit: Duration,
+    /// An id for a request of any caller.
+    pub(super) fn next_id(&self) -> i64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Where it is.
+    pub(super) fn target(&self) -> Result<&Target, Broken> {
+        self.target.as_ref().map_err(|reason| Broken::Unsent(reason.clone()))
+    }
+
+    /// Posts `request`, which is `call`'s and renamed already.
+    pub(super) async fn post_request(
+        &self,
+        mut call: Call,
+        map: HeaderMap,
+        request: Request,
         caller: &Caller,
     ) -> Result<Posted, Fault> {
-        let own = self.next.fetch_add(1, Ordering::Relaxed);
-        let legacy = session.welcome().map(|welcome| legacy::Call::outgoing(&mut request, welcome.revision));
-        let withdrawal = legacy.as_ref().map(|_| Withdrawal::new(self, session, own));
-        let remap = Remap::outgoing(&mut request, own);
+        let map = self.authorized(map, caller)?;
         let repeatable = request.method != method::TOOLS_CALL;
-        let map = self.authorized(session.headers(Some(&request)), caller)?;
-        let deadline = Instant::now() + limit;
-        let mut call = Call {
-            remote: Arc::clone(self),
-            session: session.clone(),
-            own,
-            remap,
-            legacy,
-            deadline,
-            limit,
-            withdrawal,
-        };
-        let sent = timeout_at(deadline, self.post(map, &Message::Request(request), repeatable)).await;
-        let connection = match sent {
-            Err(_) => {
-                return Err(UpstreamError::TimedOut { server: self.endpoint.name.clone(), after: limit }.into());
-            }
-            Ok(Err(broken)) => {
-                if session.welcome().is_none() {
-                    // Whatever comes back may be another server.
-                    session.give_up();
-                }
-                return Err(self.broken(broken).into());
-            }
-            Ok(Ok(connection)) => connection,
-        };
+        let sent = self.post(self.target(), map, &Message::Request(request), repeatable).await;
+        let connection = sent.map_err(|broken| self.broken(broken))?;
         let session_id = connection.header(&headers::SESSION_ID).map(str::to_owned);
-        let reply = match answer::read(connection.status(), |name| connection.header(name)) {
+        let hearing = match answer::read(connection.status(), |name| connection.header(name)) {
             Answer::Events => call.events(connection),
-            Answer::Json => {
-                let response = call.single(connection).await?;
-                Box::pin(stream::iter([Ok(Message::Response(response))]))
-            }
+            Answer::Json => call.single(connection),
             refused => {
                 call.disarm();
                 self.refused(call, connection, refused).await?
             }
         };
-        Ok(Posted { reply, session_id })
+        Ok(Posted { hearing, session_id })
+    }
+
+    /// Asks outside of any session, in the time an opening may take; the answer, and the session id that came with it.
+    pub(super) async fn ask(
+        self: &Arc<Self>,
+        map: HeaderMap,
+        mut request: Request,
+        caller: &Caller,
+    ) -> Result<(Response, Option<String>), Fault> {
+        let own = self.next_id();
+        let remap = Remap::outgoing(&mut request, own);
+        let call = Call { remote: Arc::clone(self), session: None, own, remap, withdrawal: None, probes: true };
+        let asked = async {
+            let mut posted = self.post_request(call, map, request, caller).await?;
+            while let Some(heard) = posted.hearing.next().await {
+                if let Heard::Response(response) = heard? {
+                    return Ok((response, posted.session_id));
+                }
+            }
+            Err(self.unusable("it ended its answer before the response").into())
+        };
+        let limit = self.open_timeout();
+        timeout(limit, asked).await.unwrap_or_else(|_| Err(self.late(limit).into()))
     }
 
     /// What became of a request that was refused: a JSON-RPC error in the body is an answer like any other.
-    async fn refused(&self, mut call: Call, connection: Connection, answer: Answer) -> Result<Reply, Fault> {
+    async fn refused(&self, mut call: Call, connection: Connection, answer: Answer) -> Result<Hearing, Fault> {
         let status = connection.status();
         match answer {
             Answer::Refused(Refusal::Client | Refusal::Server) => {}
@@ -172,17 +184,18 @@ impl Remote {
         let response = call.error_body(connection).await;
         let code = response.as_ref().and_then(|response| response.payload.as_ref().err()).map(|error| error.code);
         let of_session = matches!(code, Some(code::LEGACY_SERVER | code::LEGACY_SESSION));
-        if call.session.has_id()
-            && (status == StatusCode::NOT_FOUND || (status == StatusCode::BAD_REQUEST && of_session))
-        {
+        if status == StatusCode::NOT_FOUND || of_session {
+            // To a session that the server keeps under an id it says that the session is gone; to a modern request, that
+            // it is no modern server. Nothing was done in either case.
+            if call.session.is_some() || (of_session && !call.probes) {
+                return Err(Fault::SessionGone);
+            }
+        }
+        if call.session.is_none() && code == Some(code::UNSUPPORTED_VERSION) && !call.probes {
             return Err(Fault::SessionGone);
         }
-        if call.session.welcome().is_none() && (of_session || code == Some(code::UNSUPPORTED_VERSION)) {
-            // No modern server says so: the next call finds out anew what this one is.
-            call.session.give_up();
-        }
         match (response, status.as_u16()) {
-            (Some(response), _) => Ok(Box::pin(stream::iter([Ok(Message::Response(response))]))),
+            (Some(response), _) => Ok(Box::pin(stream::iter([Ok(Heard::Response(response))]))),
             (None, 404 | 405) => {
                 let reason = format!("there is no MCP endpoint at its URL (HTTP {status}); check the URL");
                 Err(Fault::Foreign(self.unusable(&reason)))
@@ -193,7 +206,7 @@ impl Remote {
     }
 
     /// `headers` with the token for a request on behalf of `caller`.
-    fn authorized(&self, mut headers: HeaderMap, caller: &Caller) -> Result<HeaderMap, UpstreamError> {
+    pub(super) fn authorized(&self, mut headers: HeaderMap, caller: &Caller) -> Result<HeaderMap, UpstreamError> {
         if let Some(token) = self.endpoint.tokens.bearer(caller)? {
             let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
                 .map_err(|_| self.unreachable("its access token has characters no header can carry"))?;
@@ -203,8 +216,14 @@ impl Remote {
         Ok(headers)
     }
 
-    async fn post(&self, mut map: HeaderMap, message: &Message, repeatable: bool) -> Result<Connection, Broken> {
-        let target = self.target.as_ref().map_err(|reason| Broken::Unsent(reason.clone()))?;
+    pub(super) async fn post(
+        &self,
+        target: Result<&Target, Broken>,
+        mut map: HeaderMap,
+        message: &Message,
+        repeatable: bool,
+    ) -> Result<Connection, Broken> {
+        let target = target?;
         map.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         map.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         map.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -213,24 +232,43 @@ impl Remote {
         self.dialer.send(target, &Outgoing { method: Method::POST, headers: map, body, repeatable }).await
     }
 
-    /// Asks a legacy server for the stream of what belongs to no request.
-    pub(super) async fn get(&self, session: &Session) -> Result<Connection, Broken> {
-        let target = self.target.as_ref().map_err(|reason| Broken::Unsent(reason.clone()))?;
-        let headers = self.authorized(session.headers(None), &Caller::GATEWAY);
-        let mut headers = headers.map_err(|error| Broken::Unsent(error.reason()))?;
-        headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
-        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-        let request = Outgoing { method: Method::GET, headers, body: Bytes::new(), repeatable: true };
-        self.dialer.send(target, &request).await
+    /// Asks a legacy server for the stream of what belongs to no request, or for the rest of one that broke after the
+    /// event `last`; none where it offers none.
+    pub(super) async fn stream(
+        &self,
+        map: HeaderMap,
+        last: Option<&str>,
+        caller: &Caller,
+    ) -> Result<Option<Connection>, Broken> {
+        let mut map = self.authorized(map, caller).map_err(|error| Broken::Unsent(error.reason()))?;
+        map.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+        map.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        if let Some(last) = last.and_then(|last| HeaderValue::from_str(last).ok()) {
+            map.insert(LAST_EVENT_ID, last);
+        }
+        let request = Outgoing { method: Method::GET, headers: map, body: Bytes::new(), repeatable: true };
+        let connection = self.dialer.send(self.target()?, &request).await?;
+        let answer = answer::read(connection.status(), |name| connection.header(name));
+        Ok((answer == Answer::Events).then_some(connection))
     }
 
     /// Posts a message that wants no answer, within the time an opening may take.
-    pub(super) async fn tell(&self, session: &Session, message: Message) {
-        let limit = Duration::from_millis(self.endpoint.limits.upstream_open_timeout_ms);
-        let Ok(headers) = self.authorized(session.headers(None), &Caller::GATEWAY) else {
+    pub(super) async fn tell(&self, map: HeaderMap, message: Message, caller: &Caller) {
+        self.tell_at(self.target(), map, message, caller).await;
+    }
+
+    /// [`Self::tell`] at another place of the same server.
+    pub(super) async fn tell_at(
+        &self,
+        target: Result<&Target, Broken>,
+        map: HeaderMap,
+        message: Message,
+        caller: &Caller,
+    ) {
+        let Ok(headers) = self.authorized(map, caller) else {
             return tracing::debug!(server = %self.endpoint.name, "there is no token to deliver a message with");
         };
-        let sent = timeout(limit, self.post(headers, &message, false)).await;
+        let sent = timeout(self.open_timeout(), self.post(target, headers, &message, false)).await;
         match sent {
             Ok(Ok(connection)) if connection.status().is_success() => {
                 let _ = connection.collect(ERROR_BYTES_MAX).await;
@@ -243,22 +281,22 @@ impl Remote {
     }
 
     /// [`Self::tell`] without waiting for it.
-    pub(super) fn tell_later(self: &Arc<Self>, session: &Session, message: Message) {
+    pub(super) fn tell_later(self: &Arc<Self>, map: HeaderMap, message: Message, caller: Caller) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        let (remote, session) = (Arc::clone(self), session.clone());
-        self.tasks.spawn_on(async move { remote.tell(&session, message).await }, &runtime);
+        let remote = Arc::clone(self);
+        self.tasks.spawn_on(async move { remote.tell(map, message, &caller).await }, &runtime);
     }
 
     /// Ends the legacy session of these headers (2025-11-25 transports, session management), in a task.
-    pub(super) fn leave_later(self: &Arc<Self>, headers: HeaderMap) {
+    pub(super) fn leave_later(self: &Arc<Self>, headers: HeaderMap, caller: Caller) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
         let remote = Arc::clone(self);
         let farewell = async move {
-            let (Ok(target), Ok(headers)) = (&remote.target, remote.authorized(headers, &Caller::GATEWAY)) else {
+            let (Ok(target), Ok(headers)) = (&remote.target, remote.authorized(headers, &caller)) else {
                 return;
             };
             let request = Outgoing { method: Method::DELETE, headers, body: Bytes::new(), repeatable: false };
@@ -269,6 +307,18 @@ impl Remote {
             }
         };
         self.tasks.spawn_on(farewell, &runtime);
+    }
+
+    pub(super) fn open_timeout(&self) -> Duration {
+        Duration::from_millis(self.endpoint.limits.upstream_open_timeout_ms)
+    }
+
+    pub(super) fn call_timeout(&self) -> Duration {
+        Duration::from_millis(self.endpoint.limits.upstream_call_timeout_ms)
+    }
+
+    pub(super) fn late(&self, after: Duration) -> UpstreamError {
+        UpstreamError::TimedOut { server: self.endpoint.name.clone(), after }
     }
 
     pub(super) fn message_bytes_max(&self) -> usize {
@@ -301,7 +351,7 @@ const USER_AGENT: &str = concat!("mcp-gateway/", env!("CARGO_PKG_VERSION"));
 impl Call {
     /// The JSON-RPC error in the body of a refusal, if there is one.
     async fn error_body(&mut self, connection: Connection) -> Option<Response> {
-        let body = timeout_at(self.deadline, connection.collect(ERROR_BYTES_MAX)).await.ok()?.ok()??;
+        let body = connection.collect(ERROR_BYTES_MAX).await.ok()??;
         match Message::parse(&body).ok()? {
             Message::Response(response) if response.payload.is_err() => self.response(response),
             _ => None,

@@ -17,6 +17,7 @@ const FRAMING: [HeaderName; 7] = [
 ];
 
 /// See the module. No Debug: the headers hold credentials.
+#[derive(Clone)]
 pub(super) struct Target {
     /// Whether to speak TLS.
     pub(super) tls: bool,
@@ -68,6 +69,24 @@ impl Target {
         let headers = headers(endpoint)?;
         Ok(Self { tls: url.scheme() == "https", host, port, authority, path, headers })
     }
+
+    /// The place that `reference`, given by the server at this one, means. Credentials stay with their origin: another one
+    /// is refused (2024-11-05 transports, HTTP with SSE).
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub(super) fn resolve(&self, reference: &str) -> Result<Self, String> {
+        let bad = || "it names no usable address to post to".to_owned();
+        let scheme = if self.tls { "https" } else { "http" };
+        let base = format!("{scheme}://{}{}", self.authority.to_str().map_err(|_| bad())?, self.path);
+        let base = Url::parse(&base).map_err(|_| bad())?;
+        let url = base.join(reference).map_err(|_| bad())?;
+        if url.origin() != base.origin() || !url.username().is_empty() || url.password().is_some() {
+            return Err("it wants messages to be posted to another origin; credentials do not go there".to_owned());
+        }
+        let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        Ok(Self { path, ..self.clone() })
+    }
 }
 
 fn headers(endpoint: &Endpoint) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
@@ -109,6 +128,18 @@ mod tests {
         let target = check("http://[::1]:8080", ("a", "b")).ok().unwrap();
         assert_eq!((target.host.as_str(), target.authority.to_str().unwrap()), ("::1", "[::1]:8080"));
         assert_eq!(target.path, "/");
+    }
+
+    #[test]
+    fn a_place_to_post_to_is_of_the_same_origin() {
+        let target = check("https://mcp.example/a/sse", ("a", "b")).ok().unwrap();
+        let path = |reference: &str| target.resolve(reference).map(|target| target.path);
+        assert_eq!(path("/messages?sessionId=1").as_deref(), Ok("/messages?sessionId=1"));
+        assert_eq!(path("messages").as_deref(), Ok("/a/messages"));
+        assert_eq!(path("https://mcp.example/x").as_deref(), Ok("/x"));
+        for bad in ["http://mcp.example/x", "https://evil.example/x", "//evil.example/x", "https://a@mcp.example/x", "file:///x"] {
+            assert!(path(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

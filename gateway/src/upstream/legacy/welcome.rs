@@ -32,11 +32,6 @@ impl Welcome {
         }
     }
 
-    /// Whether the server tells of changed lists.
-    pub(in crate::upstream) fn tells_changes(&self) -> bool {
-        !era::told_lists(&self.capabilities()).is_empty()
-    }
-
     /// What the server can do, in its own words.
     pub(super) fn capabilities(&self) -> Members {
         self.result.object("capabilities").unwrap_or_default()

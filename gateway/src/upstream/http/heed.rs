@@ -1,0 +1,226 @@
+//! One POST and what comes back for it: a JSON message or a stream of events, until the response.
+//!
+//! Pulled by whoever hears it; nothing is read ahead. Dropping it closes the connection, which takes a modern request back;
+//! a legacy one is taken back by a notification (2025-11-25 transports: closing is not cancelling). A legacy server may
+//! close a stream and go on with it later: it is asked for the rest (2025-11-25 transports, resumability).
+
+use super::{
+    connection::{Broken, Connection},
+    remote::Remote,
+    streamable::Streamable,
+};
+use crate::upstream::{
+    UpstreamError, legacy,
+    legacy::session::{Heard, Hearing},
+    remap::{self, Remap},
+};
+use futures::stream;
+use protocol::{
+    Id, Message, Notification, Response,
+    sse::{Decoder, Event},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::time::timeout;
+
+/// Time for a stream to end after its response, in milliseconds; then its connection is given up.
+const TRAILING_TIMEOUT_MS: u64 = 1_000;
+/// Bytes that may follow a response.
+const TRAILING_BYTES_MAX: usize = 4 << 10;
+/// Wait before a stream is asked for again, where the server named none, in milliseconds.
+const RESUME_WAIT_MS: u64 = 1_000;
+/// Longest wait a server can ask for, in milliseconds.
+const RESUME_WAIT_MS_MAX: u64 = 30_000;
+/// Times in a row that a stream is asked for and brings nothing.
+const RESUMES_MAX: u32 = 5;
+
+/// A request in flight.
+pub(super) struct Call {
+    pub(super) remote: Arc<Remote>,
+    /// The session it belongs to; none with a modern server.
+    pub(super) session: Option<Arc<Streamable>>,
+    /// Its id towards the server.
+    pub(super) own: i64,
+    pub(super) remap: Remap,
+    /// Takes it back when dropped early; set for legacy servers.
+    pub(super) withdrawal: Option<Withdrawal>,
+    /// It asks which era the server speaks: what it is answered is evidence and no fault.
+    pub(super) probes: bool,
+}
+
+/// Tells a legacy server that a request is taken back, unless disarmed.
+pub(super) struct Withdrawal {
+    session: Arc<Streamable>,
+    own: Option<i64>,
+}
+
+impl Withdrawal {
+    pub(super) fn new(session: &Arc<Streamable>, own: i64) -> Self {
+        Self { session: Arc::clone(session), own: Some(own) }
+    }
+}
+
+impl Drop for Withdrawal {
+    fn drop(&mut self) {
+        if let Some(own) = self.own {
+            self.session.tell_later(legacy::cancelled(own));
+        }
+    }
+}
+
+impl Call {
+    /// Gives a message from the server back to the client's side; none if it is not the client's.
+    fn sort(&self, message: Message) -> Option<Heard> {
+        match message {
+            Message::Response(response) => self.response(response).map(Heard::Response),
+            Message::Notification(note) => self.note(note).map(Heard::Note),
+            // A modern server asks nothing here (2026-07-28 transports).
+            Message::Request(question) => self.session.is_some().then_some(Heard::Question(question)),
+        }
+    }
+
+    pub(super) fn response(&self, response: Response) -> Option<Response> {
+        let mine = match response.id {
+            Some(Id::Number(id)) => id == self.own,
+            Some(Id::Text(_)) => false,
+            // An error about a request whose id could not be read: there is only this one.
+            None => response.payload.is_err(),
+        };
+        mine.then(|| self.remap.response(response))
+    }
+
+    fn note(&self, note: Notification) -> Option<Notification> {
+        if legacy::is_list_change(&note) {
+            self.remote.pulse.lists_changed();
+            if let Some(session) = &self.session {
+                session.notice(note);
+            }
+            return None;
+        }
+        if note.method == remap::PROGRESS {
+            return if remap::token_of(&note.params) == Some(self.own) { self.remap.progress(note) } else { None };
+        }
+        match (remap::subscription_of(&note.params), &self.session) {
+            (Some(own), _) if own == self.own => Some(self.remap.subscription(note)),
+            (Some(_), _) => None,
+            (None, Some(session)) if note.method == protocol::method::RESOURCE_UPDATED => {
+                session.notice(note);
+                None
+            }
+            (None, _) => Some(note),
+        }
+    }
+
+    pub(super) fn disarm(&mut self) {
+        if let Some(withdrawal) = &mut self.withdrawal {
+            withdrawal.own = None;
+        }
+    }
+
+    /// The one message of a JSON body.
+    pub(super) fn single(mut self, connection: Connection) -> Hearing {
+        Box::pin(stream::once(async move {
+            let remote = Arc::clone(&self.remote);
+            let body = connection.collect(remote.message_bytes_max()).await.map_err(|broken| remote.broken(broken))?;
+            let body = body.ok_or_else(|| remote.too_large())?;
+            self.disarm();
+            let message = Message::parse(&body).map_err(|error| remote.unusable(&format!("its answer is {error}")))?;
+            match self.sort(message) {
+                Some(Heard::Response(response)) => Ok(Heard::Response(response)),
+                _ => Err(remote.unusable("its answer is not the response to the request")),
+            }
+        }))
+    }
+
+    /// What comes as a stream of events.
+    pub(super) fn events(self, connection: Connection) -> Hearing {
+        let decoder = Decoder::new(self.remote.message_bytes_max());
+        let streaming = Streaming { call: self, connection: Some(connection), decoder, last: None, wait: None, resumes: 0 };
+        Box::pin(stream::unfold(Some(streaming), |streaming| async {
+            let mut streaming = streaming?;
+            let item = streaming.next().await;
+            let last = !matches!(item, Ok(Heard::Note(_) | Heard::Question(_)));
+            Some((item, if last { None } else { Some(streaming) }))
+        }))
+    }
+}
+
+struct Streaming {
+    call: Call,
+    connection: Option<Connection>,
+    decoder: Decoder,
+    /// The last event's id: from there on the stream can be asked for again.
+    last: Option<String>,
+    wait: Option<u64>,
+    resumes: u32,
+}
+
+impl Streaming {
+    async fn next(&mut self) -> Result<Heard, UpstreamError> {
+        loop {
+            while let Some(event) = self.decoder.next_event() {
+                if let Some(heard) = self.read(event)? {
+                    if matches!(heard, Heard::Response(_)) {
+                        self.finish();
+                    }
+                    return Ok(heard);
+                }
+            }
+            let chunk = match &mut self.connection {
+                Some(connection) => connection.chunk().await,
+                None => Ok(None),
+            };
+            match chunk {
+                Ok(Some(chunk)) => self.decoder.push(&chunk).map_err(|_| self.call.remote.too_large())?,
+                Ok(None) => self.resume(ended()).await?,
+                Err(broken) => self.resume(broken).await?,
+            }
+        }
+    }
+
+    fn read(&mut self, event: Event) -> Result<Option<Heard>, UpstreamError> {
+        self.last = event.id.or(self.last.take());
+        self.wait = event.retry_ms.or(self.wait);
+        // Events without data open a stream or carry its reconnection time.
+        if event.data.is_empty() || !matches!(event.event.as_str(), "" | "message") {
+            return Ok(None);
+        }
+        self.resumes = 0;
+        let message = Message::parse(event.data.as_bytes())
+            .map_err(|error| self.call.remote.unusable(&format!("an event of its answer is {error}")))?;
+        Ok(self.call.sort(message))
+    }
+
+    /// Asks for the rest of a stream that ended before the response, where the server can give it.
+    async fn resume(&mut self, broken: Broken) -> Result<(), UpstreamError> {
+        self.connection = None;
+        let (Some(session), Some(last)) = (self.call.session.clone(), self.last.clone()) else {
+            return Err(self.call.remote.broken(broken));
+        };
+        if self.resumes >= RESUMES_MAX {
+            return Err(self.call.remote.broken(broken));
+        }
+        self.resumes += 1;
+        let wait = Duration::from_millis(self.wait.unwrap_or(RESUME_WAIT_MS).min(RESUME_WAIT_MS_MAX));
+        // Nothing ends this wait early but the end of the call.
+        let _ = timeout(wait, std::future::pending::<()>()).await;
+        self.decoder = Decoder::new(self.call.remote.message_bytes_max());
+        self.connection = session.stream(Some(&last)).await.map_err(|broken| self.call.remote.broken(broken))?;
+        match self.connection {
+            Some(_) => Ok(()),
+            None => Err(self.call.remote.broken(broken)),
+        }
+    }
+
+    /// The response is there: the request is not taken back any more, and the connection is kept if the stream ends now.
+    fn finish(&mut self) {
+        self.call.disarm();
+        if let Some(connection) = self.connection.take() {
+            let rest = connection.collect(TRAILING_BYTES_MAX);
+            self.call.remote.tasks.spawn(timeout(Duration::from_millis(TRAILING_TIMEOUT_MS), rest));
+        }
+    }
+}
+
+fn ended() -> Broken {
+    Broken::Lost("its answer ended before the response".to_owned())
+}

@@ -1,0 +1,110 @@
+//! The requests that work in one legacy session, for what the server says on a channel of its own: a question or a log
+//! message there does not say which of them it is about.
+
+use crate::upstream::{
+    duplex,
+    legacy::{self, session::Heard},
+};
+use parking_lot::Mutex;
+use protocol::{Notification, Request, method};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// What waits for one caller to hear it; beyond it notifications are lost, and questions are refused.
+const SAID_MAX: usize = 64;
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Running(Mutex<Vec<Entry>>);
+
+struct Entry {
+    own: i64,
+    askable: bool,
+    said: mpsc::Sender<Heard>,
+}
+
+/// Takes the request out when dropped.
+pub(super) struct Mark {
+    running: Arc<Running>,
+    own: i64,
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        self.running.0.lock().retain(|entry| entry.own != self.own);
+    }
+}
+
+impl Running {
+    /// Notes that request `own` works; gives what is said to it elsewhere.
+    pub(super) fn enter(self: &Arc<Self>, own: i64, method: &str) -> (Mark, mpsc::Receiver<Heard>) {
+        let (said, heard) = mpsc::channel(SAID_MAX);
+        self.0.lock().push(Entry { own, askable: duplex::is_askable(method), said });
+        (Mark { running: Arc::clone(self), own }, heard)
+    }
+
+    /// Carries `question` to the latest request whose client can be asked; gives it back if there is none.
+    pub(super) fn ask(&self, question: Request) -> Option<Request> {
+        let entries = self.0.lock();
+        let Some(latest) = entries.iter().filter(|entry| entry.askable).max_by_key(|entry| entry.own) else {
+            return Some(question);
+        };
+        match latest.said.try_send(Heard::Question(question)) {
+            Err(mpsc::error::TrySendError::Full(Heard::Question(question)))
+            | Err(mpsc::error::TrySendError::Closed(Heard::Question(question))) => Some(question),
+            _ => None,
+        }
+    }
+
+    /// Carries a log message, or the word that a question is taken back, to the only request it can be about; gives back
+    /// what is another's or nobody's.
+    pub(super) fn tell(&self, note: Notification) -> Option<Notification> {
+        let entries = self.0.lock();
+        match (entries.as_slice(), note.method.as_str()) {
+            ([only], legacy::LOG_MESSAGE | method::CANCELLED) => {
+                // A client too slow for its log misses some of it.
+                let _ = only.said.try_send(Heard::Note(note));
+                None
+            }
+            _ => Some(note),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::{Id, Members};
+
+    fn question() -> Request {
+        Request { id: Id::Number(1), method: "elicitation/create".to_owned(), params: Members::new() }
+    }
+
+    fn log() -> Notification {
+        Notification { method: legacy::LOG_MESSAGE.to_owned(), params: Members::new() }
+    }
+
+    #[test]
+    fn the_latest_that_can_be_asked_is_asked() {
+        let running = Arc::new(Running::default());
+        assert!(running.ask(question()).is_some());
+        let (_first, mut one) = running.enter(1, method::TOOLS_CALL);
+        let (second, mut two) = running.enter(2, method::PROMPTS_GET);
+        let (_list, _) = running.enter(3, method::TOOLS_LIST);
+        assert!(running.ask(question()).is_none());
+        assert!(one.try_recv().is_err() && two.try_recv().is_ok());
+        drop(second);
+        assert!(running.ask(question()).is_none());
+        assert!(one.try_recv().is_ok());
+    }
+
+    #[test]
+    fn a_log_message_goes_to_the_only_one() {
+        let running = Arc::new(Running::default());
+        let (_first, mut one) = running.enter(1, method::TOOLS_LIST);
+        assert!(running.tell(log()).is_none());
+        assert!(one.try_recv().is_ok());
+        let (_second, _two) = running.enter(2, method::TOOLS_LIST);
+        assert!(running.tell(log()).is_some());
+    }
+}
