@@ -111,12 +111,7 @@ impl Upstream for Http {
 }
 
 impl Http {
-    async fn modern(
-        &self,
-        agreement: &Agreement,
-        request: Request,
-        caller: &Caller,
-    ) -> Result<Reply, UpstreamError> {
+    async fn modern(&self, agreement: &Agreement, request: Request, caller: &Caller) -> Result<Reply, UpstreamError> {
         let limit = self.remote.call_timeout();
         let (deadline, late) = (Instant::now() + limit, self.remote.late(limit));
         match timeout(limit, self.remote.modern(request, caller)).await {

@@ -90,7 +90,11 @@ impl Pool {
     ///
     /// # Errors
     /// As the opener's.
-    pub(super) async fn get<O: Opener<Session = Place>>(&self, key: &Key, door: &Arc<O>) -> Result<Place, UpstreamError> {
+    pub(super) async fn get<O: Opener<Session = Place>>(
+        &self,
+        key: &Key,
+        door: &Arc<O>,
+    ) -> Result<Place, UpstreamError> {
         let slot = self.slot(key);
         slot.get(door).await
     }

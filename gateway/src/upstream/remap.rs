@@ -96,17 +96,15 @@ mod tests {
 
     #[test]
     fn a_subscription_keeps_its_clients_id() {
-        let mut request = Request { id: Id::Text("s".to_owned()), method: method::LISTEN.to_owned(), params: Members::new() };
+        let mut request =
+            Request { id: Id::Text("s".to_owned()), method: method::LISTEN.to_owned(), params: Members::new() };
         let remap = Remap::outgoing(&mut request, 7);
         let params = serde_json::from_str(r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":7}}"#).unwrap();
         assert_eq!(subscription_of(&params), Some(7));
         let note = remap.subscription(Notification { method: "x".to_owned(), params });
         assert_eq!(note.params.to_raw().get(), r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":"s"}}"#);
         let response = remap.response(Response::ok(Id::Number(7), Members::new().to_raw()));
-        assert_eq!(
-            response.payload.unwrap().get(),
-            r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":"s"}}"#
-        );
+        assert_eq!(response.payload.unwrap().get(), r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":"s"}}"#);
     }
 
     #[test]

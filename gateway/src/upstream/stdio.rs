@@ -19,7 +19,7 @@ use super::{
     era::{self, Verdict},
     legacy::{self, Declared, Rim, Welcome},
     modern,
-    pool::{Key, Kept, Place, Pool},
+    pool::{Kept, Key, Place, Pool},
     pulse::Pulse,
     redactor::Redactor,
     slot::{self, Opener, Slot},

@@ -280,7 +280,9 @@ mod tests {
         let ask = r#"{"jsonrpc":"2.0","id":"q","method":"elicitation/create"}"#;
         assert!(matches!(hear(&mut calls, ask), Sorted::Done));
         assert!(first.said.try_recv().is_err());
-        assert!(matches!(second.said.try_recv(), Ok(Heard::Question(question)) if question.id == Id::Text("q".to_owned())));
+        assert!(
+            matches!(second.said.try_recv(), Ok(Heard::Question(question)) if question.id == Id::Text("q".to_owned()))
+        );
         calls.cancel(1);
         calls.cancel(2);
         assert!(matches!(hear(&mut calls, ask), Sorted::Answer(_)));
@@ -294,7 +296,9 @@ mod tests {
         let ((said, mut told), (response, _answer)) = (mpsc::channel(2), oneshot::channel());
         calls.begin(Outgoing { own: 5, request, said, response }).unwrap();
         let of = |own: i64| {
-            format!(r#"{{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{{"_meta":{{"io.modelcontextprotocol/subscriptionId":{own}}}}}}}"#)
+            format!(
+                r#"{{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{{"_meta":{{"io.modelcontextprotocol/subscriptionId":{own}}}}}}}"#
+            )
         };
         assert!(matches!(hear(&mut calls, &of(6)), Sorted::Notice(_)));
         assert!(matches!(hear(&mut calls, &of(5)), Sorted::Done));

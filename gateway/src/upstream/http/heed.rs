@@ -134,7 +134,8 @@ impl Call {
     /// What comes as a stream of events.
     pub(super) fn events(self, connection: Connection) -> Hearing {
         let decoder = Decoder::new(self.remote.message_bytes_max());
-        let streaming = Streaming { call: self, connection: Some(connection), decoder, last: None, wait: None, resumes: 0 };
+        let streaming =
+            Streaming { call: self, connection: Some(connection), decoder, last: None, wait: None, resumes: 0 };
         Box::pin(stream::unfold(Some(streaming), |streaming| async {
             let mut streaming = streaming?;
             let item = streaming.next().await;

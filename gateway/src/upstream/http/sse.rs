@@ -104,12 +104,7 @@ async fn opened(remote: &Arc<Remote>, key: &Key) -> Result<(Connection, Decoder,
 }
 
 /// Takes what comes on the stream until it ends; then the session is over, and everybody who waits is told.
-async fn read(
-    wire: std::sync::Weak<Wire>,
-    over: CancellationToken,
-    mut connection: Connection,
-    mut decoder: Decoder,
-) {
+async fn read(wire: std::sync::Weak<Wire>, over: CancellationToken, mut connection: Connection, mut decoder: Decoder) {
     loop {
         while let Some(event) = decoder.next_event() {
             let Some(wire) = wire.upgrade() else { return };

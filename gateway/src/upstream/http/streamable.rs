@@ -9,7 +9,10 @@ use super::{
 };
 use crate::upstream::{
     UpstreamError,
-    legacy::{self, Memory, Welcome, session::{Heard, Hearing}},
+    legacy::{
+        self, Memory, Welcome,
+        session::{Heard, Hearing},
+    },
     pool::{Kept, Key},
     remap::Remap,
 };

@@ -137,7 +137,13 @@ mod tests {
         assert_eq!(path("/messages?sessionId=1").as_deref(), Ok("/messages?sessionId=1"));
         assert_eq!(path("messages").as_deref(), Ok("/a/messages"));
         assert_eq!(path("https://mcp.example/x").as_deref(), Ok("/x"));
-        for bad in ["http://mcp.example/x", "https://evil.example/x", "//evil.example/x", "https://a@mcp.example/x", "file:///x"] {
+        for bad in [
+            "http://mcp.example/x",
+            "https://evil.example/x",
+            "//evil.example/x",
+            "https://a@mcp.example/x",
+            "file:///x",
+        ] {
             assert!(path(bad).is_err(), "{bad}");
         }
     }

@@ -7,7 +7,7 @@ use crate::upstream::{
     testing::{ask, endpoint, read, request, text, tool},
 };
 use control_plane_api::{gateway::ServerState, limits::Limits, server::Era};
-use fake::{Act, Fake, Seen, empty, events, json_reply, json_with, stream};
+use fake::{Act, Fake, Seen, chunks, empty, events, json_reply, json_with, stream};
 use futures::StreamExt as _;
 use protocol::method;
 use serde_json::{Value, json};
@@ -45,6 +45,7 @@ async fn modern(act: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Fake {
 async fn legacy(act: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Fake {
     let sessions = AtomicU32::new(0);
     Fake::start(move |seen| match (seen.verb.as_str(), seen.method()) {
+        ("GET", _) => empty(405, ""),
         ("DELETE", _) => empty(405, ""),
         (_, method::DISCOVER) => json_reply(400, &json!({"jsonrpc": "2.0", "id": null, "error": {"code": -32000, "message": "Bad Request: Server not initialized"}})),
         (_, method::INITIALIZE) => {
@@ -52,7 +53,8 @@ async fn legacy(act: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Fake {
             let welcome = json!({"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": {"name": "s", "version": "1"}});
             json_with(200, &id, &seen.result(&welcome))
         }
-        (_, method::INITIALIZED | method::CANCELLED | "") => empty(202, ""),
+        (_, method::INITIALIZED | method::CANCELLED) => empty(202, ""),
+        (_, "") if seen.body.get("error").is_some() => empty(202, ""),
         _ => act(seen),
     })
     .await
@@ -312,7 +314,7 @@ async fn a_modern_server_that_became_a_legacy_one_is_found_out() {
     })
     .await;
     let upstream = upstream(&fake.url, Limits::default());
-    assert_eq!(ask(&*upstream, tool("echo", json!({}))).await.unwrap()[0]["error"]["code"], -32000);
+    // The refused call was not looked at: it is sent again in the other era.
     assert_eq!(text(&ask(&*upstream, tool("echo", json!({}))).await.unwrap()), "hi");
     assert_eq!(upstream.health().era, Some(Era::Legacy));
 }
@@ -366,4 +368,127 @@ async fn a_change_of_its_lists_is_told() {
 async fn what_a_server_says_of_itself_holds_none_of_its_values() {
     let error = check(|_| empty(302, "location: /?token=very-secret\r\n")).await.unwrap_err();
     assert!(error.to_string().contains("/?token=***"), "{error}");
+}
+
+/// An HTTP+SSE server: one stream, on which `hi` comes for every call.
+fn sse() -> impl Fn(&Seen) -> Act + Send + Sync + 'static {
+    let said = tokio::sync::broadcast::channel::<String>(16).0;
+    move |seen| match (seen.verb.as_str(), seen.path.split('?').next(), seen.method()) {
+        ("GET", Some("/mcp"), _) => {
+            Act::Follow("event: endpoint\ndata: /messages?session=1\n\n".to_owned(), said.subscribe())
+        }
+        ("POST", Some("/messages"), name) => {
+            let welcome = json!({"protocolVersion": "2024-11-05", "capabilities": {"tools": {}}, "serverInfo": {"name": "s", "version": "1"}});
+            let told = match name {
+                method::INITIALIZE => vec![seen.result(&welcome)],
+                method::TOOLS_CALL => vec![seen.result(&content("hi"))],
+                _ => Vec::new(),
+            };
+            let _ = said.send(told.iter().map(|message| format!("event: message\ndata: {message}\n\n")).collect());
+            empty(202, "")
+        }
+        _ => empty(404, ""),
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_answers_only_a_get_is_spoken_to_over_http_sse() {
+    let fake = Fake::start(sse()).await;
+    let upstream = upstream(&fake.url, Limits::default());
+    for _ in 0..2 {
+        assert_eq!(text(&ask(&*upstream, tool("echo", json!({}))).await.unwrap()), "hi");
+    }
+    let posted = fake.methods();
+    assert_eq!(posted[..3], [method::DISCOVER, method::INITIALIZE, method::INITIALIZE]);
+    assert_eq!(fake.streams().len(), 1);
+    assert_eq!(fake.seen().last().unwrap().path, "/messages?session=1");
+    assert_eq!(fake.seen().last().unwrap().header("authorization"), Some(TOKEN));
+    let spec = json!({"transport": {"type": "http", "url": fake.url, "sse": true}});
+    let pinned = open(endpoint(spec, &[], Limits::default()));
+    let before = fake.seen().len();
+    assert_eq!(text(&ask(&*pinned, tool("echo", json!({}))).await.unwrap()), "hi");
+    assert_eq!(fake.methods()[before..], [method::INITIALIZE, method::INITIALIZED, method::TOOLS_CALL]);
+}
+
+#[tokio::test]
+async fn messages_are_posted_to_the_origin_of_the_stream_only() {
+    let fake = Fake::start(|seen| match seen.verb.as_str() {
+        "GET" => Act::Hold(format!(
+            "HTTP/1.1 200 X\r\ncontent-type: text/event-stream\r\n\r\n{}",
+            "event: endpoint\ndata: http://evil.example/\n\n"
+        )),
+        _ => empty(404, ""),
+    })
+    .await;
+    let spec = json!({"transport": {"type": "http", "url": fake.url, "sse": true}});
+    let error = ask(&*open(endpoint(spec, &[], Limits::default())), tool("echo", json!({}))).await.unwrap_err();
+    assert!(error.to_string().contains("another origin"), "{error}");
+    assert!(fake.seen().is_empty());
+}
+
+/// A call by somebody who can be asked in a form.
+fn asking(id: &str, more: &Value) -> protocol::Request {
+    let mut request = tool("echo", json!({}));
+    request.id = protocol::Id::Text(id.to_owned());
+    let mut meta = protocol::meta::of(&request.params);
+    meta.set(protocol::meta::CLIENT_CAPABILITIES, &json!({"elicitation": {}}));
+    request.params.set("_meta", &meta);
+    for (name, value) in more.as_object().unwrap() {
+        request.params.set(name, value);
+    }
+    request
+}
+
+#[tokio::test]
+async fn a_question_on_the_stream_of_a_call_is_put_to_its_caller() {
+    let question = json!({"jsonrpc": "2.0", "id": "q", "method": "elicitation/create", "params": {"message": "?", "requestedSchema": {}}});
+    let answered = tokio::sync::watch::channel(false).0;
+    let listening = answered.clone();
+    let fake = legacy(move |seen| {
+        if seen.body.get("result").is_some() {
+            answered.send_replace(true);
+            return empty(202, "");
+        }
+        Act::Ask(events(&[question.clone()]), listening.subscribe(), chunks(&[seen.result(&content("hi"))]))
+    })
+    .await;
+    let upstream = upstream(&fake.url, Limits::default());
+    let asked = ask(&*upstream, asking("a", &json!({}))).await.unwrap();
+    let result = &asked.last().unwrap()["result"];
+    assert_eq!(result["resultType"], "input_required");
+    let key = result["inputRequests"].as_object().unwrap().keys().next().unwrap();
+    let retry = json!({"requestState": result["requestState"], "inputResponses": {key: {"action": "decline"}}});
+    let told = ask(&*upstream, asking("b", &retry)).await.unwrap();
+    assert_eq!((text(&told).as_str(), &told.last().unwrap()["id"]), ("hi", &json!("b")));
+    let again = ask(&*upstream, asking("c", &retry)).await.unwrap();
+    assert_eq!(again[0]["error"]["code"], -32602, "a state is good for one retry");
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_is_asked_for_again() {
+    let fake = Fake::start({
+        move |seen| match (seen.verb.as_str(), seen.header("last-event-id"), seen.method()) {
+            ("GET", Some("e1"), _) => {
+                stream(&[json!({"jsonrpc": "2.0", "id": 4, "result": {"content": [{"text": "hi"}]}})])
+            }
+            ("GET", ..) => empty(405, ""),
+            (_, _, method::TOOLS_CALL) => {
+                assert_eq!(seen.body["id"], 4);
+                Act::Close(
+                    "HTTP/1.1 200 X\r\ncontent-type: text/event-stream\r\n\r\nid: e1\nretry: 1\ndata: \n\n".to_owned(),
+                )
+            }
+            (_, _, method::DISCOVER) => json_reply(400, &seen.error(-32601)),
+            (_, _, method::INITIALIZE) => {
+                json_reply(200, &seen.result(&json!({"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}})))
+            }
+            (_, _, method::TOOLS_LIST) => json_reply(200, &seen.result(&json!({"tools": []}))),
+            _ => empty(202, ""),
+        }
+    })
+    .await;
+    let upstream = upstream(&fake.url, Limits::default());
+    // The fourth id of this upstream: probe, opening, and the first call before it.
+    ask(&*upstream, request("l", method::TOOLS_LIST, &json!({}))).await.unwrap();
+    assert_eq!(text(&ask(&*upstream, tool("echo", json!({}))).await.unwrap()), "hi");
 }

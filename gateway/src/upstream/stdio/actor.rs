@@ -72,7 +72,12 @@ enum End {
 
 impl Actor {
     /// Takes over a child that was just started; [`Self::run`] makes it live.
-    pub(super) fn new(shared: Arc<Shared>, orders: mpsc::Receiver<Order>, (child, pipes): (Child, Pipes), ears: Ears) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        orders: mpsc::Receiver<Order>,
+        (child, pipes): (Child, Pipes),
+        ears: Ears,
+    ) -> Self {
         let tail = Tail::default();
         let follow = tail.clone().follow(pipes.stderr, shared.endpoint.name.clone(), shared.redactor.clone());
         let message_bytes_max =

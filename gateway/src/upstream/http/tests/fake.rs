@@ -9,7 +9,7 @@ use std::sync::{
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{broadcast, watch},
 };
 
 /// One request as it came in.
@@ -51,6 +51,10 @@ pub(super) enum Act {
     Hold(String),
     /// Writes these bytes and closes.
     Close(String),
+    /// Writes these bytes, and the others once the condition holds.
+    Ask(String, watch::Receiver<bool>, String),
+    /// Begins an event stream with these bytes, and goes on with whatever comes.
+    Follow(String, broadcast::Receiver<String>),
 }
 
 /// A JSON response with more `headers`, each ended by a line end.
@@ -75,11 +79,14 @@ pub(super) fn empty(status: u16, headers: &str) -> Act {
 pub(super) fn events(messages: &[Value]) -> String {
     let mut text =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n".to_owned();
-    for message in messages {
-        let event = format!("event: message\ndata: {message}\n\n");
-        text.push_str(&format!("{:x}\r\n{event}\r\n", event.len()));
-    }
+    text.push_str(&chunks(messages));
     text
+}
+
+/// More events of a stream that was begun.
+pub(super) fn chunks(messages: &[Value]) -> String {
+    let event = |message: &Value| format!("event: message\ndata: {message}\n\n");
+    messages.iter().map(event).map(|event| format!("{:x}\r\n{event}\r\n", event.len())).collect()
 }
 
 /// A whole stream.
@@ -114,7 +121,12 @@ impl Fake {
 
     /// All requests so far.
     pub(super) fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
+        self.seen.lock().unwrap().iter().filter(|seen| seen.verb != "GET").cloned().collect()
+    }
+
+    /// The streams asked for so far, for which nobody waits.
+    pub(super) fn streams(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().iter().filter(|seen| seen.verb == "GET").cloned().collect()
     }
 
     /// The methods (or verbs, for requests without a message) so far.
@@ -125,7 +137,7 @@ impl Fake {
 
     /// Waits until as many requests were seen.
     pub(super) async fn saw(&self, count: usize) {
-        self.changed.clone().wait_for(|state| state.0 >= count).await.unwrap();
+        self.changed.clone().wait_for(|_| self.seen().len() >= count).await.unwrap();
     }
 
     /// Waits until as many held connections were closed by the client.
@@ -151,6 +163,14 @@ impl Shared {
                 Act::Write(text) => (text, false, false),
                 Act::Hold(text) => (text, true, true),
                 Act::Close(text) => (text, false, true),
+                Act::Ask(first, mut condition, rest) => {
+                    if socket.get_mut().write_all(first.as_bytes()).await.is_err() {
+                        return;
+                    }
+                    condition.wait_for(|holds| *holds).await.unwrap();
+                    (format!("{rest}0\r\n\r\n"), false, false)
+                }
+                Act::Follow(first, told) => return follow(socket.get_mut(), first, told).await,
             };
             if socket.get_mut().write_all(text.as_bytes()).await.is_err() {
                 return;
@@ -162,6 +182,17 @@ impl Shared {
             if close {
                 return;
             }
+        }
+    }
+}
+
+async fn follow(socket: &mut TcpStream, first: String, mut told: broadcast::Receiver<String>) {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+    let mut text = format!("{head}{first}");
+    while socket.write_all(text.as_bytes()).await.is_ok() {
+        match told.recv().await {
+            Ok(more) => text = more,
+            Err(_) => return,
         }
     }
 }
