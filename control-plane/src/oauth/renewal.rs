@@ -112,6 +112,7 @@ impl OauthClient {
             client_id: String::new(),
             origin: ClientOrigin::Configured,
             method: ClientAuthentication::None,
+            redirect_uri: None,
         };
         let nothing = Grant {
             access_token: String::new(),

@@ -12,6 +12,7 @@ mod audit;
 mod authentication;
 mod bootstrap;
 mod gateways;
+mod oauth;
 mod objects;
 mod openapi;
 mod postgres;
