@@ -86,6 +86,7 @@ fn typed(kind: Kind, document: Deserializer<'_>) -> Result<Object, serde_yaml_ng
         Kind::Project => Object::Project(one(document)?),
         Kind::User => Object::User(one(document)?),
         Kind::Secret => Object::Secret(one(document)?),
+        Kind::Issuer => Object::Issuer(one(document)?),
     })
 }
 

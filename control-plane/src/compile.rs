@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 /// The whole configuration at one revision, as it lies in the store.
 pub(crate) struct Configuration {
     pub(crate) revision: u64,
-    /// Servers, profiles, projects and users.
+    /// Servers, profiles, projects, users and issuers.
     pub(crate) objects: Vec<Object>,
     /// Tokens by user.
     pub(crate) grants: Vec<(Name, TokenGrant)>,

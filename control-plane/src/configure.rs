@@ -119,7 +119,7 @@ pub(crate) async fn delete(
             change.writing().delete_connections_of(Some(&object.name), None).await?;
             change.writing().delete_object(object).await?;
         }
-        Kind::Profile | Kind::Project => change.writing().delete_object(object).await?,
+        Kind::Profile | Kind::Project | Kind::Issuer => change.writing().delete_object(object).await?,
     }
     Ok(change.record(actor, &object.to_string(), "deleted").await?)
 }
@@ -192,6 +192,7 @@ fn settled(mut object: Object, revision: u64) -> Object {
         Object::Profile(o) => o.revision = revision,
         Object::Project(o) => o.revision = revision,
         Object::Secret(o) => o.revision = revision,
+        Object::Issuer(o) => o.revision = revision,
         Object::User(o) => {
             o.revision = revision;
             o.spec.tokens.clear();

@@ -3,6 +3,7 @@
 //! The same table makes the router, the access check of every request and the OpenAPI document, so that none of the
 //! three can forget a route. Paths that are not here answer 404, and only to those who show a token.
 
+mod addressed;
 mod apply;
 mod audit;
 mod authenticate;
@@ -27,6 +28,7 @@ use crate::{
     secrets::Keys,
     store::Store,
 };
+pub(crate) use addressed::{Addressed, LOOPBACK_HOSTS};
 use axum::{Router, extract::Request, middleware};
 use control_plane_api::{
     access::{IssuedToken, TokenRequest, TokenSummary, UserSpec, WhoAmI},
@@ -35,6 +37,7 @@ use control_plane_api::{
     gateway::{
         ControlPlaneStatus, EnrolReply, EnrolRequest, GatewayStatus, GatewaySummary, JoinToken, JoinTokenRequest,
     },
+    issuer::IssuerSpec,
     oauth::{ConnectLink, ConnectRequest, ConnectionSummary},
     profile::ProfileSpec,
     project::ProjectSpec,
@@ -81,6 +84,8 @@ fn object_routes() -> Vec<Route> {
     routes.extend(objects::routes_of::<ProfileSpec>(["/api/v1/profiles", "/api/v1/profiles/{name}"], Read, Operate));
     routes.extend(objects::routes_of::<ProjectSpec>(["/api/v1/projects", "/api/v1/projects/{name}"], Member, Operate));
     routes.extend(objects::routes_of::<UserSpec>(["/api/v1/users", "/api/v1/users/{name}"], Inspect, Administer));
+    // Who says who somebody is decides what everybody may do: administrators only.
+    routes.extend(objects::routes_of::<IssuerSpec>(["/api/v1/issuers", "/api/v1/issuers/{name}"], Read, Administer));
     routes.push(
         post("/api/v1/apply", Operate, apply::apply, "Create or change many objects, all or none")
             .takes(one::<ApplyRequest>())
@@ -184,8 +189,8 @@ fn audit_routes() -> Vec<Route> {
     ]
 }
 
-/// The routes as a service. The access check is around everything, also around what is not there.
-pub(crate) fn router(app: App) -> Router {
+/// The routes as a service. The checks of address and access are around everything, also around what is not there.
+pub(crate) fn router(app: App, addressed: Addressed) -> Router {
     let routes = routes();
     let gate = authenticate::Gate::new(app.clone(), &routes);
     let mut router = Router::new();
@@ -199,6 +204,7 @@ pub(crate) fn router(app: App) -> Router {
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .layer(middleware::from_fn_with_state(gate, authenticate::authenticate))
         .layer(body::limit())
+        .layer(middleware::from_fn_with_state(addressed, addressed::check))
         .layer(tower_http::trace::TraceLayer::new_for_http().make_span_with(span))
         .with_state(app)
 }

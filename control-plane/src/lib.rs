@@ -12,6 +12,7 @@ mod fetch;
 mod home;
 pub mod http;
 mod identity;
+mod listener;
 mod oauth;
 mod publish;
 mod secrets;

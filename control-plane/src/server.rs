@@ -3,12 +3,13 @@
 use crate::{
     fetch::{FetcherError, SafeFetcher},
     home::{self, HomeError, PrivateFile},
-    http::{self, App},
+    http::{self, Addressed, App},
     identity::{self, BootstrapError},
+    listener::{self, Bounds},
     oauth::OauthClient,
     publish::Publisher,
     secrets::{self, Keys, MasterKey, MasterKeyError, SentinelError},
-    settings::Settings,
+    settings::{Addresses, Settings},
     store::{self, OpenError, Store, StoreError},
 };
 use control_plane_api::timestamp::Timestamp;
@@ -118,7 +119,7 @@ pub async fn bind(settings: &Settings) -> Result<TcpListener, StartError> {
 /// Serves on `listener` until `stop` is ready, then lets requests in progress finish and ends the streams.
 ///
 /// # Errors
-/// Any [`StartError`]; once it serves, only [`StartError::Serve`].
+/// Any [`StartError`]; once it serves, none.
 pub async fn serve(
     settings: &Settings,
     listener: TcpListener,
@@ -130,6 +131,7 @@ pub async fn serve(
     let addresses = settings.addresses(address).map_err(StartError::PublicUrl)?;
     let (publisher, published) = Publisher::start(store.clone(), addresses.clone()).await?;
     let keys = Arc::new(keys);
+    let addressed = Addressed::by(&settings.allowed_hosts, addresses.as_ref().map(Addresses::origin));
     let fetcher = SafeFetcher::new(settings.trusts_loopback(address))?;
     let oauth =
         OauthClient { store: store.clone(), keys: Arc::clone(&keys), published: published.clone(), fetcher, addresses };
@@ -141,24 +143,18 @@ pub async fn serve(
     let (stopping, stopped) = watch::channel(false);
     let publishing = tokio::spawn(publisher.run(stopped.clone()));
     let renewing = tokio::spawn(oauth.renew(stopped.clone()));
-    let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
-    let mut draining = stopped;
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
-        // An error means that the sender is gone, which is the end as well.
-        draining.changed().await.ok();
-    });
-    let mut server = pin!(server.into_future());
-    let served = tokio::select! {
-        served = &mut server => served,
+    let router = http::router(app, addressed);
+    let mut server = pin!(listener::serve(listener, router, Bounds::default(), stopped));
+    tokio::select! {
+        () = &mut server => {}
         () = stop => {
             tracing::info!("Stopping");
             stopping.send_replace(true);
-            timeout(DRAIN_TIMEOUT, server).await.unwrap_or_else(|_| {
+            if timeout(DRAIN_TIMEOUT, server).await.is_err() {
                 tracing::warn!("Some requests did not end in time and were cut off");
-                Ok(())
-            })
+            }
         }
-    };
+    }
     publishing.abort();
     // Not aborted: a refresh token that was spent and whose answer is lost would be lost for good.
     stopping.send_replace(true);
@@ -169,7 +165,7 @@ pub async fn serve(
     if timeout(CLOSE_TIMEOUT, store.close()).await.is_err() {
         tracing::warn!("Some connections to the database did not close in time");
     }
-    Ok(served?)
+    Ok(())
 }
 
 /// Issues a new token for the user `admin`, into its file in the home folder.

@@ -1,6 +1,6 @@
 //! What mcpd is told at start: the command line, the environment, and where things lie by default.
 
-use crate::oauth::is_loopback;
+use crate::{http::LOOPBACK_HOSTS, oauth::is_loopback};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use control_plane_api::name::Name;
 use std::{net::SocketAddr, path::PathBuf};
@@ -33,6 +33,9 @@ pub struct Settings {
     /// Address and port of the REST API; port 0 takes a free one, see `$MCPCTL_HOME/mcpd.addr`.
     #[arg(long, env = "MCPD_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS:PORT", global = true)]
     pub listen: String,
+    /// Host names by which this control plane may be addressed, without ports; a reverse proxy's public name belongs here.
+    #[arg(long, env = "MCPD_ALLOWED_HOSTS", value_delimiter = ',', default_value = LOOPBACK_HOSTS, value_name = "NAME", global = true)]
+    pub allowed_hosts: Vec<String>,
     /// `postgres://…` or `sqlite:…`; default: the file `mcpd.db` in the home folder.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", global = true)]
     pub database_url: Option<String>,

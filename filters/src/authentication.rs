@@ -1,85 +1,78 @@
 //! Authentication: who asks. First in the chain; attached to the listener, so no route is without it.
 //!
-//! Takes the bearer token out of the headers (it is never forwarded), refuses what does not even have the form of a
-//! token before any look-up, and looks the digest up in the table compiled with the snapshot. Fail-closed.
+//! Takes the bearer token out of the headers (it is never forwarded). A token of ours is looked up by its digest in the
+//! table compiled with the snapshot; what does not even have the form of one is judged as an access token of an issuer
+//! that the snapshot trusts. Fail-closed: what neither recognises is refused, with the same answer whatever was wrong.
+
+mod challenge;
+mod jwt;
+mod key;
+mod personal;
+
+pub use challenge::WELL_KNOWN;
 
 use crate::{Exchange, Filter, LocalReply, Principal};
 use async_trait::async_trait;
+use challenge::{Challenges, Refusal};
 use control_plane_api::{
-    access::Role,
-    name::Name,
     snapshot::Snapshot,
     timestamp::Timestamp,
     token::{self, TokenKind},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use protocol::{RpcError, code};
-use std::{collections::HashMap, fmt, ops::ControlFlow};
+use http::{HeaderMap, header};
+use jwt::Issuers;
+use personal::Personal;
+use std::ops::ControlFlow;
 
 /// The clock expiry is judged by; tests bring their own.
 pub type Clock = fn() -> Timestamp;
 
 /// The filter, compiled from one snapshot.
 pub struct Authentication {
-    grants: HashMap<String, Grant>,
+    personal: Personal,
+    issuers: Issuers,
+    challenges: Challenges,
     clock: Clock,
 }
 
-struct Grant {
-    user: Name,
-    roles: Vec<Role>,
-    token_id: String,
-    expires_at: Option<Timestamp>,
-}
-
-/// Why nobody could be recognised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refusal {
-    Missing,
-    Malformed,
-    Unknown,
-    Expired,
-}
-
 impl Authentication {
-    /// Compiles the users and token digests of `snapshot`.
+    /// Compiles the users, token digests and issuers of `snapshot`, for a gateway that clients reach at `public_url`
+    /// (scheme, host and port).
     #[must_use]
-    pub fn compile(snapshot: &Snapshot, clock: Clock) -> Self {
-        let mut grants = HashMap::new();
-        for (user, spec) in snapshot.users() {
-            for grant in &spec.tokens {
-                grants.insert(
-                    grant.digest.clone(),
-                    Grant {
-                        user: user.clone(),
-                        roles: spec.roles.clone(),
-                        token_id: grant.id.clone(),
-                        expires_at: grant.expires_at,
-                    },
-                );
-            }
+    pub fn compile(snapshot: &Snapshot, public_url: &str, clock: Clock) -> Self {
+        Self {
+            personal: Personal::compile(snapshot),
+            issuers: Issuers::compile(snapshot),
+            challenges: Challenges::compile(snapshot, public_url),
+            clock,
         }
-        Self { grants, clock }
     }
 
-    /// Who sent `headers`.
+    /// Who sent `headers` to `endpoint`, the path of an MCP endpoint as in the client's URL.
     ///
     /// # Errors
-    /// The 401 of RFC 6750 §3 for who presents no token, or one that is not valid.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, LocalReply> {
-        self.recognise(headers).map_err(Refusal::reply)
+    /// The 401 of RFC 6750 §3 for who presents no token, or one that is not valid; the 403 for a token without a scope
+    /// that is needed.
+    pub fn authenticate(&self, headers: &HeaderMap, endpoint: &str) -> Result<Principal, LocalReply> {
+        self.recognise(headers, endpoint).map_err(|refusal| self.challenges.reply(&refusal, endpoint))
     }
 
-    fn recognise(&self, headers: &HeaderMap) -> Result<Principal, Refusal> {
+    /// The protected resource metadata of `endpoint` (RFC 9728 §2) as JSON; none where no issuer is configured.
+    #[must_use]
+    pub fn resource_metadata(&self, endpoint: &str) -> Option<String> {
+        self.challenges.describe(endpoint)
+    }
+
+    fn recognise(&self, headers: &HeaderMap, endpoint: &str) -> Result<Principal, Refusal> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let value = values.next().ok_or(Refusal::Missing)?;
         let bearer = value.to_str().ok().and_then(bearer_token).filter(|_| values.next().is_none());
-        let presented = bearer.filter(|t| token::is_well_formed(TokenKind::Personal, t)).ok_or(Refusal::Malformed)?;
-        let grant = self.grants.get(&token::digest(presented)).ok_or(Refusal::Unknown)?;
-        if grant.expires_at.is_some_and(|end| end <= (self.clock)()) {
-            return Err(Refusal::Expired);
+        let presented = bearer.ok_or(Refusal::Malformed)?;
+        let now = (self.clock)();
+        if token::is_well_formed(TokenKind::Personal, presented) {
+            return self.personal.recognise(presented, now);
         }
-        Ok(Principal::User { name: grant.user.clone(), roles: grant.roles.clone(), token_id: grant.token_id.clone() })
+        self.issuers.recognise(presented, &self.challenges.resource(endpoint), now)
     }
 }
 
@@ -90,7 +83,7 @@ impl Filter for Authentication {
     }
 
     async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
-        let recognised = self.authenticate(&exchange.headers);
+        let recognised = self.authenticate(&exchange.headers, &exchange.endpoint);
         exchange.headers.remove(header::AUTHORIZATION);
         match recognised {
             Ok(principal) => {
@@ -99,35 +92,6 @@ impl Filter for Authentication {
             }
             Err(reply) => ControlFlow::Break(reply),
         }
-    }
-}
-
-impl Refusal {
-    /// RFC 6750 §3: no error code when nothing was presented, `invalid_token` otherwise. Unknown and malformed are told
-    /// apart only in the audit log.
-    fn reply(self) -> LocalReply {
-        let (challenge, told) = match self {
-            Self::Missing => ("Bearer", "authentication required: send a token as `Authorization: Bearer …`"),
-            Self::Malformed | Self::Unknown => ("Bearer error=\"invalid_token\"", "the token is not valid"),
-            Self::Expired => ("Bearer error=\"invalid_token\", error_description=\"expired\"", "the token has expired"),
-        };
-        LocalReply {
-            status: StatusCode::UNAUTHORIZED,
-            headers: vec![(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))],
-            error: RpcError::new(code::INVALID_REQUEST, told),
-            reason: self.to_string(),
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Missing => "no token",
-            Self::Malformed => "malformed token",
-            Self::Unknown => "unknown token",
-            Self::Expired => "expired token",
-        })
     }
 }
 
@@ -141,6 +105,8 @@ fn bearer_token(value: &str) -> Option<&str> {
 mod tests {
     use super::*;
     use crate::testing;
+    use control_plane_api::access::Role;
+    use http::{HeaderValue, StatusCode};
 
     fn now() -> Timestamp {
         Timestamp::from_millis(1_000)
@@ -155,7 +121,7 @@ mod tests {
             "expires_at": expires_at.map(Timestamp::from_millis)});
         let objects =
             serde_json::json!([{"kind": "user", "name": "ada", "spec": {"roles": ["developer"], "tokens": [grant]}}]);
-        let filter = Authentication::compile(&testing::snapshot(objects), now);
+        let filter = Authentication::compile(&testing::snapshot(objects), "http://localhost", now);
         let mut exchange = testing::request("tools/list", "{}");
         if let Some(value) = authorization {
             exchange.headers.insert(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
@@ -187,7 +153,11 @@ mod tests {
             (None, None, "no token"),
             (Some("Bearer".to_owned()), None, "malformed token"),
             (Some(format!("Basic {}", valid())), None, "malformed token"),
+            (Some(format!("Bearer\t{}", valid())), None, "malformed token"),
+            (Some(format!("Bearer {0}, Bearer {0}", valid())), None, "malformed token"),
+            (Some("Bearer ' OR 1=1--".to_owned()), None, "malformed token"),
             (Some("Bearer xoxb-1".to_owned()), None, "malformed token"),
+            (Some("Bearer a.b.c".to_owned()), None, "malformed token"),
             (Some(format!("Bearer {gateway}")), None, "malformed token"),
             (Some(format!("Bearer {other}")), None, "unknown token"),
             (Some(format!("Bearer {}", valid())), Some(1_000), "expired token"),

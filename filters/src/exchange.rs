@@ -12,6 +12,9 @@ pub struct Exchange {
     pub peer: Option<SocketAddr>,
     /// The request's headers; authentication takes the credential out. Writer: edge.
     pub headers: HeaderMap,
+    /// Path of the endpoint as in the URL a client is given: `/mcp`, `/projects/<name>/mcp`, or that of an event stream.
+    /// Writer: edge.
+    pub endpoint: String,
     /// The project in the request's path; none on `/mcp`. Writer: edge.
     pub project: Option<String>,
     /// The client's session, where it has one: what narrows a server's memory of this user. Writer: edge.
@@ -39,6 +42,7 @@ impl Exchange {
         Self {
             peer: None,
             headers,
+            endpoint: "/mcp".to_owned(),
             project: None,
             affinity: None,
             primitive: Primitive::of(&request),

@@ -1,39 +1,31 @@
 //! The edge: reads a request, admits it, hands it to the pipeline, writes the reply.
 //!
-//! pingora's [`HttpServerApp`] on one side, [`Pipeline::serve`] on the other. Here, and nowhere else, an exchange is tied
-//! to a connection: a client that closes it cancels what it asked for.
+//! pingora's [`HttpServerApp`] on one side, `Pipeline::serve` on the other. One endpoint for all revisions: `classify` tells
+//! the eras apart, `modern` and `legacy` serve them.
 
 mod classify;
 mod legacy;
+mod modern;
+mod places;
 mod reply;
 mod request;
-mod sessions;
+mod well_known;
 
-use crate::{
-    live::Live,
-    pipeline::{Outgoing, Pipeline},
-    settings::Settings,
-};
+use crate::{live::Live, pipeline::Pipeline, settings::Settings};
 use async_trait::async_trait;
 use classify::Classified;
-use control_plane_api::limits::Limits;
-use filters::{Exchange, LocalReply};
+use filters::LocalReply;
 use http::{Method, StatusCode, header};
-use legacy::Spoken;
+use legacy::Sessions;
 use pingora_core::{
     apps::{HttpPersistentSettings, HttpServerApp, ReusedHttpStream},
     protocols::http::ServerSession,
     server::ShutdownWatch,
 };
+use places::{Place, Places};
 use protocol::{RpcError, code};
-use reply::Writer;
-use request::Inbound;
-use sessions::Sessions;
+use request::{Endpoint, Inbound};
 use std::{sync::Arc, time::Duration};
-use tokio::{
-    sync::{Semaphore, mpsc},
-    time::Instant,
-};
 
 /// Silence after which an event stream gets a comment line, so that nothing in between closes it.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -44,8 +36,8 @@ const OUTGOING_MAX: usize = 8;
 pub struct Edge {
     live: Arc<Live>,
     settings: Arc<Settings>,
-    sessions: Sessions,
-    exchanges: Semaphore,
+    sessions: Arc<Sessions>,
+    places: Places,
 }
 
 /// The connection cannot be used any further.
@@ -55,95 +47,82 @@ impl Edge {
     /// Serves whatever pipeline is in force in `live`.
     #[must_use]
     pub fn new(live: Arc<Live>, settings: Arc<Settings>) -> Self {
-        let limits = Limits::default();
-        let exchanges = Semaphore::new(usize::try_from(limits.exchanges_max).unwrap_or(usize::MAX));
-        Self { live, settings, sessions: Sessions::new(&limits), exchanges }
+        let sessions = Arc::<Sessions>::default();
+        let limits = live.clone();
+        tokio::spawn(Sessions::keep_swept(Arc::downgrade(&sessions), move || limits.limits()));
+        Self { live, settings, sessions, places: Places::default() }
     }
 
-    async fn serve(&self, session: &mut ServerSession) -> Result<(), Hangup> {
+    async fn serve(self: &Arc<Self>, http: &mut ServerSession) -> Result<(), Hangup> {
         let Some(pipeline) = self.live.pipeline() else {
-            return reply::refuse(session, None, &not_ready()).await;
+            http.set_keepalive(None);
+            return reply::refuse(http, None, &not_ready()).await;
         };
-        let Ok(_place) = self.exchanges.try_acquire() else {
-            return reply::refuse(session, None, &overloaded()).await;
+        let Some(place) = self.places.take(pipeline.limits.exchanges_max) else {
+            http.set_keepalive(None);
+            return reply::refuse(http, None, &overloaded()).await;
         };
-        let inbound = match request::read(session, &self.settings, &pipeline.limits).await {
+        if let Some(endpoint) = well_known::asked(http) {
+            return well_known::answer(http, &self.settings, &pipeline, endpoint).await;
+        }
+        http.set_write_timeout(Some(Duration::from_millis(pipeline.limits.write_timeout_ms)));
+        let inbound = match request::read(http, &self.settings, &pipeline.limits).await {
             Ok(inbound) => inbound,
             Err(refusal) => {
                 // What is left of the body is not worth reading.
-                session.set_keepalive(None);
-                return reply::refuse(session, None, &refusal).await;
+                http.set_keepalive(None);
+                return reply::refuse(http, None, &refusal).await;
             }
         };
-        match inbound.http_method {
-            Method::POST => self.post(session, pipeline, inbound).await,
-            Method::GET => self.event_stream(session, pipeline, inbound).await,
-            Method::DELETE => self.end_session(session, &pipeline, &inbound).await,
-            _ => reply::refuse(session, None, &reply::method_not_allowed()).await,
+        if inbound.http_method != Method::POST
+            && let Err(refusal) = classify::check_revision(&inbound.headers)
+        {
+            return reply::refuse(http, None, &refusal).await;
         }
-    }
-
-    async fn post(&self, session: &mut ServerSession, pipeline: Arc<Pipeline>, inbound: Inbound) -> Result<(), Hangup> {
-        match classify::classify(&inbound) {
-            Err((id, refusal)) => reply::refuse(session, id, &refusal).await,
-            Ok(Classified::Modern(request)) => {
-                let method = request.method.clone();
-                let exchange = inbound.exchange(request);
-                self.exchange(session, pipeline, Asked { exchange, method, bytes: inbound.body.len() }, Spoken::Modern)
-                    .await
+        let allowed = match (&inbound.route, inbound.http_method.clone()) {
+            (Endpoint::Mcp, Method::POST) | (Endpoint::Messages, Method::POST) => {
+                return self.post(http, pipeline, inbound, place).await;
             }
-            Ok(Classified::ModernNotification) => match pipeline.authenticate(&inbound.headers) {
-                Ok(_) => reply::accepted(session).await,
-                Err(refusal) => reply::refuse(session, None, &refusal).await,
-            },
-            Ok(Classified::Legacy(message)) => self.legacy(session, pipeline, inbound, message).await,
-        }
+            (Endpoint::Mcp, Method::DELETE) => return self.end_session(http, &pipeline, &inbound).await,
+            // Streams are bounded by the sessions they belong to, one each.
+            (Endpoint::Mcp, Method::GET) => {
+                drop(place);
+                return self.event_stream(http, pipeline, inbound).await;
+            }
+            (Endpoint::Sse, Method::GET) => {
+                drop(place);
+                return self.open_http_sse(http, pipeline, inbound).await;
+            }
+            (Endpoint::Mcp | Endpoint::Messages, _) => "POST",
+            (Endpoint::Sse, _) => "GET",
+        };
+        reply::refuse(http, None, &reply::method_not_allowed(allowed)).await
     }
 
-    /// Runs one exchange to its end, or until the client closes the connection.
-    async fn exchange(
-        &self,
-        session: &mut ServerSession,
+    async fn post(
+        self: &Arc<Self>,
+        http: &mut ServerSession,
         pipeline: Arc<Pipeline>,
-        asked: Asked,
-        spoken: Spoken,
+        mut inbound: Inbound,
+        place: Place,
     ) -> Result<(), Hangup> {
-        let mut writer = Writer::new(&asked.exchange, spoken);
-        let cancelled = writer.cancellation();
-        let record = pipeline.record(asked.exchange, &asked.method, asked.bytes);
-        let (client, mut outgoing) = mpsc::channel::<Outgoing>(OUTGOING_MAX);
-        let mut serving = Some(Box::pin(pipeline.serve(record, client)));
-        session.set_abort_on_close(true);
-        let mut silence = tokio::time::interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
-        loop {
-            let served = async {
-                match &mut serving {
-                    Some(serve) => serve.await,
-                    None => std::future::pending().await,
+        let classified = classify::classify(&inbound, &pipeline.limits);
+        // It is read; what waits for an answer need not hold it.
+        inbound.body.clear();
+        match (classified, inbound.route) {
+            (Err((id, refusal)), _) => reply::refuse(http, id, &refusal).await,
+            (Ok(Classified::Legacy(body)), Endpoint::Mcp) => self.legacy(http, pipeline, (inbound, body), place).await,
+            (Ok(Classified::Legacy(body)), _) => self.http_sse_message(http, pipeline, (inbound, body), place).await,
+            (Ok(Classified::Modern(request)), Endpoint::Mcp) => self.modern(http, pipeline, &inbound, request).await,
+            (Ok(Classified::ModernNotification), Endpoint::Mcp) => {
+                match pipeline.authenticate(&inbound.headers, &inbound.endpoint) {
+                    Ok(_) => reply::accepted(http).await,
+                    Err(refusal) => reply::refuse(http, None, &refusal).await,
                 }
-            };
-            tokio::select! {
-                biased;
-                message = outgoing.recv() => match message {
-                    Some(message) => writer.write(session, message, &self.sessions).await?,
-                    None => return writer.finish(session).await,
-                },
-                () = served => serving = None,
-                () = cancelled.cancelled() => return writer.finish(session).await,
-                _ = session.read_body_or_idle(true) => return Err(Hangup),
-                _ = silence.tick() => writer.keep_alive(session).await?,
             }
+            (Ok(_), _) => reply::refuse(http, None, &malformed("this endpoint is for HTTP+SSE only; use /mcp")).await,
         }
     }
-}
-
-/// What a client asked for, ready to be recorded.
-struct Asked {
-    exchange: Exchange,
-    /// The method by the client's name for it.
-    method: String,
-    /// Size of the request.
-    bytes: usize,
 }
 
 #[async_trait]
@@ -157,7 +136,7 @@ impl HttpServerApp for Edge {
         match tokio::time::timeout(deadline, session.read_request()).await {
             Ok(Ok(true)) => {}
             Ok(Err(_)) => {
-                let _ = reply::refuse(&mut session, None, &malformed()).await;
+                let _ = reply::refuse(&mut session, None, &malformed("not a readable HTTP request")).await;
                 return None;
             }
             Ok(Ok(false)) | Err(_) => return None,
@@ -172,11 +151,11 @@ impl HttpServerApp for Edge {
     }
 }
 
-fn malformed() -> LocalReply {
+fn malformed(told: &str) -> LocalReply {
     LocalReply {
         status: StatusCode::BAD_REQUEST,
         headers: Vec::new(),
-        error: RpcError::new(code::INVALID_REQUEST, "not a readable HTTP request"),
+        error: RpcError::new(code::INVALID_REQUEST, told),
         reason: String::new(),
     }
 }

@@ -55,6 +55,8 @@ pub struct Means {
     pub role: GatewayRole,
     /// Name of this gateway.
     pub name: Name,
+    /// The URL by which clients reach this gateway.
+    pub public_url: String,
     /// Told when something a report tells has changed.
     pub reporter: Reporter,
 }
@@ -104,7 +106,7 @@ impl Live {
         let local = self.means.role == GatewayRole::Local;
         let policy = RelevancePolicy::compile(snapshot, local);
         let parts = Parts {
-            authentication: Arc::new(Authentication::compile(snapshot, Timestamp::now)),
+            authentication: Arc::new(Authentication::compile(snapshot, &self.means.public_url, Timestamp::now)),
             relevance: RelevanceFilter::new(policy, router.clone(), self.means.relevance.clone()),
             permissions: Permissions::compile(snapshot, router.clone(), local),
             router,

@@ -64,12 +64,18 @@ impl Pipeline {
         Record::open(exchange, self.ledger.clone(), method, bytes)
     }
 
-    /// Who sent `headers`, for what the edge answers itself (sessions, notifications).
+    /// Who sent `headers` to the endpoint at path `endpoint`, for what the edge answers itself (sessions, notifications).
     ///
     /// # Errors
-    /// The 401 the client gets.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, LocalReply> {
-        self.authentication.authenticate(headers)
+    /// The 401 or 403 the client gets.
+    pub fn authenticate(&self, headers: &HeaderMap, endpoint: &str) -> Result<Principal, LocalReply> {
+        self.authentication.authenticate(headers, endpoint)
+    }
+
+    /// The protected resource metadata of the endpoint at path `endpoint`; none where no issuer is configured.
+    #[must_use]
+    pub fn resource_metadata(&self, endpoint: &str) -> Option<String> {
+        self.authentication.resource_metadata(endpoint)
     }
 
     /// Serves one exchange: judged, written down, sent, filtered, written down, answered. Dropping the future cancels it.

@@ -1,7 +1,7 @@
 //! The process: puts the parts together, listens, and lets go in order.
 
 use crate::{
-    admin::Admin,
+    admin::{self, Admin},
     audit::{self, AuditOptions, Auditor, Delivery},
     config::{self, Progress, Source},
     control_plane::ControlPlane,
@@ -56,6 +56,7 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(
         relevance,
         role: settings.role,
         name: settings.name.clone(),
+        public_url: settings.public_url(address),
         reporter: reporter.clone(),
     });
     let (shutdown, watch) = watch::channel(false);
@@ -67,7 +68,8 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(
         listen_url: format!("http://{address}"),
     };
     parts.start(&settings, &state, live.clone(), (reporter, sources));
-    let admin = Admin { metrics, progress, auditor: parts.auditor.clone(), report: live.clone() };
+    let told = admin::State { metrics, progress, auditor: parts.auditor.clone(), report: live.clone() };
+    let admin = Admin::new(told, settings.clone());
     let serving = serve("edge", listener, Edge::new(live.clone(), settings.clone()), watch.clone())?;
     serve("admin", admin_listener, admin, watch)?;
     std::fs::write(state.join("addr"), address.to_string()).context("the address could not be written down")?;

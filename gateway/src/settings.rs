@@ -19,7 +19,7 @@ pub(crate) use state_dir::{make_private, replace_file, sync_parent};
 use control_plane_api::{gateway::GatewayRole, name::Name};
 use http::uri::Authority;
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
 };
 use url::Url;
@@ -45,6 +45,10 @@ pub struct Settings {
     /// Address for clients [default: 127.0.0.1:9229 as local, 127.0.0.1:8080 as central].
     #[arg(long = "listen", env = "MCP_GATEWAY_LISTEN")]
     pub listen_given: Option<SocketAddr>,
+    /// URL by which clients reach this gateway, without a path; what access tokens are issued for
+    /// [default: http://, and the address for clients].
+    #[arg(long = "public-url", env = "MCP_GATEWAY_PUBLIC_URL", value_parser = public_url)]
+    pub public_url_given: Option<String>,
     /// Address for health, readiness and metrics.
     #[arg(long, env = "MCP_GATEWAY_ADMIN_LISTEN", default_value = "127.0.0.1:0")]
     pub admin_listen: SocketAddr,
@@ -103,6 +107,12 @@ impl Settings {
         self.listen_given.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
     }
 
+    /// The URL by which clients reach a gateway that listens on `address`: scheme, host and port.
+    #[must_use]
+    pub fn public_url(&self, address: SocketAddr) -> String {
+        self.public_url_given.clone().unwrap_or_else(|| format!("http://{address}"))
+    }
+
     /// Where mcpctl keeps everything.
     ///
     /// # Errors
@@ -143,6 +153,14 @@ impl Settings {
         self.allowed_hosts.iter().any(|allowed| allowed.trim().eq_ignore_ascii_case(&name))
     }
 
+    /// [`Self::allows_host`] for a listener that is also asked by its address, as probes and scrapers do: `dialled` is the
+    /// address a connection came to. No page can rebind an address.
+    #[must_use]
+    pub fn allows_host_at(&self, host: &str, dialled: Option<IpAddr>) -> bool {
+        let address = authority(host).and_then(|(name, _)| name.trim_matches(['[', ']']).parse::<IpAddr>().ok());
+        self.allows_host(host) || (address.is_some_and(|address| !address.is_unspecified()) && address == dialled)
+    }
+
     /// Whether a web page of `origin` may call this gateway.
     #[must_use]
     pub fn allows_origin(&self, origin: &str) -> bool {
@@ -169,6 +187,18 @@ fn split_origin(text: &str) -> Option<(String, String, Option<u16>)> {
     let (scheme, rest) = text.split_once("://")?;
     let (name, port) = authority(rest)?;
     Some((scheme.to_ascii_lowercase(), name, port))
+}
+
+/// Lower case, without a trailing slash: the form in which a client's URL is compared (RFC 8707 §2).
+fn public_url(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let plain = url.username().is_empty() && url.password().is_none();
+    if matches!(url.scheme(), "http" | "https") && url.has_host() && bare && plain {
+        Ok(url.origin().ascii_serialization())
+    } else {
+        Err("use a URL such as `https://mcp.example.com`, without a path".to_owned())
+    }
 }
 
 fn role(text: &str) -> Result<GatewayRole, String> {
@@ -198,6 +228,21 @@ mod tests {
     }
 
     #[test]
+    fn the_public_url_is_the_address_unless_one_is_given() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 9229));
+        assert_eq!(check(&[]).public_url(address), "http://127.0.0.1:9229");
+        for (given, taken) in [("HTTPS://MCP.example:443/", "https://mcp.example"), ("http://[::1]:80", "http://[::1]")]
+        {
+            assert_eq!(check(&["--public-url", given]).public_url(address), taken);
+        }
+        for bad in
+            ["mcp.example", "https://mcp.example/x", "https://mcp.example/?x", "ftp://mcp.example", "https://u@h"]
+        {
+            assert!(Settings::try_parse_from(["mcp-gateway", "--public-url", bad]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn everything_lives_under_the_home_directory() {
         let settings = check(&["--home", "/h", "--name", "berlin"]);
         assert_eq!(settings.state_path().unwrap(), PathBuf::from("/h/gateway/berlin"));
@@ -215,6 +260,20 @@ mod tests {
             assert!(!settings.allows_host(bad), "{bad}");
         }
         assert!(check(&["--allowed-hosts", "mcp.example, gw"]).allows_host("gw:80"));
+    }
+
+    #[test]
+    fn an_address_is_admitted_where_it_was_dialled() {
+        let (settings, dialled) = (check(&[]), Some(IpAddr::from([10, 0, 0, 7])));
+        for good in ["10.0.0.7:9090", "10.0.0.7", "localhost:9090"] {
+            assert!(settings.allows_host_at(good, dialled), "{good}");
+        }
+        for bad in ["10.0.0.8:9090", "evil.example", "0.0.0.0:9090", "10.0.0.7.evil.example", "x@10.0.0.7"] {
+            assert!(!settings.allows_host_at(bad, dialled), "{bad}");
+        }
+        assert!(settings.allows_host_at("[fd00::7]:1", "fd00::7".parse().ok()));
+        assert!(!settings.allows_host_at("0.0.0.0", "0.0.0.0".parse().ok()));
+        assert!(!settings.allows_host_at("10.0.0.7", None));
     }
 
     #[test]

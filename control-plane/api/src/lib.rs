@@ -8,6 +8,7 @@ pub mod access;
 pub mod apply;
 pub mod audit;
 pub mod gateway;
+pub mod issuer;
 pub mod limits;
 pub mod name;
 pub mod oauth;

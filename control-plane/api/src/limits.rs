@@ -11,10 +11,18 @@ pub struct Limits {
     pub body_bytes_max: u64,
     /// Deepest nesting of a request body.
     pub json_depth_max: u32,
+    /// Longest request URI, in bytes.
+    pub uri_bytes_max: u32,
+    /// Names and values of all headers of a request together, in bytes.
+    pub header_bytes_max: u32,
+    /// Headers of a request.
+    pub headers_max: u32,
     /// Time for a client to send one request line and its headers, in milliseconds; also how long a connection may idle.
     pub header_read_timeout_ms: u64,
     /// Time for a client to send one request body, in milliseconds.
     pub body_read_timeout_ms: u64,
+    /// Time for a client to take one piece of an answer, in milliseconds.
+    pub write_timeout_ms: u64,
     /// Exchanges at once; beyond it clients get 503 with `Retry-After`.
     pub exchanges_max: u32,
     /// Legacy sessions at once; beyond it `initialize` gets 503.
@@ -70,8 +78,12 @@ impl Default for Limits {
         Self {
             body_bytes_max: 4 << 20,
             json_depth_max: 64,
-            header_read_timeout_ms: 30_000,
+            uri_bytes_max: 8 << 10,
+            header_bytes_max: 16 << 10,
+            headers_max: 100,
+            header_read_timeout_ms: 10_000,
             body_read_timeout_ms: 30_000,
+            write_timeout_ms: 60_000,
             exchanges_max: 1_024,
             sessions_max: 10_000,
             session_idle_timeout_ms: 3_600_000,

@@ -1,8 +1,8 @@
 //! The object envelope: kind, name, revision, spec. (*Object*, because *resource* is MCP's word.)
 
 use crate::{
-    access::UserSpec, name::Name, oauth::ConnectionSpec, profile::ProfileSpec, project::ProjectSpec,
-    secret::SecretSpec, server::ServerSpec,
+    access::UserSpec, issuer::IssuerSpec, name::Name, oauth::ConnectionSpec, profile::ProfileSpec,
+    project::ProjectSpec, secret::SecretSpec, server::ServerSpec,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -24,11 +24,14 @@ pub enum Kind {
     User,
     /// A credential, encrypted in the store and sealed to a gateway on the wire.
     Secret,
+    /// An authorization server whose access tokens are accepted.
+    Issuer,
 }
 
 impl Kind {
     /// Every kind, in the order in which objects depend on each other.
-    pub const ALL: [Self; 6] = [Self::Secret, Self::Server, Self::Connection, Self::Profile, Self::Project, Self::User];
+    pub const ALL: [Self; 7] =
+        [Self::Secret, Self::Server, Self::Connection, Self::Profile, Self::Project, Self::User, Self::Issuer];
 
     /// The word used on the wire, in the store and on the command line.
     #[must_use]
@@ -40,6 +43,7 @@ impl Kind {
             Self::Project => "project",
             Self::User => "user",
             Self::Secret => "secret",
+            Self::Issuer => "issuer",
         }
     }
 }
@@ -79,6 +83,8 @@ pub enum Object {
     User(Named<UserSpec>),
     /// See [`SecretSpec`].
     Secret(Named<SecretSpec>),
+    /// See [`IssuerSpec`].
+    Issuer(Named<IssuerSpec>),
 }
 
 impl Object {
@@ -92,6 +98,7 @@ impl Object {
             Self::Project(o) => (Kind::Project, &o.name),
             Self::User(o) => (Kind::User, &o.name),
             Self::Secret(o) => (Kind::Secret, &o.name),
+            Self::Issuer(o) => (Kind::Issuer, &o.name),
         };
         ObjectRef { kind, name: name.clone() }
     }
@@ -106,6 +113,7 @@ impl Object {
             Self::Project(o) => o.revision,
             Self::User(o) => o.revision,
             Self::Secret(o) => o.revision,
+            Self::Issuer(o) => o.revision,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     access::UserSpec,
+    issuer::IssuerSpec,
     limits::Limits,
     name::Name,
     oauth::ConnectionSpec,
@@ -159,6 +160,14 @@ impl Snapshot {
     pub fn users(&self) -> impl Iterator<Item = (&Name, &UserSpec)> {
         self.objects.iter().filter_map(|object| match object {
             Object::User(o) => Some((&o.name, &o.spec)),
+            _ => None,
+        })
+    }
+
+    /// The authorization servers whose tokens are accepted.
+    pub fn issuers(&self) -> impl Iterator<Item = (&Name, &IssuerSpec)> {
+        self.objects.iter().filter_map(|object| match object {
+            Object::Issuer(o) => Some((&o.name, &o.spec)),
             _ => None,
         })
     }

@@ -1,5 +1,6 @@
 //! Snapshot → violations: one list of rules for control plane, gateway and CLI.
 
+mod issuer;
 mod oauth;
 
 use crate::{
@@ -37,7 +38,7 @@ impl fmt::Display for Violation {
 /// Everything that is wrong with `snapshot`; empty when it can be served.
 #[must_use]
 pub fn validate(snapshot: &Snapshot) -> Vec<Violation> {
-    let mut rules = Rules { names: Names::of(snapshot), violations: Vec::new() };
+    let mut rules = Rules { names: Names::of(snapshot), issuers: BTreeSet::new(), violations: Vec::new() };
     let mut seen = BTreeSet::new();
     for object in &snapshot.objects {
         let reference = object.reference();
@@ -48,6 +49,7 @@ pub fn validate(snapshot: &Snapshot) -> Vec<Violation> {
             Object::Server(o) => rules.server(&reference, &o.spec),
             Object::Profile(o) => rules.profile(&reference, &o.spec),
             Object::Project(o) => rules.project(&reference, &o.spec),
+            Object::Issuer(o) => rules.issuer(&reference, &o.spec),
             Object::User(_) | Object::Secret(_) | Object::Connection(_) => {}
         }
     }
@@ -74,10 +76,12 @@ impl<'a> Names<'a> {
 
 struct Rules<'a> {
     names: Names<'a>,
+    /// The issuers seen so far, by their own identifiers.
+    issuers: BTreeSet<&'a str>,
     violations: Vec<Violation>,
 }
 
-impl Rules<'_> {
+impl<'a> Rules<'a> {
     fn server(&mut self, object: &ObjectRef, spec: &ServerSpec) {
         match &spec.transport {
             Transport::Stdio { command, env, .. } => {
@@ -142,6 +146,7 @@ pub fn references_to(snapshot: &Snapshot, object: &ObjectRef) -> Vec<ObjectRef> 
         (Object::Profile(o), Kind::Server) => o.spec.server == object.name,
         (Object::Project(o), Kind::Profile) => o.spec.profiles.contains(&object.name),
         (Object::Project(o), Kind::User) => o.spec.members.contains(&object.name),
+        (Object::Issuer(o), Kind::User) => o.spec.users.values().any(|user| *user == object.name),
         (Object::Server(o), Kind::Secret) => {
             let client = o.spec.oauth.as_ref().and_then(|oauth| oauth.client_secret.as_ref());
             o.spec.transport.secrets().chain(client).any(|secret| *secret == object.name)

@@ -8,7 +8,7 @@ use crate::{
 use axum::{Extension, Json, extract::State};
 use control_plane_api::{
     apply::{ApplyReply, ApplyRequest},
-    object::Kind,
+    object::{Kind, Object},
 };
 
 pub(super) async fn apply(
@@ -16,9 +16,10 @@ pub(super) async fn apply(
     Extension(caller): Extension<Caller>,
     Body(request): Body<ApplyRequest>,
 ) -> Result<Json<ApplyReply>, ApiError> {
-    let users = request.objects.iter().any(|object| object.reference().kind == Kind::User);
-    if users && !Access::Administer.admits(&caller.roles) {
-        return Err(ApiError::forbidden(format!("user `{}` may not change users", caller.user)));
+    // Whoever changes these decides who somebody is.
+    let of_identity = |object: &Object| matches!(object.reference().kind, Kind::User | Kind::Issuer);
+    if request.objects.iter().any(of_identity) && !Access::Administer.admits(&caller.roles) {
+        return Err(ApiError::forbidden(format!("user `{}` may not change users and issuers", caller.user)));
     }
     let mut change = app.store.change().await?;
     let objects = configure::apply(&mut change, request.objects, &caller.actor).await?;

@@ -1,4 +1,4 @@
-//! Servers, profiles, projects and users, one at a time. One set of functions for the four kinds.
+//! Servers, profiles, projects, users and issuers, one at a time. One set of functions for the five kinds.
 
 use super::{
     ApiError, App,
@@ -19,6 +19,7 @@ use axum::{
 use control_plane_api::{
     access::{Role, UserSpec},
     apply::Effect,
+    issuer::IssuerSpec,
     name::Name,
     object::{Kind, Named, Object, ObjectRef},
     profile::ProfileSpec,
@@ -69,6 +70,7 @@ spec!(ServerSpec, Server, "server");
 spec!(ProfileSpec, Profile, "profile");
 spec!(ProjectSpec, Project, "project");
 spec!(UserSpec, User, "user");
+spec!(IssuerSpec, Issuer, "issuer");
 
 /// The four routes of a kind, at these two paths.
 pub(super) fn routes_of<S: Spec>(paths: [&'static str; 2], read_access: Access, write_access: Access) -> [Route; 4] {

@@ -20,7 +20,7 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self { status, kind: None, detail: detail.into(), hint: None, violations: Vec::new(), challenge: None }
     }
 

@@ -57,6 +57,7 @@ fn spec_of(object: &Object) -> Result<String, StoreError> {
         Object::User(o) => write_json(&what, &o.spec),
         Object::Connection(o) => write_json(&what, &o.spec),
         Object::Secret(o) => write_json(&what, &o.spec),
+        Object::Issuer(o) => write_json(&what, &o.spec),
     }
 }
 
@@ -76,6 +77,7 @@ fn read((kind, name, revision, spec): Row) -> Result<Object, StoreError> {
         Some(Kind::Profile) => named(row).map(Object::Profile),
         Some(Kind::Project) => named(row).map(Object::Project),
         Some(Kind::User) => named(row).map(Object::User),
+        Some(Kind::Issuer) => named(row).map(Object::Issuer),
         Some(Kind::Secret | Kind::Connection) | None => {
             Err(StoreError::Unreadable { what: format!("{kind}/{}", row.1), reason: "no such kind".to_owned() })
         }

@@ -8,6 +8,7 @@
     reason = "a test says so by failing"
 )]
 
+mod addressed;
 mod audit;
 mod authentication;
 mod bootstrap;

@@ -12,6 +12,7 @@ pub mod meta;
 pub mod method;
 pub mod revision;
 pub mod sse;
+pub mod transit;
 
 pub use members::Members;
 pub use message::{Id, Message, Notification, Request, Response, RpcError};

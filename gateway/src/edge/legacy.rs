@@ -1,99 +1,190 @@
-//! The legacy rim: sessions and `initialize` outside, the modern dialect inside (2025-03-26 … 2025-11-25).
+//! The legacy rim: sessions and `initialize` outside, the modern dialect inside (2024-11-05 … 2025-11-25).
 //!
 //! A legacy request becomes a modern one that carries what its session told; its answer loses what only modern clients
-//! read. Nothing behind the edge knows of sessions.
+//! read; what a server asks becomes requests to the client. Nothing behind the edge knows of sessions. What runs for a
+//! session is not tied to a connection: it writes into a stream of the session, which whatever connection is there follows.
 
-use super::{Asked, Edge, Hangup, reply, request::Inbound, sessions::Session};
-use crate::{pipeline::Pipeline, servers::lists::implementation};
-use filters::LocalReply;
-use http::{HeaderMap, StatusCode};
-use pingora_core::protocols::http::ServerSession;
-use protocol::{
-    Id, Members, Message, Notification, Request, Response, Revision, RpcError, code, headers::SESSION_ID, meta, method,
+mod ask;
+mod call;
+mod envelope;
+mod follow;
+mod http_sse;
+mod initialize;
+mod levels;
+mod questions;
+mod session;
+mod sessions;
+mod shape;
+mod shim;
+mod streams;
+mod subscriptions;
+mod work;
+
+pub(super) use sessions::Sessions;
+
+use super::{
+    Edge, Hangup,
+    classify::Body,
+    places::Place,
+    reply,
+    request::{Inbound, accept},
 };
-use serde_json::value::RawValue;
-use std::sync::Arc;
+use crate::pipeline::Pipeline;
+use control_plane_api::name::Name;
+use filters::LocalReply;
+use http::{HeaderValue, StatusCode};
+use pingora_core::protocols::http::ServerSession;
+use protocol::{Id, Members, Message, Request, Response, Revision, RpcError, code, headers::SESSION_ID, method};
+use session::Session;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use work::Work;
 
-/// The dialect a reply is written in.
-pub(super) enum Spoken {
-    /// As it is inside.
-    Modern,
-    /// Legacy, within a session; none where the caller could not be recognised, who gets nothing but a refusal.
-    Legacy(Option<Arc<Session>>),
-    /// The answer to `initialize`: opens the session.
-    Opening(Option<Arc<Session>>),
-    /// The event stream a legacy client opened with GET: notifications only.
-    EventStream(Arc<Session>),
+/// How a request was answered.
+pub(super) enum Answer {
+    /// As a message.
+    Message(Response),
+    /// By a refusal with a status of its own.
+    Refused(Id, Box<LocalReply>),
+}
+
+impl Answer {
+    /// The answer as JSON, and its status while it can still have one.
+    fn parts(self) -> (String, Option<Arc<LocalReply>>) {
+        match self {
+            Self::Message(response) => (Message::Response(response).to_json(), None),
+            Self::Refused(id, reply) => {
+                let message = Message::Response(Response::error(Some(id), reply.error.clone()));
+                (message.to_json(), Some(Arc::from(reply)))
+            }
+        }
+    }
 }
 
 impl Edge {
     /// A legacy POST.
     pub(super) async fn legacy(
-        &self,
+        self: &Arc<Self>,
         http: &mut ServerSession,
         pipeline: Arc<Pipeline>,
-        inbound: Inbound,
-        message: Message,
+        (inbound, body): (Inbound, Body),
+        place: Place,
     ) -> Result<(), Hangup> {
-        let caller = pipeline.authenticate(&inbound.headers);
-        match message {
-            Message::Request(request) if request.method == method::INITIALIZE => {
+        let caller = pipeline.authenticate(&inbound.headers, &inbound.endpoint);
+        let inbound = Arc::new(inbound);
+        match (body, caller) {
+            (Body::One(Message::Request(request)), caller) if request.method == method::INITIALIZE => {
                 let user = caller.ok().and_then(|principal| principal.name().cloned());
-                let session = user.map(|user| Arc::new(opened(&request, user, inbound.project.clone())));
-                let request = discover(&request, session.as_deref());
-                let asked = asked(&inbound, request, method::INITIALIZE.to_owned());
-                self.exchange(http, pipeline, asked, Spoken::Opening(session)).await
+                self.initialize(http, &pipeline, &inbound, (request, user)).await
             }
-            Message::Request(mut request) => {
-                // Who is not recognised has no session either; the chain refuses and records it.
-                let session = match caller {
-                    Err(_) => None,
-                    Ok(principal) => match self.session_of(&inbound, principal.name()) {
-                        Ok(session) => Some(session),
-                        Err(refusal) => return reply::refuse(http, Some(request.id), &refusal).await,
-                    },
-                };
-                if session.is_some() && matches!(request.method.as_str(), method::PING | method::SET_LEVEL) {
-                    // Both concern this leg only: the gateway is alive, and logs go to its own log.
-                    let empty = Members::new().to_raw();
-                    return reply::json(http, &Message::Response(Response::ok(request.id, empty))).await;
+            // The chain refuses, and it is written down.
+            (Body::One(Message::Request(request)), Err(_)) => {
+                let id = request.id.clone();
+                let answer = initialize::unrecognised(&pipeline, &inbound, request);
+                match reply::while_there(http, answer).await? {
+                    Answer::Message(response) => reply::json(http, &Message::Response(response).to_json(), &[]).await,
+                    Answer::Refused(_, refusal) => reply::refuse(http, Some(id), &refusal).await,
                 }
-                let method = request.method.clone();
-                modernise(&mut request.params, session.as_deref());
-                self.exchange(http, pipeline, asked(&inbound, request, method), Spoken::Legacy(session)).await
             }
-            other => {
-                let session = caller.and_then(|principal| self.session_of(&inbound, principal.name()));
-                match session {
-                    Err(refusal) => reply::refuse(http, None, &refusal).await,
-                    Ok(session) => {
-                        noted(&session, &other);
-                        reply::accepted(http).await
-                    }
+            (_, Err(refusal)) => reply::refuse(http, None, &refusal).await,
+            (body, Ok(principal)) => {
+                let id = body.id();
+                match self.session_of(&inbound, principal.name(), &pipeline) {
+                    Ok(session) => self.of_session(http, session, (inbound, body), place).await,
+                    Err(refusal) => reply::refuse(http, id, &refusal).await,
                 }
             }
         }
     }
 
-    /// A legacy GET: the stream for what is not tied to a request.
+    /// What a session's client posts: work is started and followed, the rest is taken.
+    async fn of_session(
+        self: &Arc<Self>,
+        http: &mut ServerSession,
+        session: Arc<Session>,
+        (inbound, body): (Arc<Inbound>, Body),
+        place: Place,
+    ) -> Result<(), Hangup> {
+        let id = body.id();
+        let requests = match requests_in(&session, body) {
+            Ok(requests) => requests,
+            Err(refusal) => return reply::refuse(http, id, &refusal).await,
+        };
+        let streams = accept::event_stream(&inbound.headers);
+        let work = match Work::of(requests) {
+            None => return reply::accepted(http).await,
+            // Nothing to wait for.
+            Some(Work::One(request)) if request.method == method::PING => {
+                let pong = Message::Response(Response::ok(request.id, Members::new().to_raw()));
+                return reply::json(http, &pong.to_json(), &[]).await;
+            }
+            Some(work) => work,
+        };
+        match work.start(self, &session, &inbound, (streams, place)) {
+            Err(refusal) => reply::refuse(http, id, &refusal).await,
+            Ok(started) => {
+                let followed = follow::reply(http, started.follower, &session, streams).await;
+                if followed.is_err() && !streams {
+                    // A client that takes no stream cannot come back for the answer.
+                    started.ids.iter().for_each(|id| session.cancel(id));
+                }
+                followed
+            }
+        }
+    }
+
+    async fn initialize(
+        self: &Arc<Self>,
+        http: &mut ServerSession,
+        pipeline: &Arc<Pipeline>,
+        inbound: &Inbound,
+        (request, user): (Request, Option<Name>),
+    ) -> Result<(), Hangup> {
+        let session = user.map(|user| {
+            let session = Session::new(user, inbound.project.clone(), false, &pipeline.limits);
+            session.told(initialize::told(&request));
+            Arc::new(session)
+        });
+        let answer = initialize::answer(pipeline, inbound, &request, session.as_deref());
+        match (reply::while_there(http, answer).await?, session) {
+            (Answer::Refused(id, refusal), _) => reply::refuse(http, Some(id), &refusal).await,
+            (Answer::Message(response), Some(session)) if response.payload.is_ok() => {
+                if !self.sessions.insert(&session, &pipeline.limits) {
+                    return reply::refuse(http, Some(request.id), &too_many_sessions()).await;
+                }
+                let id = HeaderValue::from_str(&session.id).map_err(|_| Hangup)?;
+                reply::json(http, &Message::Response(response).to_json(), &[(SESSION_ID, id)]).await
+            }
+            (Answer::Message(response), _) => reply::json(http, &Message::Response(response).to_json(), &[]).await,
+        }
+    }
+
+    /// A legacy GET: the stream for what belongs to no request, or the rest of one that broke off.
     pub(super) async fn event_stream(
-        &self,
+        self: &Arc<Self>,
         http: &mut ServerSession,
         pipeline: Arc<Pipeline>,
         inbound: Inbound,
     ) -> Result<(), Hangup> {
         if !inbound.headers.contains_key(SESSION_ID) {
-            return reply::refuse(http, None, &reply::method_not_allowed()).await;
+            return reply::refuse(http, None, &reply::method_not_allowed("POST")).await;
         }
-        let session = pipeline.authenticate(&inbound.headers).and_then(|p| self.session_of(&inbound, p.name()));
-        match session {
-            Err(refusal) => reply::refuse(http, None, &refusal).await,
-            Ok(session) => {
-                let request = listen(&session);
-                let asked = asked(&inbound, request, method::LISTEN.to_owned());
-                self.exchange(http, pipeline, asked, Spoken::EventStream(session)).await
-            }
+        let caller = pipeline.authenticate(&inbound.headers, &inbound.endpoint);
+        let session = match caller.and_then(|caller| self.session_of(&inbound, caller.name(), &pipeline)) {
+            Ok(session) => session,
+            Err(refusal) => return reply::refuse(http, None, &refusal).await,
+        };
+        if !accept::event_stream(&inbound.headers) {
+            let told = "accept `text/event-stream`";
+            return reply::refuse(http, None, &refuse(StatusCode::NOT_ACCEPTABLE, code::LEGACY_SERVER, told)).await;
         }
+        let follower = match follow::wanted(&session, &inbound.headers) {
+            Ok(follower) => follower,
+            Err(refusal) => return reply::refuse(http, None, &refusal).await,
+        };
+        if follower.number() == streams::STANDALONE {
+            subscriptions::ensure(self, &session, &Arc::new(inbound)).await;
+        }
+        follow::stream(http, follower, &session).await
     }
 
     /// A legacy DELETE: ends the session.
@@ -104,10 +195,10 @@ impl Edge {
         inbound: &Inbound,
     ) -> Result<(), Hangup> {
         if !inbound.headers.contains_key(SESSION_ID) {
-            return reply::refuse(http, None, &reply::method_not_allowed()).await;
+            return reply::refuse(http, None, &reply::method_not_allowed("POST")).await;
         }
-        let session = pipeline.authenticate(&inbound.headers).and_then(|p| self.session_of(inbound, p.name()));
-        match session {
+        let caller = pipeline.authenticate(&inbound.headers, &inbound.endpoint);
+        match caller.and_then(|caller| self.session_of(inbound, caller.name(), pipeline)) {
             Err(refusal) => reply::refuse(http, None, &refusal).await,
             Ok(session) => {
                 self.sessions.remove(&session);
@@ -121,128 +212,87 @@ impl Edge {
     fn session_of(
         &self,
         inbound: &Inbound,
-        user: Option<&control_plane_api::name::Name>,
+        user: Option<&Name>,
+        pipeline: &Pipeline,
     ) -> Result<Arc<Session>, LocalReply> {
-        let id = session_id(&inbound.headers).ok_or_else(|| {
-            refuse(StatusCode::BAD_REQUEST, code::LEGACY_SERVER, "a session is required: send `initialize` first")
-        })?;
-        let found = user.and_then(|user| self.sessions.get(id, user, inbound.project.as_deref()));
-        found.ok_or_else(|| refuse(StatusCode::NOT_FOUND, code::LEGACY_SESSION, "session not found"))
+        let mut ids = inbound.headers.get_all(SESSION_ID).iter();
+        let id = match (ids.next(), ids.next()) {
+            (Some(id), None) => id.to_str().unwrap_or_default(),
+            (Some(_), Some(_)) => return Err(bad("more than one session is named")),
+            (None, _) => return Err(bad("a session is required: send `initialize` first")),
+        };
+        self.find_session(id, (inbound, user), pipeline).filter(|session| !session.http_sse).ok_or_else(no_session)
+    }
+
+    fn find_session(
+        &self,
+        id: &str,
+        (inbound, user): (&Inbound, Option<&Name>),
+        pipeline: &Pipeline,
+    ) -> Option<Arc<Session>> {
+        self.sessions.get(id, user?, inbound.project.as_deref(), &pipeline.limits)
     }
 }
 
-/// What a legacy client may be sent in place of `message`; none for what it has no use for.
-#[must_use]
-pub(super) fn shape(message: Message, spoken: &Spoken) -> Option<Message> {
-    match (message, spoken) {
-        (message, Spoken::Modern) => Some(message),
-        (Message::Response(response), Spoken::EventStream(_)) if response.payload.is_ok() => None,
-        (Message::Notification(note), _) if note.method == method::ACKNOWLEDGED => None,
-        (Message::Notification(note), Spoken::EventStream(_)) => {
-            Some(Message::Notification(Notification { method: note.method, params: Members::new() }))
+/// The requests in `body`; notifications and answers among it are dealt with.
+fn requests_in(session: &Session, body: Body) -> Result<Body, LocalReply> {
+    let messages = match body {
+        Body::One(message) => vec![message],
+        Body::Batch(messages) if session.revision() == Revision::V2025_03_26 => {
+            let mut requests = Vec::new();
+            for message in messages {
+                match message {
+                    Message::Request(_) => requests.push(message),
+                    other => noted(session, other),
+                }
+            }
+            return Ok(Body::Batch(requests));
         }
-        (Message::Response(mut response), Spoken::Opening(session)) => {
-            response.payload = response.payload.map(|result| initialized(&result, session.as_deref()));
-            Some(Message::Response(response))
+        Body::Batch(_) => {
+            let told = "batches exist in revision 2025-03-26 only";
+            return Err(refuse(StatusCode::BAD_REQUEST, code::INVALID_REQUEST, told));
         }
-        (Message::Response(mut response), _) => {
-            response.payload = response.payload.map(|result| without_envelope(&result));
-            Some(Message::Response(response))
-        }
-        (other, _) => Some(other),
-    }
-}
-
-fn asked(inbound: &Inbound, request: Request, method: String) -> Asked {
-    Asked { exchange: inbound.exchange(request), method, bytes: inbound.body.len() }
-}
-
-/// The session that `initialize` asks for. The client's revision where it is a legacy one, else the newest legacy one.
-fn opened(initialize: &Request, user: control_plane_api::name::Name, project: Option<String>) -> Session {
-    let offered = initialize.params.read::<String>("protocolVersion").unwrap_or_default();
-    let revision = Revision::parse(&offered).filter(|r| !r.is_modern()).unwrap_or(Revision::LEGACY);
-    let mut session = Session::new(user, project, revision);
-    session.client = initialize.params.get("clientInfo").map(ToOwned::to_owned);
-    session.capabilities = initialize.params.get("capabilities").map(ToOwned::to_owned);
-    session
-}
-
-/// `initialize` as the modern question behind it.
-fn discover(initialize: &Request, session: Option<&Session>) -> Request {
-    let mut params = Members::new();
-    modernise(&mut params, session);
-    Request { id: initialize.id.clone(), method: method::DISCOVER.to_owned(), params }
-}
-
-fn listen(session: &Session) -> Request {
-    let mut params = Members::new();
-    modernise(&mut params, Some(session));
-    let all = serde_json::json!({"toolsListChanged": true, "promptsListChanged": true, "resourcesListChanged": true});
-    params.set("notifications", &all);
-    Request { id: Id::Text(format!("listen-{}", session.id)), method: method::LISTEN.to_owned(), params }
-}
-
-/// Adds what every modern request carries, from what the session told; keys of the client's own stay.
-fn modernise(params: &mut Members, session: Option<&Session>) {
-    let told = meta::modern(
-        session.and_then(|session| session.client.as_deref()),
-        session.and_then(|session| session.capabilities.as_deref()),
-    );
-    let mut meta = meta::of(params);
-    for (key, value) in told.iter() {
-        meta.set_raw(key, value.to_owned());
-    }
-    params.set("_meta", &meta);
-}
-
-/// A notification or response of the client: a cancellation reaches what runs; the rest needs nothing done.
-fn noted(session: &Session, message: &Message) {
-    if let Message::Notification(note) = message
-        && note.method == method::CANCELLED
-        && let Some(id) = note.params.read::<Id>("requestId")
-    {
-        session.cancel(&id);
-    }
-}
-
-/// A `DiscoverResult` as the `InitializeResult` it stands for.
-fn initialized(discovered: &RawValue, session: Option<&Session>) -> Box<RawValue> {
-    let discovered = Members::open(discovered).unwrap_or_default();
-    let mut result = Members::new();
-    result.set("protocolVersion", session.map_or(Revision::LEGACY, |session| session.revision).as_str());
-    if let Some(capabilities) = discovered.get("capabilities") {
-        result.set("capabilities", capabilities);
-    }
-    result.set_raw("serverInfo", implementation());
-    if let Some(instructions) = discovered.get("instructions") {
-        result.set("instructions", instructions);
-    }
-    result.to_raw()
-}
-
-/// A result without what was added to it in 2026-07-28.
-fn without_envelope(result: &RawValue) -> Box<RawValue> {
-    let Ok(mut members) = Members::open(result) else {
-        return result.to_owned();
     };
-    for modern in ["resultType", "ttlMs", "cacheScope"] {
-        members.remove(modern);
-    }
-    let mut meta = meta::of(&members);
-    if meta.remove(meta::SERVER_INFO).is_some() {
-        if meta.is_empty() {
-            members.remove("_meta");
-        } else {
-            members.set("_meta", &meta);
+    let mut requests = messages.into_iter().filter_map(|message| match message {
+        Message::Request(_) => Some(message),
+        other => {
+            noted(session, other);
+            None
         }
-    }
-    members.to_raw()
+    });
+    Ok(requests.next().map_or(Body::Batch(Vec::new()), Body::One))
 }
 
-fn session_id(headers: &HeaderMap) -> Option<&str> {
-    headers.get(SESSION_ID).and_then(|value| value.to_str().ok())
+/// A cancellation reaches what runs, an answer who asked; the rest needs nothing done.
+fn noted(session: &Session, message: Message) {
+    match message {
+        Message::Notification(note) if note.method == method::CANCELLED => {
+            if let Some(id) = note.params.read::<Id>("requestId") {
+                session.cancel(&id);
+            }
+        }
+        Message::Response(response) => session.questions.answer(response),
+        Message::Notification(_) | Message::Request(_) => {}
+    }
+}
+
+fn no_session() -> LocalReply {
+    refuse(StatusCode::NOT_FOUND, code::LEGACY_SESSION, "session not found")
+}
+
+fn too_many_sessions() -> LocalReply {
+    refuse(StatusCode::SERVICE_UNAVAILABLE, code::INTERNAL_ERROR, "too many sessions are open; try again later")
+}
+
+fn bad(told: &str) -> LocalReply {
+    refuse(StatusCode::BAD_REQUEST, code::LEGACY_SERVER, told)
 }
 
 fn refuse(status: StatusCode, code: i64, told: &str) -> LocalReply {
     LocalReply { status, headers: Vec::new(), error: RpcError::new(code, told), reason: told.to_owned() }
+}
+
+/// A panic while holding the lock leaves nothing half-done here: what it guards is changed in single steps.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,8 +1,14 @@
 //! Reading a request: everything that can be wrong with its head or its body is found here, before anything looks into it.
 //!
 //! pingora parses HTTP; what it lets through and we do not: a Host or Origin that is not ours (DNS rebinding), a path that
-//! is not exactly one of ours, `Transfer-Encoding` other than `chunked`, both ways of giving a length, a body without
-//! bound in size or time.
+//! is not exactly one of ours (`route`), two ways of giving a length, a head without bounds (`framing`), a body in another
+//! coding, without bound in size or time.
+
+pub(super) mod accept;
+mod framing;
+mod route;
+
+pub(super) use route::Endpoint;
 
 use crate::settings::Settings;
 use bytes::{Bytes, BytesMut};
@@ -18,14 +24,22 @@ use std::{net::SocketAddr, time::Duration};
 pub(super) struct Inbound {
     /// `POST`, `GET`, `DELETE`, ….
     pub(super) http_method: Method,
+    /// Which of the endpoints.
+    pub(super) route: Endpoint,
+    /// The path of the endpoint, as tokens name it: HTTP+SSE has one name for both of its paths.
+    pub(super) endpoint: String,
     /// The headers as they came.
     pub(super) headers: HeaderMap,
     /// The client's address.
     pub(super) peer: Option<SocketAddr>,
-    /// The project in the path; none on `/mcp`.
+    /// The project in the path; none outside projects.
     pub(super) project: Option<String>,
+    /// The session in the query, as HTTP+SSE has it.
+    pub(super) session: Option<String>,
     /// The body; strictly valid JSON for `POST`, empty otherwise.
     pub(super) body: Bytes,
+    /// Size of the body.
+    pub(super) bytes: usize,
 }
 
 impl Inbound {
@@ -34,6 +48,7 @@ impl Inbound {
     pub(super) fn exchange(&self, request: Request) -> Exchange {
         let mut exchange = Exchange::new(request, self.headers.clone());
         exchange.peer = self.peer;
+        exchange.endpoint.clone_from(&self.endpoint);
         exchange.project.clone_from(&self.project);
         exchange
     }
@@ -41,38 +56,65 @@ impl Inbound {
 
 /// Reads and checks head and body.
 pub(super) async fn read(
-    session: &mut ServerSession,
+    http: &mut ServerSession,
     settings: &Settings,
     limits: &Limits,
 ) -> Result<Inbound, LocalReply> {
-    let head = session.req_header();
+    let head = http.req_header();
     let (http_method, headers, uri) = (head.method.clone(), head.headers.clone(), head.uri.clone());
+    let version = head.version;
+    framing::bounded(&uri, &headers, limits)?;
     addressed(settings, &headers, &uri)?;
-    let project = route(&uri)
-        .ok_or_else(|| refuse(StatusCode::NOT_FOUND, "no such endpoint: use /mcp or /projects/<name>/mcp"))?;
-    framing(&headers, limits)?;
-    let peer = session.client_addr().and_then(|addr| addr.as_inet().copied());
+    let (route, project) = route::of(&uri).ok_or_else(|| {
+        refuse(StatusCode::NOT_FOUND, "no such endpoint: use /mcp or /projects/<name>/mcp (HTTP+SSE: /sse)")
+    })?;
+    framing::check(version, &headers, limits)?;
+    if framing::asks_h2c(&headers)? {
+        // Answered as if it had not been asked for; nothing that follows on the connection is read.
+        http.set_keepalive(None);
+    }
+    let peer = http.client_addr().and_then(|addr| addr.as_inet().copied());
     let mut body = Bytes::new();
     if http_method == Method::POST {
-        media_types(&headers)?;
-        let deadline = Duration::from_millis(limits.body_read_timeout_ms);
-        body = tokio::time::timeout(deadline, read_body(session, limits.body_bytes_max))
-            .await
-            .map_err(|_| refuse(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"))??;
-        json::check(&body, limits.json_depth_max).map_err(|error| {
-            let mut reply = refuse(StatusCode::BAD_REQUEST, &format!("not acceptable JSON: {error}"));
-            reply.error.code = code::PARSE_ERROR;
-            reply
-        })?;
+        body = read_post(http, &headers, limits).await?;
+    } else if framing::has_body(&headers) {
+        return Err(refuse(StatusCode::BAD_REQUEST, "this method has no body"));
     }
-    Ok(Inbound { http_method, headers, peer, project, body })
+    let (session, bytes) = (route::session(&uri), body.len());
+    let endpoint = route::endpoint(&uri, route);
+    Ok(Inbound { http_method, route, endpoint, headers, peer, project, session, body, bytes })
 }
 
-async fn read_body(session: &mut ServerSession, body_bytes_max: u64) -> Result<Bytes, LocalReply> {
+async fn read_post(http: &mut ServerSession, headers: &HeaderMap, limits: &Limits) -> Result<Bytes, LocalReply> {
+    if !accept::sends_json(headers) {
+        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body as `Content-Type: application/json`"));
+    }
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body without a `Content-Encoding`"));
+    }
+    if !accept::json(headers) {
+        return Err(refuse(StatusCode::NOT_ACCEPTABLE, "accept `application/json, text/event-stream`"));
+    }
+    if framing::expects_continue(headers)? {
+        http.write_continue_response().await.map_err(|_| refuse(StatusCode::BAD_REQUEST, "the client is gone"))?;
+    }
+    let deadline = Duration::from_millis(limits.body_read_timeout_ms);
+    let body = tokio::time::timeout(deadline, read_body(http, limits.body_bytes_max))
+        .await
+        .map_err(|_| refuse(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"))??;
+    json::check(&body, limits.json_depth_max).map_err(|error| {
+        let mut reply = refuse(StatusCode::BAD_REQUEST, &format!("not acceptable JSON: {error}"));
+        reply.error.code = code::PARSE_ERROR;
+        reply
+    })?;
+    Ok(body)
+}
+
+async fn read_body(http: &mut ServerSession, body_bytes_max: u64) -> Result<Bytes, LocalReply> {
     let max = usize::try_from(body_bytes_max).unwrap_or(usize::MAX);
     let mut body = BytesMut::new();
     loop {
-        match session.read_request_body().await {
+        match http.read_request_body().await {
             Ok(Some(chunk)) if body.len() + chunk.len() > max => return Err(too_large(body_bytes_max)),
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => return Ok(body.freeze()),
@@ -81,63 +123,8 @@ async fn read_body(session: &mut ServerSession, body_bytes_max: u64) -> Result<B
     }
 }
 
-/// The project in the path: `Some(None)` for `/mcp`, none for any other path. Compared as it was sent, so that no two
-/// readers can normalise it differently.
-#[expect(clippy::option_option, reason = "outer: is it a path of ours; inner: does it name a project")]
-fn route(uri: &Uri) -> Option<Option<String>> {
-    let path = uri.path();
-    if path == "/mcp" {
-        return Some(None);
-    }
-    let name = path.strip_prefix("/projects/")?.strip_suffix("/mcp")?;
-    let plain = !name.is_empty()
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'));
-    plain.then(|| Some(name.to_owned()))
-}
-
-/// One way of giving the length, and a length within bounds.
-fn framing(headers: &HeaderMap, limits: &Limits) -> Result<(), LocalReply> {
-    let encodings: Vec<_> = headers.get_all(header::TRANSFER_ENCODING).iter().collect();
-    let lengths: Vec<_> = headers.get_all(header::CONTENT_LENGTH).iter().collect();
-    if lengths.len() > 1 || (!lengths.is_empty() && !encodings.is_empty()) {
-        return Err(refuse(StatusCode::BAD_REQUEST, "the length of the body is given twice"));
-    }
-    if encodings.len() > 1 || encodings.iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"chunked")) {
-        return Err(refuse(StatusCode::BAD_REQUEST, "no transfer encoding but `chunked` is accepted"));
-    }
-    let length = lengths.first().and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<u64>().ok());
-    match (lengths.is_empty(), length) {
-        (false, None) => Err(refuse(StatusCode::BAD_REQUEST, "the length of the body is not a number")),
-        (_, Some(length)) if length > limits.body_bytes_max => Err(too_large(limits.body_bytes_max)),
-        _ => Ok(()),
-    }
-}
-
-/// The body is JSON, and the client takes JSON or an event stream.
-fn media_types(headers: &HeaderMap) -> Result<(), LocalReply> {
-    let content = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = content.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body as `Content-Type: application/json`"));
-    }
-    let takes = |kinds: &[&str]| {
-        let accepted: Vec<String> = headers
-            .get_all(header::ACCEPT)
-            .iter()
-            .filter_map(|v| v.to_str().ok())
-            .map(str::to_ascii_lowercase)
-            .collect();
-        accepted.is_empty() || accepted.iter().any(|value| kinds.iter().any(|kind| value.contains(kind)))
-    };
-    if takes(&["application/json", "application/*", "*/*"]) {
-        Ok(())
-    } else {
-        Err(refuse(StatusCode::NOT_ACCEPTABLE, "accept `application/json, text/event-stream`"))
-    }
-}
-
 /// Exactly one Host, and it is ours; an Origin, if there is one, is ours too (2025-11-25 transports: invalid → 403).
-fn addressed(settings: &Settings, headers: &HeaderMap, uri: &Uri) -> Result<(), LocalReply> {
+pub(super) fn addressed(settings: &Settings, headers: &HeaderMap, uri: &Uri) -> Result<(), LocalReply> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = match (hosts.next(), hosts.next(), uri.authority()) {
         (Some(host), None, None) => host.to_str().ok(),
@@ -159,7 +146,8 @@ fn too_large(body_bytes_max: u64) -> LocalReply {
     refuse(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is larger than {body_bytes_max} bytes"))
 }
 
-fn refuse(status: StatusCode, told: &str) -> LocalReply {
+/// A refusal whose text is for the client and for the log alike.
+pub(super) fn refuse(status: StatusCode, told: &str) -> LocalReply {
     LocalReply {
         status,
         headers: Vec::new(),
@@ -196,35 +184,5 @@ mod tests {
         assert_eq!(admits(&["localhost"], Some("null")), Err(StatusCode::FORBIDDEN));
         assert_eq!(admits(&[], None), Err(StatusCode::BAD_REQUEST));
         assert_eq!(admits(&["localhost", "evil.example"], None), Err(StatusCode::BAD_REQUEST));
-    }
-
-    #[test]
-    fn a_path_is_ours_only_to_the_letter() {
-        let project = |path: &str| route(&path.parse().unwrap());
-        assert_eq!(project("/mcp"), Some(None));
-        assert_eq!(project("/projects/weekly_reports/mcp"), Some(Some("weekly_reports".to_owned())));
-        for other in
-            ["/", "//mcp", "/mcp/", "/x/../mcp", "/%6dcp", "/projects//mcp", "/projects/a/b/mcp", "/projects/A/mcp"]
-        {
-            assert_eq!(project(other), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn the_length_is_given_once_and_within_bounds() {
-        let check = |pairs: &[(&'static str, &'static str)]| {
-            let mut headers = HeaderMap::new();
-            for (name, value) in pairs {
-                headers.append(*name, HeaderValue::from_static(value));
-            }
-            framing(&headers, &Limits::default()).map_err(|reply| reply.status.as_u16())
-        };
-        assert_eq!(check(&[("content-length", "5")]), Ok(()));
-        assert_eq!(check(&[("transfer-encoding", "Chunked")]), Ok(()));
-        assert_eq!(check(&[("content-length", "5"), ("content-length", "5")]), Err(400));
-        assert_eq!(check(&[("content-length", "5"), ("transfer-encoding", "chunked")]), Err(400));
-        assert_eq!(check(&[("transfer-encoding", "gzip, chunked")]), Err(400));
-        assert_eq!(check(&[("content-length", "3, 3")]), Err(400));
-        assert_eq!(check(&[("content-length", "99999999999")]), Err(413));
     }
 }

@@ -1,7 +1,15 @@
 //! The gateway as a whole: a real listener, a real child process, both eras.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
+mod batches;
+mod client;
 mod eras;
+mod http_sse;
+mod legacy_streams;
 mod life;
+mod raw_http;
 mod refusals;
+mod shim;
+mod tokens;
+mod upstream;
 mod world;

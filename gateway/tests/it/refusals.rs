@@ -98,6 +98,15 @@ async fn the_head_of_a_request_is_checked_before_its_body() {
     assert_eq!(send(post(&world.url("weekly")).header("accept", "text/html")).await, 406);
     assert_eq!(send(world.http.put(world.url("weekly"))).await, 405);
     assert_eq!(send(world.http.get(world.url("weekly"))).await, 405);
+    let unknown = world.http.get(world.url("weekly")).header("mcp-protocol-version", "1999-01-01");
+    assert_eq!(send(unknown).await, 400);
+    let modern = world.http.get(world.url("weekly")).header("mcp-protocol-version", "2026-07-28");
+    assert_eq!(send(modern).await, 405);
+    for removed in ["ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"] {
+        let refused = world.modern("weekly", "ada", removed, json!({})).await;
+        assert_eq!((refused.status, refused.error().0, &refused.last()["id"]), (404, -32601, &json!(7)), "{removed}");
+        assert!(world.audit().iter().any(|e| e.method == removed && e.decision == Decision::Deny && e.user.is_some()));
+    }
     assert_eq!(send(post(&world.url("weekly")).body("x".repeat((4 << 20) + 1))).await, 413);
     let modern = world.modern_request("weekly", "ada", "tools/list", json!({})).header("mcp-method", "tools/call");
     assert_eq!(read(modern.send().await.unwrap()).await.error().0, -32020, "two values for one mirrored header");

@@ -1,0 +1,210 @@
+//! Access tokens of issuers: JSON Web Tokens (RFC 7519, RFC 8725, RFC 9068), judged without asking anybody.
+//!
+//! The claims are read strictly: a claim of the wrong type is refused, never taken for absent, and a name that is there
+//! twice is refused before anything looks into it. What a token's header says about keys (`jwk`, `jku`, `x5u`) is not
+//! even read: keys come from the snapshot.
+
+use super::{challenge::Refusal, key::Key};
+use crate::Principal;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use control_plane_api::{
+    access::Role,
+    issuer::{Algorithm, IssuerSpec},
+    name::Name,
+    snapshot::Snapshot,
+    timestamp::Timestamp,
+    token,
+};
+use protocol::{Members, json};
+use std::collections::HashMap;
+
+/// Longest token looked into, in bytes.
+const TOKEN_BYTES_MAX: usize = 8 << 10;
+/// Deepest nesting of a token's claims.
+const CLAIMS_DEPTH_MAX: u32 = 16;
+/// Longest token id taken over into the audit log, in bytes.
+const TOKEN_ID_BYTES_MAX: usize = 64;
+
+/// The issuers that are trusted, by their identifiers.
+pub(super) struct Issuers(HashMap<String, Trusted>);
+
+struct Trusted {
+    audiences: Vec<String>,
+    algorithms: Vec<Algorithm>,
+    keys: Vec<Key>,
+    user_claim: String,
+    /// By the value of `user_claim`.
+    users: HashMap<String, (Name, Vec<Role>)>,
+    scopes: Vec<String>,
+    skew_ms: i64,
+}
+
+/// A token taken apart, nothing of it believed yet.
+struct Parts<'a> {
+    header: Members,
+    claims: Members,
+    message: &'a [u8],
+    signature: Vec<u8>,
+}
+
+impl Issuers {
+    pub(super) fn compile(snapshot: &Snapshot) -> Self {
+        Self(snapshot.issuers().map(|(_, spec)| (spec.issuer.clone(), Trusted::compile(snapshot, spec))).collect())
+    }
+
+    /// Whose token `presented` is, if it is one for `resource`.
+    pub(super) fn recognise(&self, presented: &str, resource: &str, now: Timestamp) -> Result<Principal, Refusal> {
+        if self.0.is_empty() {
+            return Err(Refusal::Malformed);
+        }
+        let parts = Parts::take(presented).ok_or(Refusal::Malformed)?;
+        let issuer = parts.claims.read::<String>("iss").and_then(|iss| self.0.get(&iss));
+        let issuer = issuer.ok_or(Refusal::Rejected("token of an unknown issuer"))?;
+        issuer.check_signature(&parts)?;
+        issuer.check_times(&parts.claims, now)?;
+        issuer.check_audience(&parts.claims, resource)?;
+        let (name, roles) = issuer.user(&parts.claims)?;
+        issuer.check_scopes(&parts.claims)?;
+        Ok(Principal::User { name, roles, token_id: token_id(&parts.claims, presented) })
+    }
+}
+
+impl<'a> Parts<'a> {
+    fn take(presented: &'a str) -> Option<Self> {
+        if presented.len() > TOKEN_BYTES_MAX {
+            return None;
+        }
+        let (message, signature) = presented.rsplit_once('.')?;
+        let (header, claims) = message.split_once('.')?;
+        Some(Self {
+            header: object(header)?,
+            claims: object(claims)?,
+            message: message.as_bytes(),
+            signature: URL_SAFE_NO_PAD.decode(signature).ok()?,
+        })
+    }
+}
+
+impl Trusted {
+    fn compile(snapshot: &Snapshot, spec: &IssuerSpec) -> Self {
+        let known: HashMap<&Name, &Vec<Role>> = snapshot.users().map(|(name, user)| (name, &user.roles)).collect();
+        let holder = |value: &str, name: &Name| {
+            known.get(name).map(|roles| (value.to_owned(), (name.clone(), (*roles).clone())))
+        };
+        let users = if spec.users.is_empty() {
+            known.keys().filter_map(|name| holder(name.as_str(), name)).collect()
+        } else {
+            spec.users.iter().filter_map(|(value, name)| holder(value, name)).collect()
+        };
+        Self {
+            audiences: spec.audiences.clone(),
+            algorithms: spec.algorithms.clone(),
+            keys: spec.jwks.keys.iter().filter_map(|key| Key::read(key, &spec.algorithms)).collect(),
+            user_claim: spec.user_claim.clone(),
+            users,
+            scopes: spec.scopes_required.clone(),
+            skew_ms: i64::from(spec.clock_skew_s) * 1_000,
+        }
+    }
+
+    fn check_signature(&self, parts: &Parts<'_>) -> Result<(), Refusal> {
+        let header = &parts.header;
+        if header.get("crit").is_some() {
+            return Err(Refusal::Rejected("token with an extension that is not known"));
+        }
+        if header.get("typ").is_some() && !header.read::<String>("typ").is_some_and(|typ| is_access_token(&typ)) {
+            return Err(Refusal::Rejected("token that is not an access token"));
+        }
+        let alg = header.read::<String>("alg");
+        let algorithm = self.algorithms.iter().copied().find(|one| alg.as_deref() == Some(one.as_str()));
+        let algorithm = algorithm.ok_or(Refusal::Rejected("token signed by an algorithm that is not accepted"))?;
+        let signed = |key: &Key| key.verifies(algorithm, parts.message, &parts.signature);
+        let good = match (header.get("kid").is_some(), header.read::<String>("kid"), self.keys.as_slice()) {
+            (true, Some(kid), keys) => keys.iter().filter(|key| key.is_called(&kid)).any(signed),
+            // Without a name there must be no choice.
+            (false, _, [only]) => signed(only),
+            _ => false,
+        };
+        if good { Ok(()) } else { Err(Refusal::Rejected("token with a signature of none of the issuer's keys")) }
+    }
+
+    fn check_times(&self, claims: &Members, now: Timestamp) -> Result<(), Refusal> {
+        let moment = |claim: &str| claims.read::<f64>(claim).map(millis);
+        let end = moment("exp").ok_or(Refusal::Rejected("token without an end"))?;
+        if end.saturating_add(self.skew_ms) <= now.as_millis() {
+            return Err(Refusal::Rejected("expired token"));
+        }
+        if claims.get("nbf").is_none() {
+            return Ok(());
+        }
+        match moment("nbf") {
+            Some(begin) if begin.saturating_sub(self.skew_ms) <= now.as_millis() => Ok(()),
+            _ => Err(Refusal::Rejected("token that is not valid yet")),
+        }
+    }
+
+    fn check_audience(&self, claims: &Members, resource: &str) -> Result<(), Refusal> {
+        let one = claims.read::<String>("aud").map(|one| vec![one]);
+        let named = one.or_else(|| claims.read::<Vec<String>>("aud")).unwrap_or_default();
+        if named.iter().any(|audience| audience == resource || self.audiences.contains(audience)) {
+            Ok(())
+        } else {
+            Err(Refusal::Rejected("token for another audience"))
+        }
+    }
+
+    fn user(&self, claims: &Members) -> Result<(Name, Vec<Role>), Refusal> {
+        // An address that somebody only claims to have is nobody's.
+        let verified = claims.get("email_verified").is_none_or(|raw| matches!(raw.get(), "true" | "\"true\""));
+        if self.user_claim == "email" && !verified {
+            return Err(Refusal::Rejected("token with an address that is not verified"));
+        }
+        let value = claims.read::<String>(&self.user_claim);
+        let user = value.and_then(|value| self.users.get(&value).cloned());
+        user.ok_or(Refusal::Rejected("token of nobody who is a user here"))
+    }
+
+    /// `scope` (RFC 9068 §2.2.3), or `scp` as some issuers call it.
+    fn check_scopes(&self, claims: &Members) -> Result<(), Refusal> {
+        let texts = |claim: &str| {
+            let one = claims.read::<String>(claim).map(|one| vec![one]);
+            one.or_else(|| claims.read::<Vec<String>>(claim)).unwrap_or_default()
+        };
+        let given = [texts("scope"), texts("scp")].concat().join(" ");
+        if self.scopes.iter().all(|needed| given.split(' ').any(|scope| scope == needed)) {
+            Ok(())
+        } else {
+            Err(Refusal::Scope(self.scopes.clone()))
+        }
+    }
+}
+
+/// A part of a token as an object, read the same way by everybody.
+fn object(part: &str) -> Option<Members> {
+    let text = URL_SAFE_NO_PAD.decode(part).ok()?;
+    json::check(&text, CLAIMS_DEPTH_MAX).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+/// `JWT`, or `at+jwt` of RFC 9068; other types (identity assertions, proofs, logout tokens) are not for resources.
+fn is_access_token(typ: &str) -> bool {
+    let typ = typ.to_ascii_lowercase();
+    matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "at+jwt")
+}
+
+/// Seconds since the epoch, possibly with a fraction, in milliseconds; the cast saturates.
+fn millis(seconds: f64) -> i64 {
+    (seconds * 1_000.0) as i64
+}
+
+/// What the audit log calls the token: its own id, or the beginning of its digest.
+fn token_id(claims: &Members, presented: &str) -> String {
+    let plain = |id: &String| {
+        !id.is_empty() && id.len() <= TOKEN_ID_BYTES_MAX && id.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    let own = claims.read::<String>("jti").filter(plain);
+    own.unwrap_or_else(|| token::digest(presented).chars().take(16).collect())
+}
+
+#[cfg(test)]
+mod tests;

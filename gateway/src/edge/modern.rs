@@ -1,0 +1,187 @@
+//! Modern exchanges: one POST, one answer, tied to the connection: a client that closes it cancels what it asked for.
+
+use super::{
+    Edge, Hangup, KEEP_ALIVE, OUTGOING_MAX, reply,
+    request::{Inbound, accept},
+};
+use crate::pipeline::{Outgoing, Pipeline};
+use bytes::Bytes;
+use filters::LocalReply;
+use http::StatusCode;
+use pingora_core::protocols::http::ServerSession;
+use protocol::{Id, Message, Request, Response, RpcError, code, method, sse};
+use std::sync::Arc;
+use tokio::{sync::mpsc, time::Instant};
+
+/// Methods of older revisions that this one has no more (2026-07-28 changelog).
+const REMOVED: [&str; 5] =
+    [method::INITIALIZE, method::PING, method::SET_LEVEL, "resources/subscribe", "resources/unsubscribe"];
+
+impl Edge {
+    /// A modern request.
+    pub(super) async fn modern(
+        &self,
+        http: &mut ServerSession,
+        pipeline: Arc<Pipeline>,
+        inbound: &Inbound,
+        request: Request,
+    ) -> Result<(), Hangup> {
+        if REMOVED.contains(&request.method.as_str()) {
+            let id = request.id.clone();
+            let refusal = removed(&pipeline, inbound, request).await;
+            return reply::refuse(http, Some(id), &refusal).await;
+        }
+        let streams = accept::event_stream(&inbound.headers);
+        if request.method == method::LISTEN && !streams {
+            let told = "accept `text/event-stream` to listen";
+            let refusal = local(StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, told);
+            return reply::refuse(http, Some(request.id), &refusal).await;
+        }
+        self.exchange(http, pipeline, inbound, (request, streams)).await
+    }
+
+    /// Runs one exchange to its end, or until the client closes the connection.
+    async fn exchange(
+        &self,
+        http: &mut ServerSession,
+        pipeline: Arc<Pipeline>,
+        inbound: &Inbound,
+        (request, streams): (Request, bool),
+    ) -> Result<(), Hangup> {
+        let mut writer = Writer { id: request.id.clone(), streams, state: State::Waiting };
+        let method = request.method.clone();
+        let record = pipeline.record(inbound.exchange(request), &method, inbound.bytes);
+        let (client, mut outgoing) = mpsc::channel::<Outgoing>(OUTGOING_MAX);
+        let mut serve = Box::pin(pipeline.serve(record, client));
+        let mut served = false;
+        http.set_abort_on_close(true);
+        let mut silence = tokio::time::interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
+        loop {
+            tokio::select! {
+                biased;
+                told = outgoing.recv() => match told {
+                    Some(told) => writer.write(http, told).await?,
+                    None => return writer.finish(http).await,
+                },
+                () = &mut serve, if !served => served = true,
+                _ = http.read_body_or_idle(true) => return Err(Hangup),
+                _ = silence.tick() => writer.keep_alive(http).await?,
+            }
+        }
+    }
+}
+
+/// Refuses a method of older revisions, and writes it down.
+async fn removed(pipeline: &Pipeline, inbound: &Inbound, request: Request) -> LocalReply {
+    let told = format!("method `{}` does not belong to this revision", request.method);
+    let method = request.method.clone();
+    let mut exchange = inbound.exchange(request);
+    let (refusal, reason) = match pipeline.authenticate(&inbound.headers, &inbound.endpoint) {
+        Ok(principal) => {
+            exchange.principal = principal;
+            (local(StatusCode::NOT_FOUND, code::METHOD_NOT_FOUND, &told), told)
+        }
+        Err(refusal) => {
+            let reason = refusal.reason.clone();
+            (refusal, reason)
+        }
+    };
+    let record = pipeline.record(exchange, &method, inbound.bytes);
+    match record.deny(reason, refusal.error.message.len()).await {
+        Ok(()) => refusal,
+        Err(_) => local(StatusCode::SERVICE_UNAVAILABLE, code::INTERNAL_ERROR, "the audit log cannot be written"),
+    }
+}
+
+fn local(status: StatusCode, code: i64, told: &str) -> LocalReply {
+    LocalReply { status, headers: Vec::new(), error: RpcError::new(code, told), reason: told.to_owned() }
+}
+
+/// Writes the reply of one exchange: an object, or an event stream once there is more than one message.
+struct Writer {
+    id: Id,
+    streams: bool,
+    state: State,
+}
+
+#[derive(PartialEq)]
+enum State {
+    /// Nothing is written yet.
+    Waiting,
+    /// The head of an event stream is written.
+    Streaming,
+    /// Everything is written.
+    Done,
+}
+
+impl Writer {
+    async fn write(&mut self, http: &mut ServerSession, outgoing: Outgoing) -> Result<(), Hangup> {
+        match outgoing {
+            Outgoing::Local(reply) if self.state == State::Streaming => {
+                self.event(http, &Message::Response(Response::error(Some(self.id.clone()), reply.error))).await
+            }
+            Outgoing::Local(reply) => {
+                self.state = State::Done;
+                reply::refuse(http, Some(self.id.clone()), &reply).await
+            }
+            Outgoing::Message(message @ Message::Response(_)) if self.state == State::Waiting => {
+                self.state = State::Done;
+                reply::respond(http, status(&message), &[], &message.to_json()).await
+            }
+            Outgoing::Message(message) => self.event(http, &message).await,
+        }
+    }
+
+    /// Nothing has been written for a while: keeps the connection alive where the client takes a stream.
+    async fn keep_alive(&mut self, http: &mut ServerSession) -> Result<(), Hangup> {
+        if self.state == State::Waiting && self.streams {
+            self.open(http).await?;
+        }
+        if self.state == State::Streaming {
+            reply::body(http, sse::KEEP_ALIVE, false).await?;
+        }
+        Ok(())
+    }
+
+    /// The exchange is over; whatever is still open is closed.
+    async fn finish(&mut self, http: &mut ServerSession) -> Result<(), Hangup> {
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::Done => Ok(()),
+            State::Streaming => reply::body(http, Bytes::new(), true).await,
+            State::Waiting => {
+                let told = "the exchange ended without an answer";
+                let refusal = local(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL_ERROR, told);
+                reply::refuse(http, Some(self.id.clone()), &refusal).await
+            }
+        }
+    }
+
+    async fn event(&mut self, http: &mut ServerSession, message: &Message) -> Result<(), Hangup> {
+        if self.state == State::Waiting {
+            if !self.streams {
+                // The client takes only a single object: what comes before it is lost to it.
+                return Ok(());
+            }
+            self.open(http).await?;
+        }
+        reply::body(http, sse::encode(&message.to_json()), false).await
+    }
+
+    async fn open(&mut self, http: &mut ServerSession) -> Result<(), Hangup> {
+        self.state = State::Streaming;
+        reply::open_stream(http).await
+    }
+}
+
+/// The HTTP status of an answer (2026-07-28 transports, status table).
+fn status(message: &Message) -> StatusCode {
+    match message {
+        Message::Response(Response { payload: Err(error), .. }) if error.code == code::METHOD_NOT_FOUND => {
+            StatusCode::NOT_FOUND
+        }
+        Message::Response(Response { payload: Err(error), .. }) if error.code == code::MISSING_CAPABILITY => {
+            StatusCode::BAD_REQUEST
+        }
+        _ => StatusCode::OK,
+    }
+}

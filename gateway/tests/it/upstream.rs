@@ -1,0 +1,80 @@
+//! A modern HTTP server with one tool, which writes down every byte it is sent and can ask for another credential.
+
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{TcpListener, TcpStream},
+};
+
+pub(crate) struct Upstream {
+    pub(crate) url: String,
+    seen: Arc<Mutex<String>>,
+}
+
+impl Upstream {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(String::new()));
+        let log = seen.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, log.clone()));
+            }
+        });
+        Self { url, seen }
+    }
+
+    /// Heads and bodies of all requests so far.
+    pub(crate) fn seen(&self) -> String {
+        self.seen.lock().clone()
+    }
+}
+
+async fn serve(stream: TcpStream, log: Arc<Mutex<String>>) {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let (mut head, mut length) = (String::new(), 0);
+        loop {
+            let start = head.len();
+            if stream.read_line(&mut head).await.unwrap_or(0) == 0 {
+                return;
+            }
+            let line = head[start..].trim().to_ascii_lowercase();
+            if let Some(value) = line.strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+            if line.is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await.unwrap();
+        log.lock().push_str(&format!("{}{}\n", head.to_ascii_lowercase(), String::from_utf8_lossy(&body)));
+        let reply = answer(&serde_json::from_slice(&body).unwrap_or_default()).to_string();
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", reply.len());
+        if stream.get_mut().write_all(format!("{head}{reply}").as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn answer(request: &Value) -> Value {
+    let result = match request["method"].as_str().unwrap_or_default() {
+        "server/discover" => json!({"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}},
+            "serverInfo": {"name": "web", "version": "1"}}),
+        "tools/list" => json!({"tools": [{"name": "echo", "inputSchema": {"type": "object"}}], "ttlMs": 0,
+            "cacheScope": "private"}),
+        "tools/call" => json!({"content": [{"type": "text", "text": "done"}]}),
+        method => {
+            let error = json!({"code": -32601, "message": format!("no {method}")});
+            return json!({"jsonrpc": "2.0", "id": request["id"], "error": error});
+        }
+    };
+    let mut result = result;
+    result["resultType"] = json!("complete");
+    json!({"jsonrpc": "2.0", "id": request["id"], "result": result})
+}
