@@ -3,7 +3,7 @@
 use crate::{
     oauth::Target,
     settings::Addresses,
-    store::{StoredConnection, StoredSecret},
+    store::{StoredConnection, StoredKeySet, StoredSecret},
 };
 use control_plane_api::{
     access::TokenGrant,
@@ -28,6 +28,8 @@ pub(crate) struct Configuration {
     pub(crate) secrets: Vec<StoredSecret>,
     /// Encrypted.
     pub(crate) connections: Vec<StoredConnection>,
+    /// What was fetched for issuers.
+    pub(crate) key_sets: Vec<StoredKeySet>,
     /// Where people give consent, if they can.
     pub(crate) addresses: Option<Addresses>,
     /// Digests of the tokens of the gateways that are enrolled.
@@ -88,6 +90,12 @@ pub(crate) fn compile(configuration: &Configuration, sealed: Sealed, issued_at: 
                     oauth.connect_url = addresses.map(|addresses| addresses.connect(&server.name));
                 }
             }
+            Object::Issuer(issuer) => {
+                let fits =
+                    |set: &&StoredKeySet| set.issuer == issuer.name && Some(&set.uri) == issuer.spec.jwks_uri.as_ref();
+                let fetched = configuration.key_sets.iter().filter(fits).flat_map(|set| &set.keys.keys);
+                issuer.spec.jwks.keys.extend(fetched.cloned());
+            }
             _ => {}
         }
     }
@@ -145,6 +153,7 @@ mod tests {
             grants: vec![("ann".parse().unwrap(), grant)],
             secrets: vec![secret("unused"), secret("used")],
             connections: vec![connection("ann", "https://jira.example/mcp", "https://as.example")],
+            key_sets: Vec::new(),
             addresses: Addresses::new("https://mcpd.example", None),
             gateways: BTreeSet::new(),
         }

@@ -61,19 +61,21 @@ impl Browser {
     /// Sends a form to `path`.
     pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
         let origin = self.origin.clone();
-        self.post_from(&origin, path, fields).await
+        self.post_from(Some(&origin), path, fields).await
     }
 
-    pub(crate) async fn post_from(&mut self, origin: &str, path: &str, fields: &[(&str, &str)]) -> Page {
+    /// The same from a page of another origin, or from no browser.
+    pub(crate) async fn post_from(&mut self, origin: Option<&str>, path: &str, fields: &[(&str, &str)]) -> Page {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let mut request = self
             .client
             .post(format!("{}{path}", self.origin))
-            .header("origin", origin)
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body);
-        if let Some(cookie) = &self.cookie {
-            request = request.header("cookie", cookie);
+        for (name, value) in [("cookie", self.cookie.as_deref()), ("origin", origin)] {
+            if let Some(value) = value {
+                request = request.header(name, value);
+            }
         }
         let response = request.send().await.unwrap();
         self.read(response).await
