@@ -85,3 +85,22 @@ fn connections_are_listed_and_ended() {
     assert_eq!(ran.succeeds(), "connection/jira deleted\n");
     world.run(&["connection", "delete", "jira", "--service", "--yes"]).fails(5, &["mcpctl connection list"]);
 }
+
+#[test]
+fn a_server_that_wants_oauth_is_set_up_and_the_next_step_named() {
+    let stub = Stub::start(|seen: &Seen, _: &Stub| match (seen.method.as_str(), seen.path.as_str()) {
+        ("GET", _) => Reply::status(404),
+        ("POST", "/api/v1/apply") => Reply::json(
+            r#"{"revision": 7, "objects": [{"object": {"kind": "server", "name": "search"}, "effect": "created"}]}"#,
+        ),
+        other => panic!("{other:?}"),
+    });
+    let world = World::connected(&stub.url);
+    let url = ["setup", "search", "--url", "https://mcp.example/mcp", "--non-interactive", "--oauth"];
+    let ran = world.run(&[&url[..], &["service"]].concat());
+    assert_eq!(ran.succeeds(), "server/search created\n");
+    assert!(ran.err.contains("next: mcpctl connect search --service"), "{ran:?}");
+    let applied = stub.wait_for(|seen| seen.method == "POST").body;
+    assert!(applied.contains(r#""oauth":{"mode":"service"}"#), "{applied}");
+    world.run(&[&url[..], &["service", "--bearer-stdin"]].concat()).fails(2, &["--bearer-stdin"]);
+}
