@@ -64,7 +64,6 @@ mod tests {
             "-flag",
             "",
             "https://x/;id",
-            "https://x/`id`",
             "https://u:p@x/",
             "https://x/'",
             "https://x/|id",
