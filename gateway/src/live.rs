@@ -8,13 +8,13 @@ use crate::{
     config::Apply,
     keys::Keyring,
     metrics::Metrics,
-    pipeline::Pipeline,
+    pipeline::{Consent, Pipeline},
     record::Ledger,
     report::{Report, Reporter},
     router::Router,
     seal::Sealer,
     servers::Servers,
-    upstream::Endpoint,
+    upstream::{Endpoint, Tokens, connect::Links},
 };
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
@@ -65,6 +65,7 @@ pub struct Means {
 pub struct Live {
     means: Means,
     pipeline: ArcSwapOption<Pipeline>,
+    tokens: Tokens,
     servers: Mutex<Servers>,
 }
 
@@ -79,7 +80,12 @@ impl Live {
                 reporter.changed();
             }
         });
-        Arc::new(Self { means, pipeline: ArcSwapOption::empty(), servers: Mutex::new(servers) })
+        Arc::new(Self {
+            means,
+            pipeline: ArcSwapOption::empty(),
+            tokens: Tokens::default(),
+            servers: Mutex::new(servers),
+        })
     }
 
     /// The pipeline in force; none before the first snapshot.
@@ -111,12 +117,14 @@ impl Live {
             permissions: Permissions::compile(snapshot, router.clone(), local),
             router,
         };
+        let consent =
+            Consent { links: Links::new(self.means.name.clone(), &self.means.keyring), tokens: self.tokens.clone() };
         let ledger = Ledger {
             auditor: self.means.auditor.clone(),
             gateway: self.means.name.clone(),
             revision: snapshot.revision,
         };
-        Pipeline::compile(parts, ledger, snapshot.limits.clone(), self.means.metrics.clone())
+        Pipeline::compile(parts, ledger, snapshot.limits.clone(), (consent, self.means.metrics.clone()))
     }
 
     /// What is needed to reach every server, secrets opened.
@@ -132,7 +140,8 @@ impl Live {
             match values(spec, open) {
                 Ok(values) => {
                     let (spec, limits) = (spec.clone(), snapshot.limits.clone());
-                    endpoints.push(Endpoint { name: name.clone(), spec, values, limits });
+                    let tokens = self.tokens.of(name);
+                    endpoints.push(Endpoint { name: name.clone(), spec, values, limits, tokens });
                 }
                 Err(message) => violations.push(Violation {
                     object: ObjectRef { kind: Kind::Server, name: name.clone() },
@@ -170,6 +179,7 @@ impl Apply for Live {
         }
         let endpoints = self.endpoints(&snapshot)?;
         let mut servers = self.servers.lock().await;
+        self.tokens.replace(&snapshot, &self.means.keyring);
         let router = Arc::new(Router::new(servers.reconcile(endpoints), &snapshot, servers.changes()));
         let pipeline = Arc::new(self.compile(&snapshot, router));
         if let Some(previous) = self.pipeline.swap(Some(pipeline)) {

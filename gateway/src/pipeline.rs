@@ -9,17 +9,21 @@ use crate::{
     metrics::Metrics,
     record::{Ledger, Record},
     router::Router,
-    upstream::{Caller, Upstream, UpstreamError},
+    upstream::{
+        Caller, Tokens, Upstream, UpstreamError,
+        connect::{self, Links, Reaction},
+    },
 };
 use control_plane_api::{
     audit::{Decision, Outcome},
     limits::Limits,
+    oauth::OauthMode,
 };
 use filters::{Chain, Exchange, LocalReply, Principal, Verdict, authentication::Authentication};
 use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode};
 use protocol::{Message, Response, RpcError, code};
-use std::{ops::ControlFlow, sync::Arc};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +39,14 @@ pub enum Outgoing {
 /// The client's side of an exchange. A closed channel means the client is gone.
 pub type Client = mpsc::Sender<Outgoing>;
 
+/// What becomes of a call whose user has to give consent at a server first.
+pub struct Consent {
+    /// Where the user gives it.
+    pub links: Links,
+    /// Where it arrives.
+    pub tokens: Tokens,
+}
+
 /// One compiled configuration.
 pub struct Pipeline {
     pub(crate) chain: Chain,
@@ -43,6 +55,7 @@ pub struct Pipeline {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) ledger: Ledger,
     pub(crate) limits: Limits,
+    pub(crate) consent: Consent,
     pub(crate) metrics: Metrics,
     /// Cancelled once a newer pipeline is in force: long exchanges end, and their clients come back to the new one.
     pub(crate) superseded: CancellationToken,
@@ -51,11 +64,26 @@ pub struct Pipeline {
 impl Pipeline {
     /// Puts the parts together; `chain::assemble` decides the order of the filters.
     #[must_use]
-    pub fn compile(parts: chain::Parts, ledger: Ledger, limits: Limits, metrics: Metrics) -> Self {
+    pub fn compile(
+        parts: chain::Parts,
+        ledger: Ledger,
+        limits: Limits,
+        (consent, metrics): (Consent, Metrics),
+    ) -> Self {
         let superseded = CancellationToken::new();
         let catalog = Arc::new(Catalog::new(parts.router.clone(), superseded.clone(), limits.list_ttl_ms));
         let (authentication, router) = (parts.authentication.clone(), parts.router.clone());
-        Self { chain: chain::assemble(parts), authentication, router, catalog, ledger, limits, metrics, superseded }
+        Self {
+            chain: chain::assemble(parts),
+            authentication,
+            router,
+            catalog,
+            ledger,
+            limits,
+            consent,
+            metrics,
+            superseded,
+        }
     }
 
     /// Opens the record of `exchange`; `method` is what the client called it, `bytes` the size of the request.
@@ -80,6 +108,8 @@ impl Pipeline {
 
     /// Serves one exchange: judged, written down, sent, filtered, written down, answered. Dropping the future cancels it.
     pub async fn serve(&self, mut record: Record, client: Client) {
+        // The user's word to the gateway itself is not the server's to see.
+        let reaction = connect::take_reaction(&mut record.exchange.request.params);
         // Everything that can refuse the request refuses it here.
         if let ControlFlow::Break(reply) = self.chain.on_request(&mut record.exchange).await {
             return self.refuse(record, reply, client).await;
@@ -93,14 +123,24 @@ impl Pipeline {
             let error = RpcError::new(code::METHOD_NOT_FOUND, format!("method `{}` is not known", record.method()));
             return self.finish(record, Err(error), client).await;
         };
+        if let (Reaction::Opened, Some(target)) = (reaction, &record.exchange.target) {
+            let patience = Duration::from_millis(self.limits.upstream_call_timeout_ms);
+            self.consent.tokens.arrived(&target.server, &caller_of(&record.exchange), patience).await;
+        }
         let mut reply = match upstream.call(record.exchange.request.clone(), &caller_of(&record.exchange)).await {
             Ok(reply) => reply,
-            Err(error) => return self.finish(record, Err(told(&error)), client).await,
+            Err(error) => {
+                let payload = self.failed(&record.exchange, &error, reaction);
+                return self.finish(record, payload, client).await;
+            }
         };
         while let Some(message) = reply.next().await {
             let mut message = match message {
                 Ok(message) => message,
-                Err(error) => return self.finish(record, Err(told(&error)), client).await,
+                Err(error) => {
+                    let payload = self.failed(&record.exchange, &error, reaction);
+                    return self.finish(record, payload, client).await;
+                }
             };
             if self.chain.on_message(&mut record.exchange, &mut message).await == Verdict::Drop {
                 continue;
@@ -112,6 +152,26 @@ impl Pipeline {
         }
         let error = RpcError::new(code::INTERNAL_ERROR, "the server ended without an answer");
         self.finish(record, Err(error), client).await;
+    }
+
+    /// What the client is told of a failure: where consent is missing, how to give it.
+    fn failed(
+        &self,
+        exchange: &Exchange,
+        error: &UpstreamError,
+        reaction: Reaction,
+    ) -> Result<Box<serde_json::value::RawValue>, RpcError> {
+        let UpstreamError::NeedsConsent { server, scopes } = error else {
+            return Err(told(error));
+        };
+        let spec = self.router.server(server).and_then(|server| server.spec.oauth.clone());
+        let link = match (spec, exchange.principal.name()) {
+            (Some(settings), Some(user)) if settings.mode == OauthMode::PerUser => {
+                self.consent.links.link(&settings, server, user, scopes)
+            }
+            _ => None,
+        };
+        connect::answer(&exchange.request, server, link.as_deref(), reaction)
     }
 
     /// Closes the record and then, the outcome being durable, answers.

@@ -7,7 +7,7 @@ pub mod lists;
 
 use crate::{
     router::table::exposed_name,
-    upstream::{self, Endpoint, Upstream},
+    upstream::{self, Credentials, Endpoint, Upstream},
 };
 use control_plane_api::{
     gateway::{ServerStatus, ToolStatus},
@@ -56,6 +56,7 @@ impl Server {
             name: endpoint.name.clone(),
             upstream: upstream.clone(),
             limits: endpoint.limits.clone(),
+            tokens: endpoint.tokens.clone(),
             publish,
             epoch,
         };
@@ -159,16 +160,19 @@ struct Lister {
     name: Name,
     upstream: Arc<dyn Upstream>,
     limits: Limits,
+    tokens: Arc<dyn Credentials>,
     publish: watch::Sender<Listing>,
     epoch: watch::Sender<u64>,
 }
 
 impl Lister {
     async fn run(self) {
-        let mut changes = self.upstream.changes();
+        let (mut changes, mut tokens) = (self.upstream.changes(), self.tokens.changes());
         let mut backoff = Duration::from_millis(self.limits.restart_backoff_ms);
         loop {
+            tokens.borrow_and_update();
             let fetched = lists::fetch(&*self.upstream, &self.limits).await;
+            let failed = fetched.is_err();
             // Its own contact with the server is not news.
             changes.borrow_and_update();
             let wait = match fetched {
@@ -186,7 +190,14 @@ impl Lister {
             };
             self.epoch.send_modify(|epoch| *epoch += 1);
             let next = Instant::now() + wait;
-            let _ = tokio::time::timeout_at(next, changes.changed()).await;
+            let woken = async {
+                tokio::select! {
+                    _ = changes.changed() => {}
+                    // It may have been for want of a token.
+                    _ = tokens.changed(), if failed => {}
+                }
+            };
+            let _ = tokio::time::timeout_at(next, woken).await;
         }
     }
 }

@@ -4,6 +4,8 @@
 //! clients, projects and permissions.
 
 mod caller;
+pub mod connect;
+pub mod credentials;
 mod era;
 pub mod http;
 mod legacy;
@@ -16,6 +18,7 @@ pub mod stdio;
 mod testing;
 
 pub use caller::Caller;
+pub use credentials::{Credentials, Tokens};
 
 use async_trait::async_trait;
 use control_plane_api::{
@@ -101,6 +104,14 @@ pub enum UpstreamError {
         /// What was wrong.
         reason: String,
     },
+    /// It wants a token of the user on whose behalf it is asked, and there is none, or none that may do this.
+    #[error("server `{server}` needs the user's consent")]
+    NeedsConsent {
+        /// Which server.
+        server: Name,
+        /// The scopes it named.
+        scopes: Vec<String>,
+    },
     /// It does not know the session any more; it did not look at the request.
     #[error("server `{server}` has forgotten its session")]
     Forgotten {
@@ -117,6 +128,7 @@ impl UpstreamError {
             Self::Unreachable { reason, .. } | Self::Lost { reason, .. } | Self::Unusable { reason, .. } => {
                 reason.clone()
             }
+            Self::NeedsConsent { .. } => "it needs the user's consent".to_owned(),
             Self::Forgotten { .. } => "it has forgotten its session".to_owned(),
             Self::TimedOut { after, .. } => format!("it did not answer within {} ms", after.as_millis()),
         }
@@ -134,6 +146,8 @@ pub struct Endpoint {
     pub values: BTreeMap<String, String>,
     /// Bounds in force.
     pub limits: Limits,
+    /// The tokens its requests carry. They change without the server being opened anew.
+    pub tokens: Arc<dyn Credentials>,
 }
 
 /// The upstream for `endpoint`. Nothing is started or connected before the first call.

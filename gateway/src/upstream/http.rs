@@ -45,7 +45,7 @@ struct Http {
 
 #[async_trait]
 impl Upstream for Http {
-    async fn call(&self, request: Request, _caller: &Caller) -> Result<Reply, UpstreamError> {
+    async fn call(&self, request: Request, caller: &Caller) -> Result<Reply, UpstreamError> {
         let limit = Duration::from_millis(self.remote.endpoint.limits.upstream_call_timeout_ms);
         for _ in 0..SESSIONS_PER_CALL_MAX {
             let session = self.slot.get(&self.remote).await?;
@@ -58,7 +58,7 @@ impl Upstream for Http {
             if self.remote.endpoint.spec.era == Era::Auto && session.verdict_is_due() {
                 self.remote.judge_again(&session);
             }
-            match self.remote.request(&session, request.clone(), limit).await {
+            match self.remote.request(&session, request.clone(), limit, caller).await {
                 Ok(posted) => {
                     self.remote.pulse.ready(session.era());
                     return Ok(posted.reply);
@@ -169,7 +169,7 @@ impl Remote {
     /// Asks outside of any session; the answer, and the session id that came with it.
     async fn ask(self: &Arc<Self>, request: Request) -> Result<(Response, Option<String>), Fault> {
         let limit = Duration::from_millis(self.endpoint.limits.upstream_open_timeout_ms);
-        let mut posted = self.request(&Session::modern(self), request, limit).await?;
+        let mut posted = self.request(&Session::modern(self), request, limit, &Caller::GATEWAY).await?;
         while let Some(message) = posted.reply.next().await {
             if let Message::Response(response) = message? {
                 return Ok((response, posted.session_id));

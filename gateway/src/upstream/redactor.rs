@@ -2,7 +2,7 @@
 //!
 //! For what is kept and logged about a server. What it answers to clients is the redaction filter's affair.
 
-use super::Endpoint;
+use super::{Credentials, Endpoint};
 use control_plane_api::server::{Transport, Value};
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ const PLAIN_VALUE_BYTES_MIN: usize = 4;
 #[derive(Clone)]
 pub(super) struct Redactor {
     values: Arc<[String]>,
+    tokens: Arc<dyn Credentials>,
 }
 
 impl Redactor {
@@ -36,12 +37,13 @@ impl Redactor {
         // The longest first: one value may hold another.
         values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         values.dedup();
-        Self { values: values.into() }
+        Self { values: values.into(), tokens: endpoint.tokens.clone() }
     }
 
     /// `text` without the values.
     pub(super) fn redact(&self, text: &str) -> String {
-        self.values.iter().fold(text.to_owned(), |text, value| text.replace(value, "***"))
+        let text = self.values.iter().fold(text.to_owned(), |text, value| text.replace(value, "***"));
+        self.tokens.redact(text)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the tests of both transports ask, and how they read the answer.
 
-use super::{Caller, Endpoint, Reply, Upstream, UpstreamError};
+use super::{Caller, Endpoint, Reply, Tokens, Upstream, UpstreamError};
 use control_plane_api::limits::Limits;
 use futures::StreamExt as _;
 use protocol::{Id, Members, Message, Request, meta, method};
@@ -14,6 +14,7 @@ pub(super) fn endpoint(spec: Value, values: &[(&str, &str)], limits: Limits) -> 
         spec: serde_json::from_value(spec).unwrap(),
         values: values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         limits,
+        tokens: Tokens::default().of(&"x".parse().unwrap()),
     }
 }
 

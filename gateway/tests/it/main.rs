@@ -3,6 +3,9 @@
 
 mod batches;
 mod client;
+mod connections;
+mod consent;
+mod control_plane;
 mod eras;
 mod http_sse;
 mod legacy_streams;

@@ -11,6 +11,7 @@ use tokio::{
 pub(crate) struct Upstream {
     pub(crate) url: String,
     seen: Arc<Mutex<String>>,
+    refused: Arc<Mutex<Option<String>>>,
 }
 
 impl Upstream {
@@ -18,22 +19,28 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(String::new()));
-        let log = seen.clone();
+        let refused = Arc::new(Mutex::new(None));
+        let (log, wrong) = (seen.clone(), refused.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, log.clone()));
+                tokio::spawn(serve(stream, log.clone(), wrong.clone()));
             }
         });
-        Self { url, seen }
+        Self { url, seen, refused }
     }
 
     /// Heads and bodies of all requests so far.
     pub(crate) fn seen(&self) -> String {
         self.seen.lock().clone()
     }
+
+    /// From now on, calls of the tool with `token` are refused.
+    pub(crate) fn refuse(&self, token: &str) {
+        *self.refused.lock() = Some(token.to_ascii_lowercase());
+    }
 }
 
-async fn serve(stream: TcpStream, log: Arc<Mutex<String>>) {
+async fn serve(stream: TcpStream, log: Arc<Mutex<String>>, refused: Arc<Mutex<Option<String>>>) {
     let mut stream = BufReader::new(stream);
     loop {
         let (mut head, mut length) = (String::new(), 0);
@@ -52,7 +59,15 @@ async fn serve(stream: TcpStream, log: Arc<Mutex<String>>) {
         }
         let mut body = vec![0; length];
         stream.read_exact(&mut body).await.unwrap();
-        log.lock().push_str(&format!("{}{}\n", head.to_ascii_lowercase(), String::from_utf8_lossy(&body)));
+        let head = head.to_ascii_lowercase();
+        let wrong = refused.lock().as_ref().is_some_and(|token| head.contains(&format!("bearer {token}\r\n")));
+        if wrong && head.contains("mcp-method: tools/call") {
+            let refusal =
+                "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Bearer scope=\"write\"\r\ncontent-length: 0\r\n\r\n";
+            stream.get_mut().write_all(refusal.as_bytes()).await.unwrap();
+            continue;
+        }
+        log.lock().push_str(&format!("{head}{}\n", String::from_utf8_lossy(&body)));
         let reply = answer(&serde_json::from_slice(&body).unwrap_or_default()).to_string();
         let head =
             format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", reply.len());

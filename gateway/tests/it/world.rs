@@ -93,14 +93,19 @@ pub(crate) fn objects(servers: &[Value]) -> Vec<Value> {
 
 impl World {
     pub(crate) async fn start(objects: &[Value], flags: &[&str]) -> Self {
-        static PROVIDER: Once = Once::new();
-        PROVIDER.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
         let home = tempfile::tempdir().unwrap();
         write_snapshot(&home, 1, objects);
         let file = home.path().join("snapshot.json");
-        let base = ["mcp-gateway", "--listen", "127.0.0.1:0", "--home", home.path().to_str().unwrap(), "--config-file"];
-        let settings =
-            Settings::try_parse_from(base.iter().copied().chain([file.to_str().unwrap()]).chain(flags.iter().copied()));
+        let flags = [&["--config-file", file.to_str().unwrap()], flags].concat();
+        Self::run(home, &flags).await
+    }
+
+    /// A gateway in `home`, configured by whatever `flags` say; its first configuration is about the project `weekly`.
+    pub(crate) async fn run(home: TempDir, flags: &[&str]) -> Self {
+        static PROVIDER: Once = Once::new();
+        PROVIDER.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
+        let base = ["mcp-gateway", "--listen", "127.0.0.1:0", "--home", home.path().to_str().unwrap()];
+        let settings = Settings::try_parse_from([&base, flags].concat());
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(async move {
             let stop = async {

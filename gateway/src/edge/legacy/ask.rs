@@ -23,17 +23,20 @@ pub(super) async fn ask(call: &Call, wanted: &InputRequired, patience: Duration)
         open.push((key, asked.0.clone(), asked));
     }
     let mut asked = Asked { questions: Vec::new(), writer };
-    for (key, method, request) in open {
-        let question = session.questions.ask();
-        let message = Message::Request(shim::request(question.id.clone(), request));
-        asked.questions.push((key.clone(), method, question));
-        asked.writer.push(message.to_json()).await.map_err(|_| gone())?;
-    }
-    let answers = asked.questions.iter_mut().map(|(key, method, question)| async move {
-        let response = question.answer().await.ok_or_else(gone)?;
-        Ok::<_, RpcError>((key.clone(), shim::answer(method, response)?))
-    });
-    let answers = tokio::time::timeout(patience, try_join_all(answers)).await.map_err(|_| late())??;
+    let answers = async {
+        for (key, method, request) in open {
+            let question = session.questions.ask();
+            let message = Message::Request(shim::request(question.id.clone(), request));
+            asked.questions.push((key.clone(), method, question));
+            asked.writer.push(message.to_json()).await.map_err(|_| gone())?;
+        }
+        let answers = asked.questions.iter_mut().map(|(key, method, question)| async move {
+            let response = question.answer().await.ok_or_else(gone)?;
+            Ok::<_, RpcError>((key.clone(), shim::answer(method, response)?))
+        });
+        try_join_all(answers).await
+    };
+    let answers = tokio::time::timeout(patience, answers).await.map_err(|_| late())??;
     let mut members = Members::new();
     for (key, answer) in answers {
         members.set_raw(&key, answer);

@@ -9,7 +9,7 @@ use super::{
     remote::{Fault, Remote},
     session::Session,
 };
-use crate::upstream::{era, legacy};
+use crate::upstream::{Caller, era, legacy};
 use futures::StreamExt as _;
 use protocol::{Id, Message, Response, sse::Decoder};
 use std::{sync::Arc, time::Duration};
@@ -73,7 +73,7 @@ async fn subscribe(remote: &Arc<Remote>, session: &Session, discovery: &Response
     let Some(request) = era::listen(Id::Number(0), discovery) else {
         return End::Refused;
     };
-    let mut reply = match remote.request(session, request, lifetime).await {
+    let mut reply = match remote.request(session, request, lifetime, &Caller::GATEWAY).await {
         Ok(posted) => posted.reply,
         Err(Fault::Failed(_)) => return End::Broken,
         Err(Fault::SessionGone | Fault::Foreign(_)) => return End::Refused,

@@ -7,7 +7,9 @@ use super::{
     session::Session,
     target::Target,
 };
-use crate::upstream::{Endpoint, Reply, UpstreamError, legacy, pulse::Pulse, redactor::Redactor, remap::Remap};
+use crate::upstream::{
+    Caller, Endpoint, Reply, UpstreamError, credentials, legacy, pulse::Pulse, redactor::Redactor, remap::Remap,
+};
 use bytes::Bytes;
 use futures::stream;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -91,13 +93,14 @@ impl Remote {
         session: &Session,
         mut request: Request,
         limit: Duration,
+        caller: &Caller,
     ) -> Result<Posted, Fault> {
         let own = self.next.fetch_add(1, Ordering::Relaxed);
         let legacy = session.welcome().map(|_| legacy::Call::outgoing(&mut request));
         let withdrawal = legacy.as_ref().map(|_| Withdrawal::new(self, session, own));
         let remap = Remap::outgoing(&mut request, own);
         let repeatable = request.method != method::TOOLS_CALL;
-        let map = session.headers(Some(&request));
+        let map = self.authorized(session.headers(Some(&request)), caller)?;
         let deadline = Instant::now() + limit;
         let mut call = Call {
             remote: Arc::clone(self),
@@ -144,6 +147,12 @@ impl Remote {
         match answer {
             Answer::Refused(Refusal::Client | Refusal::Server) => {}
             Answer::Refused(Refusal::Credential) => {
+                let challenge = connection.header(&header::WWW_AUTHENTICATE);
+                if self.endpoint.spec.oauth.is_some()
+                    && let Some(scopes) = credentials::consent_wanted(status, challenge)
+                {
+                    return Err(UpstreamError::NeedsConsent { server: self.endpoint.name.clone(), scopes }.into());
+                }
                 let name = &self.endpoint.name;
                 let reason = format!("its credential was refused (HTTP {status}); run `mcpctl setup {name}`");
                 return Err(self.unreachable(&reason).into());
@@ -183,6 +192,17 @@ impl Remote {
         }
     }
 
+    /// `headers` with the token for a request on behalf of `caller`.
+    fn authorized(&self, mut headers: HeaderMap, caller: &Caller) -> Result<HeaderMap, UpstreamError> {
+        if let Some(token) = self.endpoint.tokens.bearer(caller)? {
+            let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
+                .map_err(|_| self.unreachable("its access token has characters no header can carry"))?;
+            value.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        Ok(headers)
+    }
+
     async fn post(&self, mut map: HeaderMap, message: &Message, repeatable: bool) -> Result<Connection, Broken> {
         let target = self.target.as_ref().map_err(|reason| Broken::Unsent(reason.clone()))?;
         map.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -196,7 +216,8 @@ impl Remote {
     /// Asks a legacy server for the stream of what belongs to no request.
     pub(super) async fn get(&self, session: &Session) -> Result<Connection, Broken> {
         let target = self.target.as_ref().map_err(|reason| Broken::Unsent(reason.clone()))?;
-        let mut headers = session.headers(None);
+        let headers = self.authorized(session.headers(None), &Caller::GATEWAY);
+        let mut headers = headers.map_err(|error| Broken::Unsent(error.reason()))?;
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         let request = Outgoing { method: Method::GET, headers, body: Bytes::new(), repeatable: true };
@@ -206,7 +227,10 @@ impl Remote {
     /// Posts a message that wants no answer, within the time an opening may take.
     pub(super) async fn tell(&self, session: &Session, message: Message) {
         let limit = Duration::from_millis(self.endpoint.limits.upstream_open_timeout_ms);
-        let sent = timeout(limit, self.post(session.headers(None), &message, false)).await;
+        let Ok(headers) = self.authorized(session.headers(None), &Caller::GATEWAY) else {
+            return tracing::debug!(server = %self.endpoint.name, "there is no token to deliver a message with");
+        };
+        let sent = timeout(limit, self.post(headers, &message, false)).await;
         match sent {
             Ok(Ok(connection)) if connection.status().is_success() => {
                 let _ = connection.collect(ERROR_BYTES_MAX).await;
@@ -234,7 +258,7 @@ impl Remote {
         };
         let remote = Arc::clone(self);
         let farewell = async move {
-            let Ok(target) = &remote.target else {
+            let (Ok(target), Ok(headers)) = (&remote.target, remote.authorized(headers, &Caller::GATEWAY)) else {
                 return;
             };
             let request = Outgoing { method: Method::DELETE, headers, body: Bytes::new(), repeatable: false };

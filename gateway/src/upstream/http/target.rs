@@ -97,6 +97,7 @@ mod tests {
             spec: serde_json::from_value(spec).unwrap(),
             values: [(header.0.to_owned(), header.1.to_owned())].into(),
             limits: Limits::default(),
+            tokens: crate::upstream::Tokens::default().of(&"x".parse().unwrap()),
         })
     }
 

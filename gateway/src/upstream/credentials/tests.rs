@@ -1,0 +1,132 @@
+//! Whose token is sent where.
+
+use super::*;
+use control_plane_api::object::Object;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+const URL: &str = "https://jira.example/mcp";
+
+/// Opens what a variable of this test's environment holds.
+fn snapshot(mode: &str, connections: &[Value]) -> Snapshot {
+    let transport = json!({"type": "http", "url": URL});
+    let mut objects = vec![
+        json!({"kind": "server", "name": "jira", "spec": {"transport": transport, "oauth": {"mode": mode}}}),
+        json!({"kind": "server", "name": "open", "spec": {"transport": transport}}),
+    ];
+    objects.extend(connections.iter().cloned());
+    let objects: Vec<Object> = serde_json::from_value(Value::Array(objects)).unwrap();
+    Snapshot { revision: 1, objects, ..Snapshot::empty() }
+}
+
+fn connection(id: &str, user: Option<&str>, url: &str, variable: &str) -> Value {
+    json!({"kind": "connection", "name": id, "spec": {"server": "jira", "user": user, "url": url,
+        "sealed": format!("env:{variable}")}})
+}
+
+fn caller(user: &str) -> Caller {
+    Caller { principal: user.parse().ok(), affinity: None }
+}
+
+/// The variable whose value is sent.
+fn check(tokens: &Tokens, server: &str, caller: &Caller, expected: Result<Option<&str>, ()>) {
+    let found = tokens.of(&server.parse().unwrap()).bearer(caller);
+    let expected = expected.map(|variable| variable.map(|variable| std::env::var(variable).unwrap()));
+    match (found, expected) {
+        (Ok(found), Ok(expected)) => assert_eq!(found.as_ref().map(Secret::expose), expected.as_deref()),
+        (Err(UpstreamError::NeedsConsent { server: named, .. }), Err(())) => assert_eq!(named.as_str(), server),
+        (found, expected) => panic!("{} instead of {expected:?}", found.is_ok()),
+    }
+}
+
+#[test]
+fn a_users_token_is_sent_for_that_user_only() {
+    let tokens = Tokens::default();
+    let ann = connection("c1", Some("ann"), URL, "PATH");
+    tokens.replace(&snapshot("per_user", &[ann]), &Keyring::Environment);
+    check(&tokens, "jira", &caller("ann"), Ok(Some("PATH")));
+    check(&tokens, "jira", &caller("bob"), Err(()));
+    check(&tokens, "jira", &Caller::GATEWAY, Ok(Some("PATH")));
+    check(&tokens, "open", &caller("ann"), Ok(None));
+    check(&tokens, "unknown", &caller("ann"), Ok(None));
+    // Gone from the snapshot, gone from use.
+    tokens.replace(&snapshot("per_user", &[]), &Keyring::Environment);
+    check(&tokens, "jira", &caller("ann"), Err(()));
+    check(&tokens, "jira", &Caller::GATEWAY, Err(()));
+}
+
+#[test]
+fn a_service_token_is_sent_for_everybody() {
+    let tokens = Tokens::default();
+    tokens.replace(&snapshot("service", &[connection("c1", None, URL, "PATH")]), &Keyring::Environment);
+    for who in [caller("ann"), caller("bob"), Caller::GATEWAY] {
+        check(&tokens, "jira", &who, Ok(Some("PATH")));
+    }
+    // What was one user's is not everybody's, and the other way round.
+    tokens.replace(&snapshot("service", &[connection("c1", Some("ann"), URL, "PATH")]), &Keyring::Environment);
+    check(&tokens, "jira", &caller("ann"), Err(()));
+    tokens.replace(&snapshot("per_user", &[connection("c1", None, URL, "PATH")]), &Keyring::Environment);
+    check(&tokens, "jira", &caller("ann"), Err(()));
+}
+
+#[test]
+fn a_token_is_not_sent_to_another_url_nor_after_its_end() {
+    let tokens = Tokens::default();
+    let elsewhere = connection("c1", Some("ann"), "https://jira.example/mcp/", "PATH");
+    tokens.replace(&snapshot("per_user", &[elsewhere]), &Keyring::Environment);
+    check(&tokens, "jira", &caller("ann"), Err(()));
+    let mut over = connection("c1", Some("ann"), URL, "PATH");
+    over["spec"]["expires_at"] = json!(Timestamp::from_millis(1_000));
+    tokens.replace(&snapshot("per_user", &[over]), &Keyring::Environment);
+    check(&tokens, "jira", &caller("ann"), Err(()));
+}
+
+#[test]
+fn a_token_that_cannot_be_opened_leaves_the_others_in_use() {
+    let tokens = Tokens::default();
+    let (bad, good) = (connection("c1", Some("ann"), URL, "NOT_SET_X"), connection("c2", Some("bob"), URL, "PATH"));
+    tokens.replace(&snapshot("per_user", &[bad, good]), &Keyring::Environment);
+    check(&tokens, "jira", &caller("ann"), Err(()));
+    check(&tokens, "jira", &caller("bob"), Ok(Some("PATH")));
+    // A renewed token of the same connection is in use at once.
+    tokens.replace(&snapshot("per_user", &[connection("c2", Some("bob"), URL, "HOME")]), &Keyring::Environment);
+    check(&tokens, "jira", &caller("bob"), Ok(Some("HOME")));
+}
+
+#[test]
+fn what_a_server_tells_of_its_tokens_is_blotted_out() {
+    let tokens = Tokens::default();
+    tokens.replace(&snapshot("per_user", &[connection("c1", Some("ann"), URL, "PATH")]), &Keyring::Environment);
+    let text = format!("bad token {}!", std::env::var("PATH").unwrap());
+    assert_eq!(tokens.of(&"jira".parse().unwrap()).redact(text.clone()), "bad token ***!");
+    assert_eq!(tokens.of(&"open".parse().unwrap()).redact(text.clone()), text);
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_token_goes_on_when_it_arrives() {
+    let tokens = Tokens::default();
+    tokens.replace(&snapshot("per_user", &[]), &Keyring::Environment);
+    let (waiting, server) = (tokens.clone(), "jira".parse().unwrap());
+    let wait = tokio::spawn(async move { waiting.arrived(&server, &caller("ann"), Duration::from_secs(30)).await });
+    tokio::task::yield_now().await;
+    tokens.replace(&snapshot("per_user", &[connection("c1", Some("ann"), URL, "PATH")]), &Keyring::Environment);
+    let begun = std::time::Instant::now();
+    wait.await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    tokens.arrived(&"jira".parse().unwrap(), &caller("bob"), Duration::from_millis(1)).await;
+}
+
+#[test]
+fn a_refusal_says_which_scopes_are_wanted() {
+    let wanted = |status: u16, challenge: Option<&str>| {
+        consent_wanted(StatusCode::from_u16(status).unwrap(), challenge).map(|scopes| scopes.join(" "))
+    };
+    let full = r#"Bearer error="insufficient_scope", scope="read write", resource_metadata="https://x/y?scope=no""#;
+    assert_eq!(wanted(403, Some(full)).as_deref(), Some("read write"));
+    assert_eq!(wanted(403, Some("Bearer error=insufficient_scope, scope=one")).as_deref(), Some("one"));
+    assert_eq!(wanted(401, Some(r#"Bearer resource_metadata="https://x", scope="a""#)).as_deref(), Some("a"));
+    assert_eq!(wanted(401, None).as_deref(), Some(""));
+    assert_eq!(wanted(403, Some(r#"Bearer error_description="insufficient_scope""#)), None);
+    assert_eq!(wanted(403, None), None);
+    assert_eq!(wanted(500, Some(full)), None);
+}
