@@ -9,7 +9,7 @@ use control_plane_api::{
     access::TokenGrant,
     limits::Limits,
     name::Name,
-    oauth::{ConnectionSpec, ConnectionState, OauthMode},
+    oauth::{ConnectionSpec, ConnectionState},
     object::{Named, Object},
     secret::SecretSpec,
     snapshot::Snapshot,
@@ -55,13 +55,7 @@ impl Configuration {
     pub(crate) fn connections_in_use(&self) -> impl Iterator<Item = &StoredConnection> {
         let targets: Vec<Target> = self.objects.iter().filter_map(Target::of).collect();
         self.connections.iter().filter(move |connection| {
-            let fits = |target: &Target| {
-                target.server == connection.server
-                    && target.url == connection.url
-                    && (target.settings.mode == OauthMode::PerUser) == connection.user.is_some()
-                    && target.settings.issuer.as_ref().is_none_or(|pinned| *pinned == connection.issuer)
-            };
-            connection.state != ConnectionState::Pending && targets.iter().any(fits)
+            connection.state != ConnectionState::Pending && targets.iter().any(|target| target.is_of(connection))
         })
     }
 }

@@ -57,6 +57,19 @@ async fn a_refused_renewal_needs_consent_and_says_so(world: World) {
     assert_eq!((found["state"].as_str(), found.get("problem")), (Some("connected"), None));
 }
 
+async fn a_connection_of_another_kind_is_not_renewed_and_not_pushed(world: World) {
+    let scene = Scene::new(world, json!({})).await;
+    let gateway = Gateway::enrol(&scene.world, "laptop").await;
+    scene.connect(&scene.ann).await.says(200, "is connected");
+    assert_eq!(gateway.connect(&scene.world).await.snapshot().await.connections().count(), 1);
+    scene.fake.ways(|ways| ways.expires_in = 2);
+    scene.connect(&scene.ann).await.says(200, "is connected");
+    scene.server(&scene.fake.url(), json!({"mode": "service"})).await;
+    let found = until(&scene, |found| found["state"] == "needs_consent").await;
+    assert!(found["problem"].as_str().unwrap().contains("was changed"), "{found}");
+    assert_eq!(gateway.connect(&scene.world).await.snapshot().await.connections().count(), 0);
+}
+
 async fn an_outage_of_the_authorization_server_is_no_reason_to_ask_anybody(world: World) {
     let scene = Scene::new(world, json!({})).await;
     scene.fake.ways(|ways| {
@@ -99,6 +112,7 @@ async fn a_clients_own_credentials_need_nobody(world: World) {
 on_both_stores!(
     a_rotating_refresh_token_is_spent_once_by_two_replicas,
     a_refused_renewal_needs_consent_and_says_so,
+    a_connection_of_another_kind_is_not_renewed_and_not_pushed,
     an_outage_of_the_authorization_server_is_no_reason_to_ask_anybody,
     a_clients_own_credentials_need_nobody,
 );
