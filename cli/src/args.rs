@@ -4,6 +4,7 @@ pub(crate) mod apply;
 pub(crate) mod audit;
 pub(crate) mod bridge;
 pub(crate) mod claude;
+pub(crate) mod connection;
 pub(crate) mod daemon;
 pub(crate) mod identity;
 pub(crate) mod model;
@@ -123,6 +124,11 @@ pub(crate) enum Command {
     /// Connect Claude Code to a project through .mcp.json
     #[command(subcommand)]
     Claude(claude::Command),
+    /// Connect a server that asks who you are: give consent in a browser
+    Connect(connection::Connect),
+    /// List and end connections to servers
+    #[command(subcommand)]
+    Connection(connection::Command),
     /// Show what went through the gateways
     Audit(audit::Audit),
     /// Summarise the control plane, the gateways and their servers

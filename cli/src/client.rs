@@ -14,6 +14,7 @@ use control_plane_api::{
     audit::{AuditEvent, AuditPage},
     gateway::{ControlPlaneStatus, GatewaySummary, JoinToken, JoinTokenRequest},
     name::Name,
+    oauth::{ConnectLink, ConnectRequest, ConnectionSummary},
     object::{Kind, Named, Object, ObjectRef},
     profile::ProfileSpec,
     project::ProjectSpec,
@@ -140,6 +141,22 @@ impl Client {
     pub(crate) async fn revoke_token(&self, user: &Name, id: &str) -> Result<(), Failure> {
         let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
         self.send_for_nothing(self.request(Method::DELETE, &format!("users/{user}/tokens/{id}"))).await
+    }
+
+    /// `GET /api/v1/connections`.
+    pub(crate) async fn connections(&self) -> Result<Vec<ConnectionSummary>, Failure> {
+        self.get("connections", &[]).await
+    }
+
+    /// `DELETE /api/v1/connections/{id}`.
+    pub(crate) async fn delete_connection(&self, id: &Name) -> Result<(), Failure> {
+        self.send_for_nothing(self.request(Method::DELETE, &format!("connections/{id}"))).await
+    }
+
+    /// `POST /api/v1/connections/{server}/ticket`.
+    pub(crate) async fn connect_link(&self, server: &Name, scopes: Vec<String>) -> Result<ConnectLink, Failure> {
+        let body = ConnectRequest { scopes };
+        self.send(self.request(Method::POST, &format!("connections/{server}/ticket")).json(&body)).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Failure> {

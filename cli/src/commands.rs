@@ -5,6 +5,7 @@ pub(crate) mod apply;
 pub(crate) mod audit;
 pub(crate) mod claude;
 pub(crate) mod completion;
+pub(crate) mod connection;
 pub(crate) mod daemon;
 pub(crate) mod doctor;
 pub(crate) mod model;
@@ -31,6 +32,8 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Profile(command) => done(profile::run(command, invocation).await),
         Command::Apply(apply) => done(apply::run(&apply, invocation).await),
         Command::Claude(command) => done(claude::run(command, invocation).await),
+        Command::Connect(connect) => done(connection::connect(connect, invocation).await),
+        Command::Connection(command) => done(connection::run(command, invocation).await),
         Command::Audit(audit) => done(audit::run(audit, invocation).await),
         Command::Status => done(status::run(invocation).await),
         Command::Version => done(version::run(invocation).await),

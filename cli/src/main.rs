@@ -5,6 +5,7 @@
 
 mod args;
 mod bridge;
+mod browser;
 mod catalogue;
 mod client;
 mod clients;

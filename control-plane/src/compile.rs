@@ -3,13 +3,13 @@
 use crate::{
     oauth::Target,
     settings::Addresses,
-    store::{StoredConnection, StoredSecret},
+    store::{StoredConnection, StoredKeySet, StoredSecret},
 };
 use control_plane_api::{
     access::TokenGrant,
     limits::Limits,
     name::Name,
-    oauth::{ConnectionSpec, ConnectionState, OauthMode},
+    oauth::{ConnectionSpec, ConnectionState},
     object::{Named, Object},
     secret::SecretSpec,
     snapshot::Snapshot,
@@ -28,6 +28,8 @@ pub(crate) struct Configuration {
     pub(crate) secrets: Vec<StoredSecret>,
     /// Encrypted.
     pub(crate) connections: Vec<StoredConnection>,
+    /// What was fetched for issuers.
+    pub(crate) key_sets: Vec<StoredKeySet>,
     /// Where people give consent, if they can.
     pub(crate) addresses: Option<Addresses>,
     /// Digests of the tokens of the gateways that are enrolled.
@@ -53,13 +55,7 @@ impl Configuration {
     pub(crate) fn connections_in_use(&self) -> impl Iterator<Item = &StoredConnection> {
         let targets: Vec<Target> = self.objects.iter().filter_map(Target::of).collect();
         self.connections.iter().filter(move |connection| {
-            let fits = |target: &Target| {
-                target.server == connection.server
-                    && target.url == connection.url
-                    && (target.settings.mode == OauthMode::PerUser) == connection.user.is_some()
-                    && target.settings.issuer.as_ref().is_none_or(|pinned| *pinned == connection.issuer)
-            };
-            connection.state != ConnectionState::Pending && targets.iter().any(fits)
+            connection.state != ConnectionState::Pending && targets.iter().any(|target| target.is_of(connection))
         })
     }
 }
@@ -87,6 +83,12 @@ pub(crate) fn compile(configuration: &Configuration, sealed: Sealed, issued_at: 
                     let addresses = configuration.addresses.as_ref().filter(|_| oauth.grant.is_code());
                     oauth.connect_url = addresses.map(|addresses| addresses.connect(&server.name));
                 }
+            }
+            Object::Issuer(issuer) => {
+                let fits =
+                    |set: &&StoredKeySet| set.issuer == issuer.name && Some(&set.uri) == issuer.spec.jwks_uri.as_ref();
+                let fetched = configuration.key_sets.iter().filter(fits).flat_map(|set| &set.keys.keys);
+                issuer.spec.jwks.keys.extend(fetched.cloned());
             }
             _ => {}
         }
@@ -145,6 +147,7 @@ mod tests {
             grants: vec![("ann".parse().unwrap(), grant)],
             secrets: vec![secret("unused"), secret("used")],
             connections: vec![connection("ann", "https://jira.example/mcp", "https://as.example")],
+            key_sets: Vec::new(),
             addresses: Addresses::new("https://mcpd.example", None),
             gateways: BTreeSet::new(),
         }

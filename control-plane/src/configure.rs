@@ -119,7 +119,11 @@ pub(crate) async fn delete(
             change.writing().delete_connections_of(Some(&object.name), None).await?;
             change.writing().delete_object(object).await?;
         }
-        Kind::Profile | Kind::Project | Kind::Issuer => change.writing().delete_object(object).await?,
+        Kind::Issuer => {
+            change.writing().delete_key_set(&object.name).await?;
+            change.writing().delete_object(object).await?;
+        }
+        Kind::Profile | Kind::Project => change.writing().delete_object(object).await?,
     }
     Ok(change.record(actor, &object.to_string(), "deleted").await?)
 }

@@ -189,20 +189,27 @@ async fn exchange(request: RequestBuilder) -> Result<Fetched, String> {
 }
 
 fn client(reach: Reach) -> Result<Client, FetcherError> {
-    let mut builder = Client::builder()
-        .timeout(TIMEOUT)
-        .connect_timeout(TIMEOUT)
-        .redirect(Policy::none())
-        .referer(false)
-        .no_proxy()
-        .pool_max_idle_per_host(0)
-        .user_agent(concat!("mcpd/", env!("CARGO_PKG_VERSION")))
-        .dns_resolver(Arc::new(Checked(reach)));
-    if reach == Reach::Loopback {
-        // Only ever used for plain http: a machine without certificates must not be in the way.
-        builder = builder.tls_certs_only([]);
-    }
-    builder.build().map_err(|error| FetcherError(error.to_string()))
+    let builder = || {
+        Client::builder()
+            .timeout(TIMEOUT)
+            .connect_timeout(TIMEOUT)
+            .redirect(Policy::none())
+            .referer(false)
+            .no_proxy()
+            .pool_max_idle_per_host(0)
+            .user_agent(concat!("mcpd/", env!("CARGO_PKG_VERSION")))
+            .dns_resolver(Arc::new(Checked(reach)))
+    };
+    // Only ever used for plain http.
+    let certificates = reach != Reach::Loopback;
+    let client = if certificates { builder().build() } else { builder().tls_certs_only([]).build() };
+    client
+        .or_else(|error| {
+            // A machine without certificates still serves what needs none.
+            tracing::warn!(%error, "Cannot set up TLS; install ca-certificates to fetch anything by https");
+            builder().tls_certs_only([]).build()
+        })
+        .map_err(|error| FetcherError(error.to_string()))
 }
 
 /// Resolves names to admitted addresses only.

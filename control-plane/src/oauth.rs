@@ -24,11 +24,11 @@ use crate::{
     publish::Published,
     secrets::{EnvelopeError, Keys},
     settings::Addresses,
-    store::{Store, StoreError},
+    store::{Store, StoreError, StoredConnection},
 };
 use control_plane_api::{
     name::Name,
-    oauth::OauthSettings,
+    oauth::{OauthMode, OauthSettings},
     object::{Kind, Object, ObjectRef},
     server::Transport,
 };
@@ -96,6 +96,15 @@ impl Target {
         let Transport::Http { url, .. } = &server.spec.transport else { return None };
         let settings = server.spec.oauth.clone()?;
         Some(Self { server: server.name.clone(), url: url.clone(), settings })
+    }
+
+    /// Whether `connection` was made for it as it is configured now: same URL, same kind of owner, and the pinned
+    /// authorization server if there is one.
+    pub(crate) fn is_of(&self, connection: &StoredConnection) -> bool {
+        self.server == connection.server
+            && self.url == connection.url
+            && (self.settings.mode == OauthMode::PerUser) == connection.user.is_some()
+            && self.settings.issuer.as_ref().is_none_or(|pinned| *pinned == connection.issuer)
     }
 
     /// The origins an operator named for it.

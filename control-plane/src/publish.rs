@@ -132,6 +132,7 @@ async fn load(store: &Store, addresses: Option<Addresses>) -> Result<Configurati
         grants: tx.grants().await?,
         secrets: tx.secrets().await?,
         connections: tx.connections().await?,
+        key_sets: tx.key_sets().await?,
         addresses,
         gateways: tx.gateway_digests().await?.into_iter().collect(),
     })

@@ -5,6 +5,7 @@ use crate::{
     home::{self, HomeError, PrivateFile},
     http::{self, Addressed, App},
     identity::{self, BootstrapError},
+    key_sets::KeySets,
     listener::{self, Bounds},
     oauth::OauthClient,
     publish::Publisher,
@@ -133,6 +134,7 @@ pub async fn serve(
     let keys = Arc::new(keys);
     let addressed = Addressed::by(&settings.allowed_hosts, addresses.as_ref().map(Addresses::origin));
     let fetcher = SafeFetcher::new(settings.trusts_loopback(address))?;
+    let key_sets = KeySets { store: store.clone(), published: published.clone(), fetcher: fetcher.clone() };
     let oauth =
         OauthClient { store: store.clone(), keys: Arc::clone(&keys), published: published.clone(), fetcher, addresses };
     let app = App { store: store.clone(), keys, published, oauth: oauth.clone(), started_at: Timestamp::now() };
@@ -143,6 +145,7 @@ pub async fn serve(
     let (stopping, stopped) = watch::channel(false);
     let publishing = tokio::spawn(publisher.run(stopped.clone()));
     let renewing = tokio::spawn(oauth.renew(stopped.clone()));
+    let fetching = tokio::spawn(key_sets.run(stopped.clone()));
     let router = http::router(app, addressed);
     let mut server = pin!(listener::serve(listener, router, Bounds::default(), stopped));
     tokio::select! {
@@ -156,6 +159,7 @@ pub async fn serve(
         }
     }
     publishing.abort();
+    fetching.abort();
     // Not aborted: a refresh token that was spent and whose answer is lost would be lost for good.
     stopping.send_replace(true);
     if timeout(DRAIN_TIMEOUT, renewing).await.is_err() {

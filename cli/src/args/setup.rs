@@ -1,7 +1,7 @@
 //! `mcpctl setup`.
 
-use clap::Args;
-use control_plane_api::name::Name;
+use clap::{Args, ValueEnum};
+use control_plane_api::{name::Name, oauth::OauthMode};
 
 /// A server to set up.
 #[derive(Debug, Args)]
@@ -10,7 +10,8 @@ use control_plane_api::name::Name;
   mcpctl setup slack --token-stdin --non-interactive < token.txt
   mcpctl setup jira --set JIRA_URL=https://jira.example.com --secret JIRA_PERSONAL_TOKEN=@pat.txt
   mcpctl setup wiki --command /opt/wiki-mcp --arg=--stdio --secret-env WIKI_TOKEN --read-tool 'wiki_get_*'
-  mcpctl setup search --url https://mcp.example.com/mcp --bearer-stdin < token.txt")]
+  mcpctl setup search --url https://mcp.example.com/mcp --bearer-stdin < token.txt
+  mcpctl setup search --url https://mcp.example.com/mcp --oauth per-user")]
 pub(crate) struct Setup {
     /// slack, jira, github, terraform; or a name of your own together with --command or --url
     pub server: String,
@@ -53,6 +54,27 @@ pub(crate) struct Launch {
     /// URL of a Streamable HTTP endpoint
     #[arg(long)]
     pub url: Option<String>,
+    /// The endpoint wants OAuth: each user connects alone, or one connection serves all
+    #[arg(long, value_enum, value_name = "MODE", requires = "url")]
+    pub oauth: Option<OauthModeName>,
+}
+
+/// Whose tokens are used with a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OauthModeName {
+    /// Every user's own
+    PerUser,
+    /// One for all
+    Service,
+}
+
+impl From<OauthModeName> for OauthMode {
+    fn from(name: OauthModeName) -> Self {
+        match name {
+            OauthModeName::PerUser => Self::PerUser,
+            OauthModeName::Service => Self::Service,
+        }
+    }
 }
 
 /// What the server is given.
@@ -69,7 +91,7 @@ pub(crate) struct Values {
     #[arg(long, value_name = "KEY=VALUE", requires = "url")]
     pub header: Vec<String>,
     /// Read the URL's bearer token from stdin
-    #[arg(long, requires = "url")]
+    #[arg(long, requires = "url", conflicts_with = "oauth")]
     pub bearer_stdin: bool,
     /// Input of a server of the catalogue (a secret given like this stays in the shell's history)
     #[arg(long, value_name = "KEY=VALUE")]

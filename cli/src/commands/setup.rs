@@ -6,7 +6,8 @@ mod undo;
 mod values;
 
 use crate::{
-    Invocation, args,
+    Invocation,
+    args::{self, setup::OauthModeName},
     catalogue::{self, Definition},
     client::Client,
     failure::Failure,
@@ -34,6 +35,13 @@ pub(crate) async fn run(args: args::setup::Setup, invocation: &Invocation) -> Re
     let client = invocation.client()?;
     let undo = undo::Undo::prepare(&plan, &client).await?;
     match store(&plan, &client).await {
+        Ok((changes, _)) if args.launch.oauth.is_some() => {
+            // Nothing to wait for: it answers nobody before somebody gave consent.
+            invocation.output.changes(&changes)?;
+            let service = if args.launch.oauth == Some(OauthModeName::Service) { " --service" } else { "" };
+            invocation.output.note(format!("next: mcpctl connect {}{service}", plan.name));
+            Ok(())
+        }
         Ok((changes, revision)) => {
             let report = outcome::wait(&plan, revision, args.wait, &client, invocation.output).await?;
             let rollback = args.rollback_on_failure.then_some(undo);

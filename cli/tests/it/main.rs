@@ -12,6 +12,7 @@ mod bridge_legacy;
 mod bridge_modern;
 mod claude;
 mod client;
+mod connection;
 mod daemon;
 mod manifest;
 mod model;

@@ -188,6 +188,8 @@ pub struct ConnectLink {
     pub url: String,
     /// The user it is for.
     pub user: Name,
+    /// Whose the connection will be.
+    pub mode: OauthMode,
     /// When it ends.
     pub expires_at: Timestamp,
 }

@@ -14,6 +14,8 @@ use sha2::Sha256;
 pub const TICKET_BYTES_MAX: usize = 4 << 10;
 /// Longest lifetime that is honoured, in milliseconds.
 pub const TICKET_LIFETIME_MS_MAX: i64 = 3_600_000;
+/// How far the clock of a gateway may be ahead of the control plane's, in milliseconds.
+const CLOCK_SKEW_MS_MAX: i64 = 300_000;
 
 /// Who is sent to connect which server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +72,7 @@ impl UnverifiedTicket {
     pub fn verify(self, token_digest: &str, now: Timestamp) -> Option<ConnectTicket> {
         keyed(token_digest, &self.signed)?.verify_slice(&self.mac).ok()?;
         let left = self.ticket.expires_at.as_millis().saturating_sub(now.as_millis());
-        (1..=TICKET_LIFETIME_MS_MAX).contains(&left).then_some(self.ticket)
+        (1..=TICKET_LIFETIME_MS_MAX + CLOCK_SKEW_MS_MAX).contains(&left).then_some(self.ticket)
     }
 }
 
@@ -105,7 +107,7 @@ mod tests {
         assert_eq!(ConnectTicket::read(&text).unwrap().gateway().as_str(), "laptop");
         assert_eq!(check(&text, "digest"), Some(ticket(60_000)));
         assert_eq!(check(&text, "other"), None);
-        for bad in [0, -1, TICKET_LIFETIME_MS_MAX + 1] {
+        for bad in [0, -1, TICKET_LIFETIME_MS_MAX + CLOCK_SKEW_MS_MAX + 1] {
             assert_eq!(check(&ticket(bad).issue("digest").unwrap(), "digest"), None, "{bad}");
         }
     }

@@ -93,7 +93,7 @@ pub(super) async fn issue_ticket(
     tx.add_ticket(&token::digest(&text), &ticket).await?;
     tx.commit().await?;
     let url = format!("{}?ticket={text}", addresses.connect(&server));
-    Ok((StatusCode::CREATED, Json(ConnectLink { url, user: caller.user, expires_at })))
+    Ok((StatusCode::CREATED, Json(ConnectLink { url, user: caller.user, mode: target.settings.mode, expires_at })))
 }
 
 /// Whether every text can be a scope (RFC 6749 §3.3), and there are not too many.

@@ -96,7 +96,7 @@ fn who(access: Access) -> &'static str {
         Access::Join => "With a join token for this gateway.",
         Access::Gateway => "With this gateway's own token.",
         Access::Anyone => "Every user.",
-        Access::Member => "Every user with a role; developers see the projects they are members of.",
+        Access::Member => "Every user with a role; developers see what is theirs.",
         Access::Read => "Roles admin, operator, auditor.",
         Access::Inspect => "Roles admin, auditor.",
         Access::Operate => "Roles admin, operator.",

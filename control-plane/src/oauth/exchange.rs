@@ -172,7 +172,8 @@ mod tests {
     use crate::oauth::grant::{ClientName, ClientOrigin};
 
     fn check(method: ClientAuthentication) -> (Option<String>, String) {
-        let name = ClientName { client_id: "a:b c".to_owned(), origin: ClientOrigin::Configured, method };
+        let name =
+            ClientName { client_id: "a:b c".to_owned(), origin: ClientOrigin::Configured, method, redirect_uri: None };
         let client = Client { name, secret: Some(Zeroizing::new("s/1".to_owned())) };
         let (header, body) = proven(&client, &[("grant_type", "x")]);
         (header.map(|header| header.to_string()), body)

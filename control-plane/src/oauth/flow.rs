@@ -287,8 +287,12 @@ mod tests {
     use control_plane_api::oauth::ClientAuthentication;
 
     fn check(promises_iss: bool, iss: Option<&str>, accepted: bool) {
-        let client =
-            ClientName { client_id: String::new(), origin: ClientOrigin::Document, method: ClientAuthentication::None };
+        let client = ClientName {
+            client_id: String::new(),
+            origin: ClientOrigin::Document,
+            method: ClientAuthentication::None,
+            redirect_uri: None,
+        };
         let flow = Flow {
             session: String::new(),
             server: "x".parse().unwrap(),

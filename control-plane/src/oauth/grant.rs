@@ -5,7 +5,7 @@ use crate::{
     secrets::{Binding, Keys},
     store::{StoredConnection, StoredRegistration},
 };
-use control_plane_api::{name::Name, oauth::ClientAuthentication};
+use control_plane_api::{name::Name, oauth::ClientAuthentication, token};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -15,6 +15,9 @@ pub(super) struct ClientName {
     pub(super) client_id: String,
     pub(super) origin: ClientOrigin,
     pub(super) method: ClientAuthentication,
+    /// The redirect URI it was registered with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) redirect_uri: Option<String>,
 }
 
 /// Where a client id comes from, and so where its secret is.
@@ -111,20 +114,24 @@ fn of_connection(connection: &StoredConnection) -> Binding<'_> {
     Binding { name: connection.id.as_str(), version: connection.version, field: "connection" }
 }
 
-/// Encrypts a registration.
+/// Encrypts a registration; `stored` names the row and version it will stand in.
 pub(super) fn lock_registration(
     keys: &Keys,
-    issuer: &str,
-    version: u64,
+    stored: &StoredRegistration,
     registration: &Registration,
 ) -> Result<String, OauthError> {
-    lock(keys, Binding { name: &digest(issuer), version, field: "registration" }, registration)
+    lock(keys, Binding { name: &row(stored), version: stored.version, field: "registration" }, registration)
 }
 
 /// Opens a registration.
 pub(super) fn open_registration(keys: &Keys, stored: &StoredRegistration) -> Result<Registration, OauthError> {
-    let binding = Binding { name: &digest(&stored.issuer), version: stored.version, field: "registration" };
+    let binding = Binding { name: &row(stored), version: stored.version, field: "registration" };
     open(keys, binding, &stored.ciphertext)
+}
+
+/// Bindings want names without `|`; issuers and redirect URIs are any text without spaces.
+fn row(stored: &StoredRegistration) -> String {
+    token::digest(&format!("{} {}", stored.issuer, stored.redirect_uri))
 }
 
 /// Encrypts a consent under way; `key` is the digest of its state.
@@ -135,11 +142,6 @@ pub(super) fn lock_flow(keys: &Keys, key: &str, flow: &Flow) -> Result<String, O
 /// Opens a consent under way.
 pub(super) fn open_flow(keys: &Keys, key: &str, text: &str) -> Result<Flow, OauthError> {
     open(keys, Binding { name: key, version: 1, field: "flow" }, text)
-}
-
-/// Bindings want names without `|`; an issuer is any text.
-fn digest(text: &str) -> String {
-    control_plane_api::token::digest(text)
 }
 
 fn lock<T: Serialize>(keys: &Keys, binding: Binding<'_>, value: &T) -> Result<String, OauthError> {

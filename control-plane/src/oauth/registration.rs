@@ -52,17 +52,23 @@ impl OauthClient {
             let secret = self.configured_secret(target).await?;
             let asked = target.settings.token_endpoint_auth_method;
             let method = asked.unwrap_or_else(|| method(authority, secret.is_some()));
-            let name = ClientName { client_id: client_id.clone(), origin: ClientOrigin::Configured, method };
+            let name = ClientName {
+                client_id: client_id.clone(),
+                origin: ClientOrigin::Configured,
+                method,
+                redirect_uri: None,
+            };
             return Ok(Client { name, secret });
         }
         let addresses = self.addresses.as_ref().ok_or_else(no_address)?;
         if authority.takes_documents
             && let Some(client_id) = addresses.client_id()
         {
-            let name = ClientName { client_id, origin: ClientOrigin::Document, method: ClientAuthentication::None };
+            let (origin, method) = (ClientOrigin::Document, ClientAuthentication::None);
+            let name = ClientName { client_id, origin, method, redirect_uri: None };
             return Ok(Client { name, secret: None });
         }
-        if let Some(client) = self.registered(&authority.issuer, addresses).await? {
+        if let Some(client) = self.registered(&authority.issuer, &addresses.redirect_uri()).await? {
             return Ok(client);
         }
         self.register(target, authority, addresses).await
@@ -83,8 +89,7 @@ impl OauthClient {
             ClientOrigin::Configured => Err(changed()),
             ClientOrigin::Document => Ok(Client { name: name.clone(), secret: None }),
             ClientOrigin::Registered => {
-                let addresses = self.addresses.as_ref().ok_or_else(no_address)?;
-                let client = self.registered(issuer, addresses).await?;
+                let client = self.registered(issuer, name.redirect_uri.as_deref().unwrap_or_default()).await?;
                 client.filter(|client| client.name.client_id == name.client_id).ok_or_else(changed)
             }
         }
@@ -92,9 +97,9 @@ impl OauthClient {
 
     /// Forgets a client that its authority no longer knows, so that the next consent registers anew.
     pub(super) async fn forget_client(&self, issuer: &str, name: &ClientName) -> Result<(), OauthError> {
-        if let (ClientOrigin::Registered, Some(addresses)) = (name.origin, &self.addresses) {
+        if let (ClientOrigin::Registered, Some(redirect_uri)) = (name.origin, &name.redirect_uri) {
             let mut tx = self.store.write().await?;
-            tx.delete_registration(issuer, &addresses.redirect_uri()).await?;
+            tx.delete_registration(issuer, redirect_uri).await?;
             tx.commit().await?;
         }
         Ok(())
@@ -110,8 +115,8 @@ impl OauthClient {
         Ok(Some(Zeroizing::new(value)))
     }
 
-    async fn registered(&self, issuer: &str, addresses: &Addresses) -> Result<Option<Client>, OauthError> {
-        let stored = self.store.read().await?.registration(issuer, &addresses.redirect_uri()).await?;
+    async fn registered(&self, issuer: &str, redirect_uri: &str) -> Result<Option<Client>, OauthError> {
+        let stored = self.store.read().await?.registration(issuer, redirect_uri).await?;
         let now = Timestamp::now();
         let Some(stored) = stored.filter(|stored| stored.expires_at.is_none_or(|end| now < end)) else {
             return Ok(None);
@@ -144,6 +149,7 @@ impl OauthClient {
             }),
             client_id: registered.client_id,
             origin: ClientOrigin::Registered,
+            redirect_uri: Some(addresses.redirect_uri()),
         };
         let registration = Registration { client: name.clone(), secret: registered.client_secret };
         self.keep_registration(authority, addresses, &registration, registered.client_secret_expires_at).await?;
@@ -161,11 +167,13 @@ impl OauthClient {
         let (issuer, redirect_uri) = (authority.issuer.clone(), addresses.redirect_uri());
         let mut tx = self.store.write().await?;
         let version = tx.registration(&issuer, &redirect_uri).await?.map_or(1, |have| have.version.saturating_add(1));
-        let ciphertext = lock_registration(&self.keys, &issuer, version, registration)?;
         // 0 means that it does not expire.
         let ends = expires_at_s.filter(|seconds| *seconds > 0);
         let expires_at = ends.map(|seconds| Timestamp::from_millis(seconds.saturating_mul(1_000)));
-        tx.put_registration(&StoredRegistration { issuer, redirect_uri, version, ciphertext, expires_at }).await?;
+        let ciphertext = String::new();
+        let mut stored = StoredRegistration { issuer, redirect_uri, version, ciphertext, expires_at };
+        stored.ciphertext = lock_registration(&self.keys, &stored, registration)?;
+        tx.put_registration(&stored).await?;
         Ok(tx.commit().await?)
     }
 }

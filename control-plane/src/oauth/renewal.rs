@@ -75,7 +75,9 @@ impl OauthClient {
         let configuration = self.published.newest();
         let targets = configuration.objects.iter().filter_map(Target::of);
         for target in targets.filter(|target| target.settings.grant == OauthGrant::ClientCredentials) {
-            let fits = |have: Option<StoredConnection>| have.is_some_and(|have| have.url == target.url);
+            let fits = |have: Option<StoredConnection>| {
+                have.is_some_and(|have| target.is_of(&have) && have.state != ConnectionState::NeedsConsent)
+            };
             if fits(self.store.read().await?.connection_of(&target.server, None).await?) {
                 continue;
             }
@@ -112,6 +114,7 @@ impl OauthClient {
             client_id: String::new(),
             origin: ClientOrigin::Configured,
             method: ClientAuthentication::None,
+            redirect_uri: None,
         };
         let nothing = Grant {
             access_token: String::new(),
@@ -150,14 +153,11 @@ impl OauthClient {
 
     /// New tokens for `connection`, and what they came with.
     async fn obtain(&self, connection: &StoredConnection) -> Result<Obtained, OauthError> {
-        let target = self.target(&connection.server).await?.filter(|target| target.url == connection.url);
+        let target = self.target(&connection.server).await?.filter(|target| target.is_of(connection));
         let target = target
             .ok_or_else(|| OauthError::ConsentNeeded("the server was changed since consent was given".to_owned()))?;
         if target.settings.grant == OauthGrant::ClientCredentials {
             return self.by_credentials(&target).await;
-        }
-        if target.settings.issuer.as_ref().is_some_and(|pinned| *pinned != connection.issuer) {
-            return Err(OauthError::ConsentNeeded("the server has another authorization server now".to_owned()));
         }
         let grant = open_grant(&self.keys, connection)?;
         let spent = || OauthError::ConsentNeeded("the token has ended and cannot be renewed".to_owned());

@@ -13,6 +13,8 @@ mod audit;
 mod authentication;
 mod bootstrap;
 mod gateways;
+mod issuers;
+mod oauth;
 mod objects;
 mod openapi;
 mod postgres;

@@ -80,10 +80,7 @@ async fn the_value_is_in_no_answer_no_log_and_no_table(world: World) {
     for path in ["servers", "users", "secrets", "audit", "gateways", "servers/slack", "openapi.json"] {
         seen.push((path, world.admin("GET", &format!("/api/v1/{path}"), None).await.text.into_bytes()));
     }
-    let tables = match &world.settings.database_url {
-        Some(url) if url.starts_with("postgres") => tables(url).await,
-        _ => ["mcpd.db", "mcpd.db-wal"].iter().flat_map(|file| fs::read(world.home(file)).unwrap()).collect(),
-    };
+    let tables = database(&world).await;
     assert!(tables.windows(6).any(|window| window == b"canary"), "the tables were read");
     seen.push(("tables", tables));
     let base64 = STANDARD.encode(canary);
@@ -92,6 +89,14 @@ async fn the_value_is_in_no_answer_no_log_and_no_table(world: World) {
             let found = bytes.windows(form.len()).any(|window| window == form.as_bytes());
             assert!(!found, "the secret is in: {place}");
         }
+    }
+}
+
+/// Everything in the database, in some form.
+pub(crate) async fn database(world: &World) -> Vec<u8> {
+    match &world.settings.database_url {
+        Some(url) if url.starts_with("postgres") => tables(url).await,
+        _ => ["mcpd.db", "mcpd.db-wal"].iter().flat_map(|file| fs::read(world.home(file)).unwrap()).collect(),
     }
 }
 

@@ -43,10 +43,15 @@ impl Gateway {
         Stream { gateway: self, response, received: String::new(), text: String::new() }
     }
 
-    /// The value that was sealed to this gateway.
+    /// The secret that was sealed to this gateway.
     pub(crate) fn open(&self, snapshot: &Snapshot, secret: &str) -> String {
         let (_, spec) = snapshot.secrets().find(|(name, _)| name.as_str() == secret).expect("the secret is there");
-        let value = self.key.unseal(&STANDARD.decode(&spec.sealed).unwrap()).unwrap();
+        self.unseal(&spec.sealed)
+    }
+
+    /// The value that was sealed to this gateway.
+    pub(crate) fn unseal(&self, sealed: &str) -> String {
+        let value = self.key.unseal(&STANDARD.decode(sealed).unwrap()).unwrap();
         String::from_utf8(value).unwrap()
     }
 }

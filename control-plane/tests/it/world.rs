@@ -46,28 +46,37 @@ impl Answer {
 
 /// Settings for a folder and a database, on a free port.
 pub(crate) fn settings(home: &Path, database_url: &str) -> Settings {
+    settings_with(home, database_url, &[])
+}
+
+fn settings_with(home: &Path, database_url: &str, args: &[&str]) -> Settings {
     let home = home.to_str().expect("a path in UTF-8");
     let line = ["mcpd", "--listen", "127.0.0.1:0", "--home", home, "--database-url", database_url];
-    CommandLine::try_parse_from(line).expect("settings").settings
+    CommandLine::try_parse_from(line.iter().chain(args)).expect("settings").settings
 }
 
 impl World {
     pub(crate) async fn on_sqlite() -> Self {
-        Self::start(Arc::new(tempfile::tempdir().unwrap()), "").await
+        Self::with(&[]).await
+    }
+
+    /// On SQLite, with more on the command line.
+    pub(crate) async fn with(args: &[&str]) -> Self {
+        Self::start(Arc::new(tempfile::tempdir().unwrap()), "", args).await
     }
 
     pub(crate) async fn on_postgres() -> Self {
-        Self::start(Arc::new(tempfile::tempdir().unwrap()), &postgres::database()).await
+        Self::start(Arc::new(tempfile::tempdir().unwrap()), &postgres::database(), &[]).await
     }
 
     /// A second control plane on the same folder and database.
     pub(crate) async fn replica(&self) -> Self {
-        Self::start(Arc::clone(&self.folder), self.settings.database_url.as_deref().unwrap_or_default()).await
+        Self::start(Arc::clone(&self.folder), self.settings.database_url.as_deref().unwrap_or_default(), &[]).await
     }
 
-    async fn start(folder: Arc<TempDir>, database_url: &str) -> Self {
+    async fn start(folder: Arc<TempDir>, database_url: &str, args: &[&str]) -> Self {
         log();
-        let settings = settings(&folder.path().join("home"), database_url);
+        let settings = settings_with(&folder.path().join("home"), database_url, args);
         let listener = server::bind(&settings).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (stop, stopped) = oneshot::channel();

@@ -11,6 +11,7 @@ use crate::{
 };
 use control_plane_api::{
     name::Name,
+    oauth::OauthSettings,
     object::{Named, Object},
     pattern::Pattern,
     profile::{AccessLevel, ProfileSpec},
@@ -38,6 +39,11 @@ pub(super) struct Plan {
     transport: Transport,
 }
 
+/// How access tokens are obtained, if that was said.
+fn oauth(args: &Setup) -> Option<OauthSettings> {
+    args.launch.oauth.map(|mode| OauthSettings { mode: mode.into(), ..OauthSettings::default() })
+}
+
 impl Plan {
     pub(super) fn new(
         args: &Setup,
@@ -57,7 +63,7 @@ impl Plan {
         let spec = ServerSpec {
             description: definition.map(|definition| definition.description.clone()).unwrap_or_default(),
             transport: transport.clone(),
-            oauth: None,
+            oauth: oauth(args),
             prefix: None,
             era: Era::Auto,
             tools,

@@ -14,6 +14,12 @@ impl Rules<'_> {
         if matches!(spec.transport, Transport::Stdio { .. }) {
             self.broken(object, "oauth", "is for servers with a URL: a child process has its environment".to_owned());
         }
+        if let Transport::Http { headers, .. } = &spec.transport
+            && headers.keys().any(|name| name.eq_ignore_ascii_case("authorization"))
+        {
+            let message = "the headers have an `Authorization` already: a request carries one token".to_owned();
+            self.broken(object, "oauth", message);
+        }
         if let Some(secret) = oauth.client_secret.as_ref().filter(|secret| !self.names.secrets.contains(secret)) {
             let message = format!("secret `{secret}` does not exist: set it with `PUT /api/v1/secrets/{{name}}`");
             self.broken(object, "oauth.client_secret", message);
@@ -79,6 +85,8 @@ mod tests {
         let http = || json!({"type": "http", "url": "https://mcp.example/mcp"});
         check(json!({}), http(), &[]);
         check(json!({}), json!({"type": "stdio", "command": "x"}), &["oauth"]);
+        let headers = json!({"authorization": "Bearer x"});
+        check(json!({}), json!({"type": "http", "url": "https://mcp.example/mcp", "headers": headers}), &["oauth"]);
         check(json!({"client_id": "c", "client_secret": "s"}), http(), &[]);
         check(json!({"client_id": "c", "client_secret": "absent"}), http(), &["oauth.client_secret"]);
         check(json!({"client_secret": "s"}), http(), &["oauth.client_secret"]);

@@ -100,15 +100,17 @@ impl FromRequestParts<App> for Browser {
 pub(super) async fn open(app: &App, browser: &mut Browser, user: &Name, token_id: &str) -> Result<String, StoreError> {
     let cookie = new_bearer(TokenKind::Session);
     let digest = token::digest(&cookie);
-    let mut tx = app.store.write().await?;
-    if let Some(earlier) = &browser.visitor {
-        tx.delete_session(&earlier.digest()).await?;
-    }
-    tx.add_session(&digest, user, token_id, Timestamp::now().plus_millis(SESSION_LIFETIME_MS)).await?;
-    let held = tx.session(&digest).await?;
-    tx.commit().await?;
     let text = set_cookie(&browser.addresses, &cookie, SESSION_LIFETIME_MS / 1_000);
-    browser.visitor = held.map(|held| Visitor { held, cookie });
+    // Not `writing`: a session is in no snapshot, so the revision stays.
+    let mut change = app.store.change().await?;
+    if let Some(earlier) = &browser.visitor {
+        change.tx().delete_session(&earlier.digest()).await?;
+    }
+    let expires_at = Timestamp::now().plus_millis(SESSION_LIFETIME_MS);
+    change.tx().add_session(&digest, user, token_id, expires_at).await?;
+    browser.visitor = change.tx().session(&digest).await?.map(|held| Visitor { held, cookie });
+    change.record(&browser.actor(), &format!("user/{user}"), "browser logged in").await?;
+    change.commit().await?;
     Ok(text)
 }
 
