@@ -19,7 +19,11 @@ use protocol::{
     method::{self, Primitive},
 };
 use serde_json::value::RawValue;
-use std::{collections::HashMap, ops::ControlFlow, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::ControlFlow,
+    sync::Arc,
+};
 
 /// The member of a listen's `notifications` that names the resources to watch.
 const WATCHED: &str = "resourceSubscriptions";
@@ -189,6 +193,10 @@ impl Permissions {
             (false, None) => "unknown project".to_owned(),
         };
         let mut reply = LocalReply::refusal(code::INVALID_PARAMS, told, reason);
+        if let Some(Primitive::Resource(uri)) = primitive {
+            // As for any resource that is not there (2026-07-28 server/resources).
+            reply.error = reply.error.with_data(&BTreeMap::from([("uri", uri)]));
+        }
         if let (Denial::Project(_), None) = (denial, primitive) {
             reply.status = StatusCode::NOT_FOUND;
         }

@@ -8,7 +8,8 @@ use crate::seal::{Bound, Sealer};
 use async_trait::async_trait;
 use control_plane_api::name::Name;
 use filters::{Exchange, Filter, LocalReply, Target, Verdict};
-use protocol::{Members, Message, code, meta, method};
+use http::StatusCode;
+use protocol::{Members, Message, RpcError, code, meta, method};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
@@ -16,6 +17,8 @@ use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 /// Ties messages to a task (2025-11-25 basic/utilities/tasks).
 const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
+/// The tasks extension of the modern era.
+const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
 /// Time a state outlives the patience of who waits for it.
 const MARGIN: Duration = Duration::from_secs(60);
 
@@ -69,6 +72,9 @@ impl Sealing {
     }
 
     fn open_task(&self, exchange: &mut Exchange) -> Result<(), LocalReply> {
+        if exchange.affinity.is_none() {
+            knows_tasks(exchange)?;
+        }
         let sealed: String = exchange.request.params.read("taskId").unwrap_or_default();
         let opened = self.sealer.open(bound("task", exchange), &sealed);
         let task: Option<Task> = opened.and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -167,6 +173,25 @@ fn digest(exchange: &Exchange) -> [u8; 32] {
     digest.finalize().into()
 }
 
+/// Whether a modern client may ask about tasks: it has to declare the extension, and `tasks/result` is none of its methods.
+fn knows_tasks(exchange: &Exchange) -> Result<(), LocalReply> {
+    let refuse = |status: StatusCode, error: RpcError| {
+        let reason = error.message.clone();
+        Err(LocalReply { status, headers: Vec::new(), error, reason })
+    };
+    if exchange.request.method == method::TASKS_RESULT {
+        let told = "method `tasks/result` does not belong to this revision";
+        return refuse(StatusCode::NOT_FOUND, RpcError::new(code::METHOD_NOT_FOUND, told));
+    }
+    let declared = meta::of(&exchange.request.params).object(meta::CLIENT_CAPABILITIES).unwrap_or_default();
+    if declared.object("extensions").is_some_and(|extensions| extensions.get(TASKS_EXTENSION).is_some()) {
+        return Ok(());
+    }
+    let required = serde_json::json!({"requiredCapabilities": {"extensions": {TASKS_EXTENSION: {}}}});
+    let error = RpcError::new(code::MISSING_CAPABILITY, "the client has not declared the tasks extension");
+    refuse(StatusCode::BAD_REQUEST, error.with_data(&required))
+}
+
 fn refused(told: &str) -> LocalReply {
     LocalReply::refusal(code::INVALID_PARAMS, told, told)
 }
@@ -239,15 +264,24 @@ mod tests {
         let id: String = answer(&filter, &mut asked, begun).await.read("taskId").unwrap();
         let legacy = answer(&filter, &mut asked, r#"{"task":{"taskId":"t1"}}"#).await;
         assert_eq!(legacy.object("task").unwrap().read::<String>("taskId").as_deref(), Some(id.as_str()));
-        let params = format!(r#"{{"taskId":"{id}"}}"#);
+        let declared = r#""_meta":{"io.modelcontextprotocol/clientCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}}"#;
+        let params = format!(r#"{{"taskId":"{id}",{declared}}}"#);
         let mut get = exchange("ada", "tasks/get", &params);
         get.target = None;
         assert!(filter.on_request(&mut get).await.is_continue());
         assert_eq!(get.target.unwrap(), Target { server: "jira".parse().unwrap(), name: "t1".to_owned() });
         assert_eq!(get.request.params.read::<String>("taskId").as_deref(), Some("t1"));
-        for (user, params) in [("bob", params.as_str()), ("ada", r#"{"taskId":"t1"}"#), ("ada", "{}")] {
-            assert!(filter.on_request(&mut exchange(user, "tasks/get", params)).await.is_break());
-        }
+        let code = async |user: &str, method: &str, params: &str| match filter
+            .on_request(&mut exchange(user, method, params))
+            .await
+        {
+            ControlFlow::Break(reply) => reply.error.code,
+            ControlFlow::Continue(()) => 0,
+        };
+        assert_eq!(code("bob", "tasks/get", &params).await, code::INVALID_PARAMS);
+        assert_eq!(code("ada", "tasks/get", &format!(r#"{{"taskId":"t1",{declared}}}"#)).await, code::INVALID_PARAMS);
+        assert_eq!(code("ada", "tasks/get", r#"{"taskId":"t1"}"#).await, code::MISSING_CAPABILITY);
+        assert_eq!(code("ada", "tasks/result", &params).await, code::METHOD_NOT_FOUND);
     }
 
     #[tokio::test]

@@ -9,8 +9,8 @@ use protocol::{
     Id, Members, Message, Notification, Request, Response, meta,
     method::{self, Primitive},
 };
-use std::{collections::BTreeMap, sync::Arc};
-use tokio::sync::mpsc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::{sync::mpsc, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 /// The flags of `subscriptions/listen` that are honoured, and the notification each asks for.
@@ -19,6 +19,8 @@ const LISTENABLE: [(&str, &str); 3] = [
     ("promptsListChanged", "notifications/prompts/list_changed"),
     ("resourcesListChanged", "notifications/resources/list_changed"),
 ];
+/// Time the servers have to begin watching before the client is told that they do.
+const ACKNOWLEDGE_PATIENCE: Duration = Duration::from_secs(2);
 /// Updates on their way to a client that reads slowly.
 const UPDATES_MAX: usize = 64;
 
@@ -41,14 +43,27 @@ pub(super) fn open(catalog: &Arc<Catalog>, request: Request, caller: &Caller) ->
     let acknowledged = Message::Notification(Notification { method: method::ACKNOWLEDGED.to_owned(), params });
 
     let (told, updates) = mpsc::channel(UPDATES_MAX);
+    let (beginning, mut begun) = mpsc::channel(1);
     let watching: Vec<_> = watched
         .into_iter()
         .filter_map(|(server, uris)| {
             let upstream = catalog.router.server(&server)?.upstream();
-            let watch = watch::Watch { upstream, caller: caller.clone(), request: request.clone(), uris };
+            let watch = watch::Watch {
+                upstream,
+                caller: caller.clone(),
+                request: request.clone(),
+                uris,
+                beginning: Some(beginning.clone()),
+            };
             Some(AbortOnDropHandle::new(tokio::spawn(watch.run(told.clone()))))
         })
         .collect();
+    drop(beginning);
+    let acknowledged = stream::once(async move {
+        // All have begun once nobody holds the other end any more. A slow server is not waited for.
+        let _ = timeout(ACKNOWLEDGE_PATIENCE, begun.recv()).await;
+        acknowledged
+    });
     let id = request.id.clone();
     let complete = stream::once(async move {
         let mut result = tagged(&id);
@@ -57,7 +72,7 @@ pub(super) fn open(catalog: &Arc<Catalog>, request: Request, caller: &Caller) ->
     });
     // The sender stays with the stream, so that it does not end when there is nothing to watch.
     let changes = changes(catalog, request.id, kinds, (updates, told, watching));
-    stream::once(async { acknowledged }).chain(changes).chain(complete).map(Ok).boxed()
+    acknowledged.chain(changes).chain(complete).map(Ok).boxed()
 }
 
 /// What of `wanted` can be watched, by server: resources of servers that take subscriptions.

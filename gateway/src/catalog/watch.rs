@@ -21,11 +21,13 @@ pub(super) struct Watch {
     /// The client's listen.
     pub(super) request: Request,
     pub(super) uris: Vec<String>,
+    /// Dropped once the server has said a first word, whatever it is.
+    pub(super) beginning: Option<mpsc::Sender<()>>,
 }
 
 impl Watch {
     /// Watches until nobody listens any more.
-    pub(super) async fn run(self, told: mpsc::Sender<Message>) {
+    pub(super) async fn run(mut self, told: mpsc::Sender<Message>) {
         let mut wait = Duration::from_millis(REOPEN_WAIT_MS);
         let mut reopened = false;
         loop {
@@ -33,6 +35,7 @@ impl Watch {
                 wait = Duration::from_millis(REOPEN_WAIT_MS);
             }
             reopened = true;
+            self.beginning = None;
             // Nothing ends this wait early but the end of the task.
             let _ = timeout(wait, std::future::pending::<()>()).await;
             wait = wait.saturating_mul(2).min(Duration::from_millis(REOPEN_WAIT_MS_MAX));
@@ -40,7 +43,7 @@ impl Watch {
     }
 
     /// Follows one listen to its end; whether it was acknowledged.
-    async fn follow(&self, told: &mpsc::Sender<Message>, reopened: bool) -> bool {
+    async fn follow(&mut self, told: &mpsc::Sender<Message>, reopened: bool) -> bool {
         let mut wanted = Members::new();
         wanted.set(RESOURCES, &self.uris);
         let mut request = self.request.clone();
@@ -54,6 +57,7 @@ impl Watch {
             match note.method.as_str() {
                 method::ACKNOWLEDGED => {
                     acknowledged = true;
+                    self.beginning = None;
                     if reopened {
                         for uri in &self.uris {
                             self.tell(told, updated(uri)).await;
