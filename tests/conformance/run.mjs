@@ -1,0 +1,106 @@
+// Runs the official suite against servers directly and through the gateway, and tells what the gateway loses.
+//
+//   node run.mjs [--era modern|legacy|dual] [--set 2026-07-28|2025-11-25] [--scenario NAME] [--write]
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { startGateway } from './gateway.mjs';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, '../..');
+const out = join(root, 'target/conformance');
+const { values: wish } = parseArgs({
+    options: { era: { type: 'string' }, set: { type: 'string' }, scenario: { type: 'string' }, write: { type: 'boolean' } },
+});
+const ERAS = ['modern', 'legacy', 'dual'].filter(era => !wish.era || era === wish.era);
+const SETS = ['2026-07-28', '2025-11-25'].filter(set => !wish.set || set === wish.set);
+/** Against a server of another era alone the suite itself has nothing to compare with. */
+const comparable = (era, set) => era === 'dual' || (era === 'modern') === (set === '2026-07-28');
+
+function run(command, args, log) {
+    return new Promise(resolve => {
+        const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+        let text = '';
+        child.stdout.on('data', chunk => (text += chunk));
+        child.stderr.on('data', chunk => (text += chunk));
+        child.once('exit', code => (writeFileSync(log, text), resolve({ code, text })));
+    });
+}
+
+/** What one run of the suite says: checks by result, and the names of those that failed. */
+async function suite(url, set, name, expected) {
+    const results = join(out, name);
+    rmSync(results, { recursive: true, force: true });
+    mkdirSync(results, { recursive: true });
+    const args = [join(here, 'node_modules/.bin/conformance'), 'server', '--url', url, '--requirements', set, '-o', results];
+    if (wish.scenario) args.push('--scenario', wish.scenario);
+    if (expected && existsSync(expected)) args.push('--expected-failures', expected);
+    const { code } = await run(process.execPath, args, join(out, `${name}.log`));
+    const checks = readdirSync(results, { recursive: true })
+        .filter(file => file.endsWith('checks.json'))
+        .flatMap(file => JSON.parse(readFileSync(join(results, file), 'utf8')).map(check => ({ ...check, scenario: scenario(file) })));
+    const failed = checks.filter(check => check.status === 'FAILURE').map(check => `${check.scenario}:${check.id}`);
+    const count = status => checks.filter(check => check.status === status).length;
+    return { code, passed: count('SUCCESS'), failed: [...new Set(failed)].sort(), warnings: count('WARNING') };
+}
+
+const scenario = file => file.split('/').at(-2).replace(/^server-/, '').replace(/-\d{4}-\d\d-\d\dT.*$/, '');
+
+async function fixture(era) {
+    const child = spawn(process.execPath, [join(here, 'fixture/server.mjs'), '--era', era], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const url = await new Promise((resolve, reject) => {
+        child.stdout.once('data', line => resolve(String(line).trim()));
+        child.once('exit', () => reject(new Error(`the ${era} server ended`)));
+    });
+    return { url, stop: () => child.kill() };
+}
+
+async function cell(era, set, server) {
+    const name = `${era}-${set}`;
+    const direct = comparable(era, set) ? await suite(server.url, set, `${name}-direct`) : null;
+    const gateway = await startGateway({ transport: { type: 'http', url: server.url } });
+    try {
+        const through = await suite(gateway.url, set, name, join(here, 'expected', `${name}.yml`));
+        const lost = direct ? through.failed.filter(check => !direct.failed.includes(check)) : null;
+        return { era, set, direct, through, lost };
+    } finally {
+        await gateway.stop();
+    }
+}
+
+function table(cells) {
+    const shown = result => (result ? `${result.passed} / ${result.failed.length}` : '–');
+    const rows = cells.map(({ era, set, direct, through, lost }) => {
+        const verdict = through.code === 0 ? 'ok' : 'FAILED';
+        return `| ${era} | ${set} | ${shown(direct)} | ${shown(through)} | ${lost ? lost.length : '–'} | ${verdict} |`;
+    });
+    const head = ['| server | requirement set | direct: passed / failed | through the gateway | lost | scored |', '|---|---|---|---|---|---|'];
+    return [...head, ...rows].join('\n');
+}
+
+mkdirSync(out, { recursive: true });
+const cells = [];
+for (const era of ERAS) {
+    const server = await fixture(era);
+    try {
+        for (const set of SETS) {
+            const done = await cell(era, set, server);
+            cells.push(done);
+            console.log(table([done]).split('\n').at(-1));
+            for (const check of done.lost ?? done.through.failed) console.log(`    ${check}`);
+        }
+    } finally {
+        server.stop();
+    }
+}
+writeFileSync(join(out, 'summary.json'), JSON.stringify(cells, null, 2));
+console.log(`\n${table(cells)}`);
+if (wish.write) {
+    const path = join(root, 'docs/conformance.md');
+    const page = readFileSync(path, 'utf8');
+    const made = `<!-- table -->\n${table(cells)}\n<!-- /table -->`;
+    writeFileSync(path, page.replace(/<!-- table -->[^]*<!-- \/table -->/, made));
+}
+process.exitCode = cells.every(({ through }) => through.code === 0) ? 0 : 1;
