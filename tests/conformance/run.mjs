@@ -1,6 +1,7 @@
-// Runs the official suite against servers directly and through the gateway, and tells what the gateway loses.
+// Runs the official suite against servers directly and through the gateway, and tells what the gateway loses; then with the
+// gateway as the client of the suite's own servers.
 //
-//   node run.mjs [--era modern|legacy|dual] [--set 2026-07-28|2025-11-25] [--scenario NAME] [--write]
+//   node run.mjs [--face server|client] [--era modern|legacy|dual] [--set 2026-07-28|2025-11-25] [--scenario NAME] [--write]
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -12,7 +13,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '../..');
 const out = join(root, 'target/conformance');
 const { values: wish } = parseArgs({
-    options: { era: { type: 'string' }, set: { type: 'string' }, scenario: { type: 'string' }, write: { type: 'boolean' } },
+    options: { face: { type: 'string' }, era: { type: 'string' }, set: { type: 'string' }, scenario: { type: 'string' }, write: { type: 'boolean' } },
 });
 const ERAS = ['modern', 'legacy', 'dual'].filter(era => !wish.era || era === wish.era);
 const SETS = ['2026-07-28', '2025-11-25'].filter(set => !wish.set || set === wish.set);
@@ -80,9 +81,40 @@ function table(cells) {
     return [...head, ...rows].join('\n');
 }
 
+/** Scenarios of the suite's client side that have a gateway in between, under the revisions that have them. */
+const CLIENT = {
+    '2025-11-25': ['initialize', 'tools_call', 'elicitation-sep1034-client-defaults', 'sse-retry'],
+    '2026-07-28': [
+        'tools_call',
+        'request-metadata',
+        'sep-2322-client-request-state',
+        'http-standard-headers',
+        'http-custom-headers',
+        'http-invalid-tool-headers',
+        'json-schema-ref-no-deref',
+        'json-schema-2020-12-preservation',
+    ],
+};
+
+/** One scenario in which the gateway is the client of the suite's server. */
+async function asClient(set, scenario) {
+    const name = `client-${scenario}-${set}`;
+    const command = `${process.execPath} ${join(here, 'through.mjs')}`;
+    const args = [join(here, 'node_modules/.bin/conformance'), 'client', '--command', command, '--scenario', scenario];
+    args.push('--spec-version', set, '--timeout', '60000', '-o', join(out, name));
+    const { code, text } = await run(process.execPath, args, join(out, `${name}.log`));
+    const [, passed = '0', all = '0', failed = '0'] = /Passed: (\d+)\/(\d+), (\d+) failed/.exec(text) ?? [];
+    return { scenario, set, code, passed: Number(passed), failed: Number(failed), all: Number(all) };
+}
+
+function clientTable(runs) {
+    const row = ({ scenario, set, code, passed, failed }) => `| ${scenario} | ${set} | ${passed} / ${failed} | ${code === 0 && passed > 0 ? 'ok' : 'FAILED'} |`;
+    return ['| scenario | revision | passed / failed | |', '|---|---|---|---|', ...runs.map(row)].join('\n');
+}
+
 mkdirSync(out, { recursive: true });
 const cells = [];
-for (const era of ERAS) {
+for (const era of wish.face === 'client' ? [] : ERAS) {
     const server = await fixture(era);
     try {
         for (const set of SETS) {
@@ -95,12 +127,24 @@ for (const era of ERAS) {
         server.stop();
     }
 }
-writeFileSync(join(out, 'summary.json'), JSON.stringify(cells, null, 2));
-console.log(`\n${table(cells)}`);
+const runs = [];
+for (const set of wish.face === 'server' || wish.era ? [] : SETS) {
+    for (const scenario of CLIENT[set].filter(name => !wish.scenario || name === wish.scenario)) {
+        runs.push(await asClient(set, scenario));
+        console.log(clientTable(runs.slice(-1)).split('\n').at(-1));
+    }
+}
+writeFileSync(join(out, 'summary.json'), JSON.stringify({ server: cells, client: runs }, null, 2));
+const made = { table: table(cells), client: clientTable(runs) };
+if (cells.length) console.log(`\n${made.table}`);
 if (wish.write) {
     const path = join(root, 'docs/conformance.md');
-    const page = readFileSync(path, 'utf8');
-    const made = `<!-- table -->\n${table(cells)}\n<!-- /table -->`;
-    writeFileSync(path, page.replace(/<!-- table -->[^]*<!-- \/table -->/, made));
+    let page = readFileSync(path, 'utf8');
+    for (const [name, text] of Object.entries(made)) {
+        const place = new RegExp(`<!-- ${name} -->[^]*<!-- /${name} -->`);
+        page = page.replace(place, `<!-- ${name} -->\n${text}\n<!-- /${name} -->`);
+    }
+    writeFileSync(path, page);
 }
-process.exitCode = cells.every(({ through }) => through.code === 0) ? 0 : 1;
+const passes = cells.every(({ through }) => through.code === 0) && runs.every(({ code, passed }) => code === 0 && passed > 0);
+process.exitCode = passes ? 0 : 1;
