@@ -12,6 +12,8 @@ use serde_json::value::RawValue;
 const ANNOTATION: &str = "x-mcp-header";
 /// Deepest nesting of properties that is looked into.
 const DEPTH_MAX: usize = 16;
+/// Largest integer that can be mirrored: 2^53 - 1 (2026-07-28 server/tools).
+const INTEGER_MAX: f64 = 9_007_199_254_740_991.0;
 
 /// Which arguments of one tool are mirrored, and where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -172,12 +174,14 @@ fn mirrored(raw: &RawValue) -> Option<String> {
     }
 }
 
-/// Integers are compared by value: `42.0` is `42`.
+/// Integers are compared by value: `42.0` is `42`. Outside of what every client can tell apart only equal texts are alike.
 fn alike(expected: &str, told: &str, integer: bool) -> bool {
-    let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
-    expected == told
-        || (integer
-            && number(expected).is_some_and(|expected| number(told).is_some_and(|told| (expected - told).abs() < 0.5)))
+    let whole = |text: &str| {
+        let number = text.parse::<f64>().ok()?;
+        (number.fract().abs().total_cmp(&0.0).is_eq() && number.abs() <= INTEGER_MAX).then_some(number + 0.0)
+    };
+    let equal = |expected: f64, told: f64| expected.total_cmp(&told).is_eq();
+    expected == told || (integer && whole(expected).zip(whole(told)).is_some_and(|(a, b)| equal(a, b)))
 }
 
 #[cfg(test)]
@@ -222,6 +226,15 @@ mod tests {
         );
         let bad = [("mcp-param-region", "=?base64?!?=")];
         assert_eq!(check(r#"{"region":"eu"}"#, &bad), Err(HeaderMismatch::Malformed(region)));
+    }
+
+    #[test]
+    fn integers_are_compared_by_value_and_exactly() {
+        let check = |n: &str, told: &'static str| check(&format!(r#"{{"n":{n}}}"#), &[("mcp-param-n", told)]).is_ok();
+        assert!(check("42", "42") && check("42", "42.0") && check("4.2e1", "42") && check("-7", "-7.0"));
+        assert!(!check("42", "42.4") && !check("42", "41.6") && !check("42", "-42") && !check("42", "nan"));
+        assert!(!check("42", "") && !check("42", "42x") && !check("42", "inf"));
+        assert!(!check("9007199254740993", "9007199254740992"), "no two integers share a value");
     }
 
     #[test]
