@@ -4,15 +4,17 @@
 //! What legacy servers say was made modern at their rim; this is for what even modern servers say.
 
 use filters::Exchange;
-use protocol::{Members, RpcError, code, meta};
+use protocol::{Members, RpcError, code, meta, method};
 use serde_json::value::RawValue;
 
 use crate::servers::lists::implementation;
 
 /// Where the name of the server itself goes in results.
 const UPSTREAM_INFO: &str = "io.mcpctl/upstreamServerInfo";
+/// A resource that is not there, as older revisions say it.
+const RESOURCE_NOT_FOUND: i64 = -32_002;
 /// Errors of older revisions that modern clients do not know.
-const OUTDATED: [i64; 2] = [-32_002, -32_042];
+const OUTDATED: [i64; 2] = [RESOURCE_NOT_FOUND, -32_042];
 
 /// `payload` as the client of `exchange` may have it.
 pub(crate) fn of(exchange: &Exchange, payload: Result<Box<RawValue>, RpcError>) -> Result<Box<RawValue>, RpcError> {
@@ -22,6 +24,10 @@ pub(crate) fn of(exchange: &Exchange, payload: Result<Box<RawValue>, RpcError>) 
             let own_fault = match error.code {
                 code::HEADER_MISMATCH | code::UNSUPPORTED_VERSION => true,
                 code::MISSING_CAPABILITY => has_what_is_required(exchange, &error),
+                RESOURCE_NOT_FOUND if exchange.request.method == method::RESOURCES_READ => {
+                    error.code = code::INVALID_PARAMS;
+                    false
+                }
                 other => OUTDATED.contains(&other),
             };
             if own_fault {
@@ -38,7 +44,24 @@ fn has_what_is_required(exchange: &Exchange, error: &RpcError) -> bool {
     let data = error.data.as_deref().and_then(|data| Members::open(data).ok()).unwrap_or_default();
     let required = data.object("requiredCapabilities").unwrap_or_default();
     let declared = meta::of(&exchange.request.params).object(meta::CLIENT_CAPABILITIES).unwrap_or_default();
-    !required.is_empty() && required.iter().all(|(name, _)| declared.get(name).is_some())
+    !required.is_empty() && includes(&declared, &required)
+}
+
+/// Whether `declared` says at least what `required` says.
+fn includes(declared: &Members, required: &Members) -> bool {
+    required.iter().all(|(name, wanted)| {
+        let Some(given) = declared.get(name) else { return false };
+        match (Members::open(given), Members::open(wanted)) {
+            (Ok(mut given), Ok(wanted)) => {
+                if name == "elicitation" && given.is_empty() {
+                    // To say nothing of it means forms (2025-11-25 client/elicitation).
+                    given.set("form", &Members::new());
+                }
+                includes(&given, &wanted)
+            }
+            _ => given.get() == wanted.get(),
+        }
+    })
 }
 
 /// The result under the gateway's own name, and for nobody else to keep.
@@ -69,7 +92,8 @@ mod tests {
     use super::*;
     use filters::testing;
 
-    const DECLARES: &str = r#"{"name":"x","_meta":{"io.modelcontextprotocol/clientCapabilities":{"sampling":{}}}}"#;
+    const DECLARES: &str =
+        r#"{"name":"x","_meta":{"io.modelcontextprotocol/clientCapabilities":{"sampling":{},"elicitation":{}}}}"#;
 
     fn check(error: i64, data: &str) -> i64 {
         let mut error = RpcError::new(error, "no");
@@ -86,9 +110,16 @@ mod tests {
             check(code::MISSING_CAPABILITY, r#"{"requiredCapabilities":{"sampling":{}}}"#),
             code::INTERNAL_ERROR
         );
-        let missing = r#"{"requiredCapabilities":{"elicitation":{}}}"#;
-        assert_eq!(check(code::MISSING_CAPABILITY, missing), code::MISSING_CAPABILITY);
+        for missing in ["{\"roots\":{}}", "{\"sampling\":{\"tools\":{}}}", "{\"elicitation\":{\"url\":{}}}"] {
+            let data = format!(r#"{{"requiredCapabilities":{missing}}}"#);
+            assert_eq!(check(code::MISSING_CAPABILITY, &data), code::MISSING_CAPABILITY, "{missing}");
+        }
+        let forms = r#"{"requiredCapabilities":{"elicitation":{"form":{}}}}"#;
+        assert_eq!(check(code::MISSING_CAPABILITY, forms), code::INTERNAL_ERROR);
         assert_eq!(check(code::INVALID_PARAMS, "null"), code::INVALID_PARAMS);
+        let gone = RpcError::new(RESOURCE_NOT_FOUND, "no");
+        let told = of(&testing::request("resources/read", r#"{"uri":"x://y"}"#), Err(gone)).unwrap_err();
+        assert_eq!(told.code, code::INVALID_PARAMS);
     }
 
     #[test]
