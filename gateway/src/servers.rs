@@ -36,6 +36,7 @@ struct Running {
     values: BTreeMap<String, String>,
     limits: Limits,
     listing: watch::Receiver<Listing>,
+    since: Instant,
     _lister: AbortOnDropHandle<()>,
 }
 
@@ -61,7 +62,8 @@ impl Server {
             epoch,
         };
         let lister = AbortOnDropHandle::new(tokio::spawn(lister.run()));
-        let running = Running { upstream, values: endpoint.values, limits: endpoint.limits, listing, _lister: lister };
+        let (values, limits, since) = (endpoint.values, endpoint.limits, Instant::now());
+        let running = Running { upstream, values, limits, listing, since, _lister: lister };
         Self { name: endpoint.name, spec: endpoint.spec, running: Arc::new(running) }
     }
 
@@ -77,10 +79,11 @@ impl Server {
         self.running.listing.borrow().lists.clone()
     }
 
-    /// Waits until it has been asked for its lists once, at most `patience`.
+    /// Waits until it has been asked for its lists once, at most until `patience` after it was first configured: what it
+    /// costs others that a server does not answer, it costs them once.
     pub async fn listed(&self, patience: Duration) {
         let mut listing = self.running.listing.clone();
-        let _ = tokio::time::timeout(patience, listing.wait_for(|listing| listing.asked)).await;
+        let _ = tokio::time::timeout_at(self.running.since + patience, listing.wait_for(|listing| listing.asked)).await;
     }
 
     /// How it is, for reports.
