@@ -66,6 +66,9 @@ pub struct Sealed {
     pub digest: Option<[u8; 32]>,
     /// The request is about a task of this server, whose id the client was given sealed.
     pub task: bool,
+    /// The tasks a listen is about: the sealed id the client has, and whose task it is. Permissions takes out those of
+    /// servers that are not open any more.
+    pub watched: Vec<(String, Target)>,
 }
 
 /// Who asks. `Anonymous` holds no grants anywhere.

@@ -133,6 +133,13 @@ impl Permissions {
         Err(denial)
     }
 
+    /// A profile that covers `server` in what is open to the exchange.
+    fn profile_of(&self, exchange: &Exchange, server: &Name) -> Option<&Name> {
+        let open = self.open_to(&exchange.principal, exchange.project.as_deref()).ok()?;
+        let mut grants = open.iter().flat_map(|project| &project.grants);
+        grants.find(|(_, spec)| spec.server == *server).map(|(profile, _)| profile)
+    }
+
     /// Takes out of a `subscriptions/listen` the resources that may not be read.
     fn prune_watched(&self, exchange: &mut Exchange) {
         let Some(mut wanted) = exchange.request.params.object("notifications") else {
@@ -236,6 +243,9 @@ impl Filter for Permissions {
                 exchange.allowed_by = profile.cloned();
                 if exchange.request.method == method::LISTEN {
                     self.prune_watched(exchange);
+                    let mut watched = std::mem::take(&mut exchange.sealed.watched);
+                    watched.retain(|(_, task)| self.profile_of(exchange, &task.server).is_some());
+                    exchange.sealed.watched = watched;
                 }
                 ControlFlow::Continue(())
             }

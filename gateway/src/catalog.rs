@@ -1,7 +1,7 @@
 //! What the gateway answers itself: `server/discover`, the merged lists, and `subscriptions/listen`.
 //!
 //! A [`View`] of it is an upstream like any other, so that the pipeline has no special case. It offers what the servers of
-//! one project offer; permissions prune it on the way out. Deliberately unknown here: who asks, but for what is sealed.
+//! the projects open to the client offer; permissions prune it on the way out. Deliberately unknown here: grants.
 
 mod capabilities;
 mod cursor;
@@ -14,13 +14,13 @@ use crate::{
         table::{Listed, Table},
     },
     seal::Sealer,
-    servers::lists::implementation,
+    servers::{Server, lists::implementation},
     upstream::{Caller, Health, Reply, Upstream, UpstreamError},
 };
 use async_trait::async_trait;
 use control_plane_api::{gateway::ServerState, limits::Limits, server::Era};
 use cursor::{Cursor, Page};
-use filters::Exchange;
+use filters::{Exchange, Principal, Target};
 use futures::{StreamExt as _, stream};
 use protocol::{Members, Message, Request, Response, Revision, RpcError, code, meta, method};
 use serde_json::value::RawValue;
@@ -43,6 +43,9 @@ pub struct Catalog {
 pub struct View {
     catalog: Arc<Catalog>,
     project: Option<String>,
+    principal: Principal,
+    /// The tasks a listen is about, as the client knows them.
+    watched: Vec<(String, Target)>,
     /// The client is of the legacy era: other things mean something to it.
     legacy: bool,
 }
@@ -63,13 +66,23 @@ impl Catalog {
     /// As the client of `exchange` sees it.
     #[must_use]
     pub fn of(self: &Arc<Self>, exchange: &Exchange) -> View {
-        View { catalog: self.clone(), project: exchange.project.clone(), legacy: exchange.affinity.is_some() }
+        View {
+            catalog: self.clone(),
+            project: exchange.project.clone(),
+            principal: exchange.principal.clone(),
+            watched: exchange.sealed.watched.clone(),
+            legacy: exchange.affinity.is_some(),
+        }
     }
 }
 
 impl View {
+    fn servers(&self) -> Vec<&Arc<Server>> {
+        self.catalog.router.servers_open_to(&self.principal, self.project.as_deref())
+    }
+
     fn discover(&self, table: &Table) -> Members {
-        let servers = self.catalog.router.servers_of(self.project.as_deref());
+        let servers = self.servers();
         let mut result = Members::new();
         result.set("supportedVersions", &[Revision::MODERN.as_str()]);
         result.set("capabilities", &capabilities::union(&servers, self.legacy));
@@ -81,7 +94,7 @@ impl View {
     }
 
     fn list(&self, request: &Request, table: &Table, caller: &Caller) -> Result<Members, RpcError> {
-        let servers = self.catalog.router.servers_of(self.project.as_deref());
+        let servers = self.servers();
         let (capability, entries) = match request.method.as_str() {
             method::TOOLS_LIST => ("tools", &table.tools),
             method::PROMPTS_LIST => ("prompts", &table.prompts),
@@ -152,7 +165,7 @@ impl Upstream for View {
     async fn call(&self, request: Request, caller: &Caller) -> Result<Reply, UpstreamError> {
         let table = self.catalog.router.table();
         let payload = match request.method.as_str() {
-            method::LISTEN => return Ok(listen::open(&self.catalog, request, caller)),
+            method::LISTEN => return Ok(listen::open(&self.catalog, request, &self.watched, caller)),
             method::DISCOVER => Ok(self.discover(&table)),
             _ => self.list(&request, &table, caller),
         };

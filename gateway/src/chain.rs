@@ -1,7 +1,7 @@
 //! The order of the filters: code, not configuration, with a reason for each place.
 
 use crate::{
-    router::{Router, Routing},
+    router::{Router, Routing, mirroring::Mirroring},
     seal::Sealer,
     sealing::Sealing,
 };
@@ -34,7 +34,7 @@ pub fn assemble(parts: Parts) -> Chain {
         // First: nobody unknown gets further, and the credential is taken out before anything else sees the exchange.
         Box::new(Shared(parts.authentication)),
         // Exposed names become (server, own name) by the table before anything judges by them.
-        Box::new(Routing::new(parts.router)),
+        Box::new(Routing::new(parts.router.clone())),
         // What the client was given sealed is opened once its server is known, and before anything is taken out of the
         // arguments: a state is bound to the request as the client sends it. On the way out it comes after everything that
         // may still look into a result.
@@ -42,8 +42,10 @@ pub fn assemble(parts: Parts) -> Chain {
         // Takes `_context` out of the arguments, so that permissions judge what will be sent. On the way out it comes
         // after permissions: it never spends time on what the client may not see.
         Box::new(parts.relevance),
-        // Last: judges the request as it will be sent; nothing changes it afterwards. First on the way out.
+        // Judges the request as it will be sent; nothing changes it afterwards. First on the way out.
         Box::new(parts.permissions),
+        // Last, because its refusals tell of a tool's arguments: only who may call the tool learns of them.
+        Box::new(Mirroring::new(parts.router)),
     ])
 }
 

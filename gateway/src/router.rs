@@ -3,18 +3,18 @@
 //! Names are looked up, never split. Two servers that would expose the same name expose neither. The table is compiled
 //! anew when a server's lists change; a lookup is one load of a pointer and one hash.
 
+pub mod mirroring;
 pub mod table;
 mod template;
 
 use crate::{catalog::Catalog, servers::Server};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use control_plane_api::{name::Name, snapshot::Snapshot};
-use filters::{Exchange, Filter, LocalReply, Names, Target};
+use control_plane_api::{name::Name, project::ProjectSpec, snapshot::Snapshot};
+use filters::{Exchange, Filter, LocalReply, Names, Principal, Target};
 use futures::future::join_all;
-use http::StatusCode;
 use protocol::{
-    Members, code,
+    Members,
     method::{self, Primitive},
 };
 use std::{
@@ -29,10 +29,16 @@ use tokio::sync::watch;
 /// The servers of one snapshot and the table over them.
 pub struct Router {
     servers: BTreeMap<Name, Arc<Server>>,
-    projects: HashMap<String, Vec<Name>>,
+    projects: HashMap<String, Project>,
     table: ArcSwap<Table>,
     lists: watch::Receiver<u64>,
     list_timeout: Duration,
+}
+
+/// What one project is made of, and for whom.
+struct Project {
+    members: Vec<Name>,
+    servers: Vec<Name>,
 }
 
 impl Router {
@@ -42,8 +48,10 @@ impl Router {
         let by_profile: HashMap<&Name, &Name> = snapshot.profiles().map(|(name, spec)| (name, &spec.server)).collect();
         let servers_of =
             |profiles: &[Name]| profiles.iter().filter_map(|p| by_profile.get(p).copied().cloned()).collect();
+        let project =
+            |spec: &ProjectSpec| Project { members: spec.members.clone(), servers: servers_of(&spec.profiles) };
         Self {
-            projects: snapshot.projects().map(|(name, spec)| (name.to_string(), servers_of(&spec.profiles))).collect(),
+            projects: snapshot.projects().map(|(name, spec)| (name.to_string(), project(spec))).collect(),
             table: ArcSwap::from_pointee(Table::compile(&servers, 0)),
             servers,
             lists,
@@ -62,31 +70,38 @@ impl Router {
         self.servers.values()
     }
 
-    /// Waits, bounded, until every server of `project` (without one: every server) has been asked for its lists once.
-    /// One that is dead or slow holds nobody up after its first time.
-    pub async fn prepare(&self, project: Option<&str>) {
-        join_all(self.servers_of(project).into_iter().map(|server| server.listed(self.list_timeout))).await;
+    /// Waits, bounded, until every server `exchange` may meet has been asked for its lists once. One that is dead or slow
+    /// holds nobody up after its first time.
+    pub async fn prepare(&self, exchange: &Exchange) {
+        let servers = self.servers_open_to(&exchange.principal, exchange.project.as_deref());
+        join_all(servers.into_iter().map(|server| server.listed(self.list_timeout))).await;
         self.table();
     }
 
-    /// The servers of `project`, in the order of their names; without one, every server.
+    /// The servers `principal` may meet through `project`, in the order of their names; without one, through any project
+    /// that is open to it. What it may do there, permissions decide.
     #[must_use]
-    pub fn servers_of(&self, project: Option<&str>) -> Vec<&Arc<Server>> {
-        match project {
-            Some(project) => {
-                let names = self.projects.get(project).map(Vec::as_slice).unwrap_or_default();
-                self.servers.values().filter(|server| names.contains(&server.name)).collect()
-            }
-            None => self.servers.values().collect(),
-        }
+    pub fn servers_open_to(&self, principal: &Principal, project: Option<&str>) -> Vec<&Arc<Server>> {
+        let meant = |(name, _): &(&String, &Project)| project.is_none_or(|project| project == *name);
+        let may = |project: &&Project| {
+            principal.is_admin() || principal.name().is_some_and(|user| project.members.contains(user))
+        };
+        let open: Vec<&Project> = self.projects.iter().filter(meant).map(|(_, project)| project).filter(may).collect();
+        let met = |server: &&Arc<Server>| open.iter().any(|project| project.servers.contains(&server.name));
+        self.servers.values().filter(met).collect()
     }
 
-    /// Whose `method` it is, which the gateway does not know: the only server of `project` that declares something of its
-    /// namespace, else the only server there is.
+    /// Whose the method of `exchange` is, which the gateway does not know: of the servers it may meet the only one that
+    /// declares something of the method's namespace, else the only one there is. Nobody's, if it is about tasks: what the
+    /// gateway does not know of them might tell of tasks of others.
     #[must_use]
-    pub fn owner_of(&self, method: &str, project: Option<&str>) -> Option<Name> {
+    pub fn owner_of(&self, exchange: &Exchange) -> Option<Name> {
+        let method = exchange.request.method.as_str();
         let namespace = method.split('/').next().filter(|namespace| namespace.len() < method.len());
-        let servers = self.servers_of(project);
+        if namespace == Some(method::TASKS) {
+            return None;
+        }
+        let servers = self.servers_open_to(&exchange.principal, exchange.project.as_deref());
         let declares = |server: &&&Arc<Server>| {
             let lists = server.lists();
             namespace.is_some_and(|namespace| lists.is_some_and(|lists| lists.declares(namespace)))
@@ -144,36 +159,17 @@ impl Filter for Routing {
     }
 
     async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
-        self.router.prepare(exchange.project.as_deref()).await;
+        self.router.prepare(exchange).await;
         exchange.target = exchange.primitive.as_ref().and_then(|primitive| self.router.target(primitive));
         if let (Some(primitive), Some(target)) = (&exchange.primitive, &exchange.target) {
             rename(&mut exchange.request.params, primitive, &target.name);
         }
         let name = exchange.request.method.as_str();
         if exchange.primitive.is_none() && !Catalog::answers(name) && !method::is_about_task(name) {
-            let server = self.router.owner_of(name, exchange.project.as_deref());
+            let server = self.router.owner_of(exchange);
             exchange.target = server.map(|server| Target { server, name: name.to_owned() });
         }
-        match self.mirrored_wrongly(exchange) {
-            Some(reply) => ControlFlow::Break(reply),
-            None => ControlFlow::Continue(()),
-        }
-    }
-}
-
-impl Routing {
-    /// The refusal of a call whose headers do not say what its arguments say (2026-07-28 transports, custom headers). Older
-    /// clients send no such headers.
-    fn mirrored_wrongly(&self, exchange: &Exchange) -> Option<LocalReply> {
-        let Some(Primitive::Tool(exposed)) = exchange.primitive.as_ref().filter(|_| exchange.affinity.is_none()) else {
-            return None;
-        };
-        let table = self.router.table();
-        let mirrored = table.mirrored(exposed)?;
-        let error = mirrored.check(exchange.request.params.get("arguments"), &exchange.headers).err()?;
-        let mut reply = LocalReply::refusal(code::HEADER_MISMATCH, error.to_string(), error.to_string());
-        reply.status = StatusCode::BAD_REQUEST;
-        Some(reply)
+        ControlFlow::Continue(())
     }
 }
 

@@ -17,8 +17,8 @@ use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 /// Ties messages to a task (2025-11-25 basic/utilities/tasks).
 const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
-/// The tasks extension of the modern era.
-const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
+/// Parameters that differ from round to round of one request.
+const OF_ROUNDS: [&str; 3] = ["_meta", "inputResponses", "requestState"];
 /// Time a state outlives the patience of who waits for it.
 const MARGIN: Duration = Duration::from_secs(60);
 
@@ -71,14 +71,31 @@ impl Sealing {
         }
     }
 
+    fn task(&self, exchange: &Exchange, sealed: &str) -> Option<Task> {
+        serde_json::from_slice(&self.sealer.open(bound("task", exchange), sealed)?).ok()
+    }
+
+    /// The tasks a listen wants to hear of. One that is not known is not heard of, and the acknowledgement says so.
+    fn open_watched(&self, exchange: &mut Exchange) {
+        if exchange.affinity.is_some() || !meta::declares_tasks(&exchange.request.params) {
+            return;
+        }
+        let wanted = exchange.request.params.object("notifications").unwrap_or_default();
+        let ids: Vec<String> = wanted.read(method::TASK_IDS).unwrap_or_default();
+        let opened = |sealed: String| {
+            let task = self.task(exchange, &sealed)?;
+            Some((sealed, Target { server: task.server, name: task.id }))
+        };
+        exchange.sealed.watched = ids.into_iter().filter_map(opened).collect();
+    }
+
     fn open_task(&self, exchange: &mut Exchange) -> Result<(), LocalReply> {
         if exchange.affinity.is_none() {
             knows_tasks(exchange)?;
         }
         let sealed: String = exchange.request.params.read("taskId").unwrap_or_default();
-        let opened = self.sealer.open(bound("task", exchange), &sealed);
-        let task: Option<Task> = opened.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let task = task.ok_or_else(|| refused("the task is not known, or not known any more"))?;
+        let task =
+            self.task(exchange, &sealed).ok_or_else(|| refused("the task is not known, or not known any more"))?;
         exchange.request.params.set("taskId", &task.id);
         exchange.target = Some(Target { server: task.server, name: task.id });
         exchange.sealed.task = true;
@@ -126,8 +143,13 @@ impl Filter for Sealing {
 
     async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         let opened = match exchange.request.method.as_str() {
-            method::TOOLS_CALL | method::PROMPTS_GET | method::RESOURCES_READ => self.open_state(exchange),
             name if method::is_about_task(name) => self.open_task(exchange),
+            method::LISTEN => {
+                self.open_watched(exchange);
+                Ok(())
+            }
+            // Any server may ask back, also for methods nobody here knows.
+            _ if exchange.target.is_some() => self.open_state(exchange),
             _ => Ok(()),
         };
         opened.map_or_else(ControlFlow::Break, ControlFlow::Continue)
@@ -161,12 +183,20 @@ fn bound<'a>(kind: &'static str, exchange: &'a Exchange) -> Bound<'a> {
     Bound { kind, owner: exchange.principal.name().map(Name::as_str) }
 }
 
-/// What is asked, by the client's own names: method, primitive and arguments.
+/// What is asked, by the client's own names: method, primitive and arguments; of a method nobody here knows, everything
+/// but what a retry adds.
 fn digest(exchange: &Exchange) -> [u8; 32] {
+    let params = &exchange.request.params;
+    let mut parts = vec![exchange.request.method.as_str()];
+    match &exchange.primitive {
+        Some(primitive) => parts.extend([primitive.name(), params.get("arguments").map_or("", RawValue::get)]),
+        None => {
+            let asked = params.iter().filter(|(name, _)| !OF_ROUNDS.contains(name));
+            parts.extend(asked.flat_map(|(name, raw)| [name, raw.get()]));
+        }
+    }
     let mut digest = Sha256::new();
-    let name = exchange.primitive.as_ref().map_or("", |primitive| primitive.name());
-    let arguments = exchange.request.params.get("arguments").map_or("", RawValue::get);
-    for part in [exchange.request.method.as_str(), name, arguments] {
+    for part in parts {
         digest.update(part.len().to_be_bytes());
         digest.update(part);
     }
@@ -183,11 +213,10 @@ fn knows_tasks(exchange: &Exchange) -> Result<(), LocalReply> {
         let told = "method `tasks/result` does not belong to this revision";
         return refuse(StatusCode::NOT_FOUND, RpcError::new(code::METHOD_NOT_FOUND, told));
     }
-    let declared = meta::of(&exchange.request.params).object(meta::CLIENT_CAPABILITIES).unwrap_or_default();
-    if declared.object("extensions").is_some_and(|extensions| extensions.get(TASKS_EXTENSION).is_some()) {
+    if meta::declares_tasks(&exchange.request.params) {
         return Ok(());
     }
-    let required = serde_json::json!({"requiredCapabilities": {"extensions": {TASKS_EXTENSION: {}}}});
+    let required = serde_json::json!({"requiredCapabilities": {"extensions": {meta::TASKS_EXTENSION: {}}}});
     let error = RpcError::new(code::MISSING_CAPABILITY, "the client has not declared the tasks extension");
     refuse(StatusCode::BAD_REQUEST, error.with_data(&required))
 }
@@ -257,6 +286,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_state_of_a_method_nobody_knows_is_good_for_the_same_parameters() {
+        let filter = filter();
+        let mut asked = exchange("ada", "things/find", r#"{"of":"x","_meta":{"n":1}}"#);
+        assert!(filter.on_request(&mut asked).await.is_continue());
+        let told = r#"{"resultType":"input_required","requestState":"mine"}"#;
+        let state: String = answer(&filter, &mut asked, told).await.read("requestState").unwrap();
+        let passes = async |of: &str| {
+            let params = format!(r#"{{"of":"{of}","_meta":{{"n":2}},"inputResponses":{{}},"requestState":"{state}"}}"#);
+            let mut retry = exchange("ada", "things/find", &params);
+            let passes = filter.on_request(&mut retry).await.is_continue();
+            passes && retry.request.params.read::<String>("requestState").as_deref() == Some("mine")
+        };
+        assert!(passes("x").await && !passes("y").await && !state.contains("mine"));
+    }
+
+    #[tokio::test]
     async fn a_tasks_id_leads_back_to_its_server_and_only_for_its_user() {
         let filter = filter();
         let mut asked = exchange("ada", method::TOOLS_CALL, CALL);
@@ -279,6 +324,17 @@ mod tests {
             ControlFlow::Continue(()) => 0,
         };
         assert_eq!(code("bob", "tasks/get", &params).await, code::INVALID_PARAMS);
+        let watched = async |user: &str, declared: &str| {
+            let params = format!(r#"{{"notifications":{{"taskIds":["{id}","t1"]}},{declared}}}"#);
+            let mut listen = exchange(user, method::LISTEN, &params);
+            listen.target = None;
+            assert!(filter.on_request(&mut listen).await.is_continue());
+            listen.sealed.watched
+        };
+        let own = Target { server: "jira".parse().unwrap(), name: "t1".to_owned() };
+        assert_eq!(watched("ada", declared).await, [(id.clone(), own)]);
+        assert_eq!(watched("bob", declared).await, []);
+        assert_eq!(watched("ada", r#""_meta":{}"#).await, []);
         assert_eq!(code("ada", "tasks/get", &format!(r#"{{"taskId":"t1",{declared}}}"#)).await, code::INVALID_PARAMS);
         assert_eq!(code("ada", "tasks/get", r#"{"taskId":"t1"}"#).await, code::MISSING_CAPABILITY);
         assert_eq!(code("ada", "tasks/result", &params).await, code::METHOD_NOT_FOUND);

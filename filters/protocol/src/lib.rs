@@ -13,6 +13,7 @@ pub mod method;
 pub mod param_headers;
 pub mod revision;
 pub mod sse;
+pub mod subscription;
 pub mod transit;
 
 pub use members::Members;

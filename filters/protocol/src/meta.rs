@@ -15,6 +15,8 @@ pub const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
 pub const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 /// The id of the `subscriptions/listen` request a notification belongs to.
 pub const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
+/// The tasks extension, as capabilities name it.
+pub const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
 /// Where progress of this request is to be reported.
 pub const PROGRESS_TOKEN: &str = "progressToken";
 /// W3C trace context.
@@ -24,6 +26,13 @@ pub const TRACEPARENT: &str = "traceparent";
 #[must_use]
 pub fn of(params: &Members) -> Members {
     params.object("_meta").unwrap_or_default()
+}
+
+/// Whether the sender of `params` declares the tasks extension.
+#[must_use]
+pub fn declares_tasks(params: &Members) -> bool {
+    let declared = of(params).object(CLIENT_CAPABILITIES).unwrap_or_default();
+    declared.object("extensions").is_some_and(|extensions| extensions.get(TASKS_EXTENSION).is_some())
 }
 
 /// The `_meta` of a modern request sent by the gateway on its own account or for a legacy client.

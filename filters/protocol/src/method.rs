@@ -40,6 +40,14 @@ pub const SET_LEVEL: &str = "logging/setLevel";
 /// `notifications/resources/updated`.
 pub const RESOURCE_UPDATED: &str = "notifications/resources/updated";
 
+/// Namespace of the methods about tasks.
+pub const TASKS: &str = "tasks";
+
+/// `notifications/tasks`: how a task is.
+pub const TASK_CHANGED: &str = "notifications/tasks";
+/// The member of a listen that names the tasks to hear of.
+pub const TASK_IDS: &str = "taskIds";
+
 /// `tasks/result` (2025-11-25).
 pub const TASKS_RESULT: &str = "tasks/result";
 

@@ -2,11 +2,8 @@
 
 use crate::servers::Server;
 use control_plane_api::server::Era;
-use protocol::Members;
+use protocol::{Members, meta::TASKS_EXTENSION};
 use std::sync::Arc;
-
-/// The tasks extension of the modern era.
-const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
 
 /// The union over `servers`, for a client of the legacy era or a modern one. A server that was not heard of yet may have
 /// anything; so may a project without servers, whose lists are empty. Tasks are shown only to clients of the server's era.

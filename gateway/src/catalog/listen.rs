@@ -1,9 +1,10 @@
-//! `subscriptions/listen` over all servers of a project: acknowledged at once from what the servers said they can do, then
-//! fed by the table's changes and by one stream per server that has something to watch.
+//! `subscriptions/listen` over all servers: acknowledged as soon as they watch, or soon without
+//! those that do not answer, then fed by the table's changes and by one stream per server that has something to watch.
 
 use super::{Catalog, watch};
 use crate::upstream::{Caller, Reply};
 use control_plane_api::name::Name;
+use filters::Target;
 use futures::{StreamExt as _, stream};
 use protocol::{
     Id, Members, Message, Notification, Request, Response, meta,
@@ -25,7 +26,7 @@ const ACKNOWLEDGE_PATIENCE: Duration = Duration::from_secs(2);
 const UPDATES_MAX: usize = 64;
 
 /// Acknowledges first, then tells of changes until a newer pipeline is in force, then completes.
-pub(super) fn open(catalog: &Arc<Catalog>, request: Request, caller: &Caller) -> Reply {
+pub(super) fn open(catalog: &Arc<Catalog>, request: Request, tasks: &[(String, Target)], caller: &Caller) -> Reply {
     let wanted = request.params.object("notifications").unwrap_or_default();
     let kinds: Vec<&'static str> =
         LISTENABLE.iter().filter(|(flag, _)| wanted.read(flag) == Some(true)).map(|(_, n)| *n).collect();
@@ -33,10 +34,14 @@ pub(super) fn open(catalog: &Arc<Catalog>, request: Request, caller: &Caller) ->
     for (flag, _) in LISTENABLE.iter().filter(|(_, notification)| kinds.contains(notification)) {
         honoured.set(flag, &true);
     }
-    let watched = watchable(catalog, &wanted);
+    let watched = watchable(catalog, &wanted, tasks);
     if wanted.get(watch::RESOURCES).is_some() {
-        let uris: Vec<&String> = watched.values().flatten().collect();
+        let uris: Vec<&String> = watched.values().flat_map(|subject| &subject.uris).collect();
         honoured.set(watch::RESOURCES, &uris);
+    }
+    let heard_of: Vec<&String> = watched.values().flat_map(|subject| subject.tasks.values()).collect();
+    if !heard_of.is_empty() {
+        honoured.set(method::TASK_IDS, &heard_of);
     }
     let mut params = tagged(&request.id);
     params.set("notifications", &honoured);
@@ -46,13 +51,13 @@ pub(super) fn open(catalog: &Arc<Catalog>, request: Request, caller: &Caller) ->
     let (beginning, mut begun) = mpsc::channel(1);
     let watching: Vec<_> = watched
         .into_iter()
-        .filter_map(|(server, uris)| {
+        .filter_map(|(server, subject)| {
             let upstream = catalog.router.server(&server)?.upstream();
             let watch = watch::Watch {
                 upstream,
                 caller: caller.clone(),
                 request: request.clone(),
-                uris,
+                subject,
                 beginning: Some(beginning.clone()),
             };
             Some(AbortOnDropHandle::new(tokio::spawn(watch.run(told.clone()))))
@@ -75,19 +80,22 @@ pub(super) fn open(catalog: &Arc<Catalog>, request: Request, caller: &Caller) ->
     acknowledged.chain(changes).chain(complete).map(Ok).boxed()
 }
 
-/// What of `wanted` can be watched, by server: resources of servers that take subscriptions.
-fn watchable(catalog: &Catalog, wanted: &Members) -> BTreeMap<Name, Vec<String>> {
+/// What of `wanted` can be watched, by server: resources of servers that take subscriptions, and `tasks`.
+fn watchable(catalog: &Catalog, wanted: &Members, tasks: &[(String, Target)]) -> BTreeMap<Name, watch::Subject> {
     let table = catalog.router.table();
     let uris: Vec<String> = wanted.read(watch::RESOURCES).unwrap_or_default();
-    let uris_max = usize::try_from(catalog.limits.subscriptions_max).unwrap_or(usize::MAX);
-    let mut by_server: BTreeMap<Name, Vec<String>> = BTreeMap::new();
-    for uri in uris.into_iter().take(uris_max) {
+    let watched_max = usize::try_from(catalog.limits.subscriptions_max).unwrap_or(usize::MAX);
+    let mut by_server: BTreeMap<Name, watch::Subject> = BTreeMap::new();
+    for uri in uris.into_iter().take(watched_max) {
         let Some(target) = table.target(&Primitive::Resource(uri.clone())) else { continue };
         let server = catalog.router.server(&target.server);
         let lists = server.and_then(|server| server.lists());
         if lists.is_some_and(|lists| lists.can("resources", Some("subscribe"))) {
-            by_server.entry(target.server).or_default().push(uri);
+            by_server.entry(target.server).or_default().uris.push(uri);
         }
+    }
+    for (sealed, task) in tasks.iter().take(watched_max) {
+        by_server.entry(task.server.clone()).or_default().tasks.insert(task.name.clone(), sealed.clone());
     }
     by_server
 }

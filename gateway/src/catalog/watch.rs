@@ -1,10 +1,10 @@
-//! One server's part of a listen: its resources are watched by a listen of its own, opened again when it ends. What changed
+//! One server's part of a listen: its resources and tasks are watched by a listen of its own, opened again when it ends. What changed
 //! in between was not told, so everything is told as changed then.
 
 use crate::upstream::{Caller, Upstream};
 use futures::StreamExt as _;
-use protocol::{Members, Message, Notification, Request, meta, method};
-use std::{sync::Arc, time::Duration};
+use protocol::{Members, Message, Notification, Request, meta, method, subscription};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::timeout};
 
 /// The member of a listen that names the resources to watch.
@@ -14,15 +14,41 @@ const REOPEN_WAIT_MS: u64 = 500;
 /// Longest such wait, in milliseconds.
 const REOPEN_WAIT_MS_MAX: u64 = 60_000;
 
+/// What is watched at one server.
+#[derive(Default)]
+pub(super) struct Subject {
+    pub(super) uris: Vec<String>,
+    /// By the server's own id the one the client has.
+    pub(super) tasks: BTreeMap<String, String>,
+}
+
 /// See the module.
 pub(super) struct Watch {
     pub(super) upstream: Arc<dyn Upstream>,
     pub(super) caller: Caller,
     /// The client's listen.
     pub(super) request: Request,
-    pub(super) uris: Vec<String>,
+    pub(super) subject: Subject,
     /// Dropped once the server has said a first word, whatever it is.
     pub(super) beginning: Option<mpsc::Sender<()>>,
+}
+
+impl Subject {
+    /// `note` as the client may have it; nothing that it did not ask for.
+    fn asked_for(&self, mut note: Notification) -> Option<Notification> {
+        match note.method.as_str() {
+            method::RESOURCE_UPDATED => {
+                let uri: String = note.params.read("uri")?;
+                self.uris.iter().any(|watched| subscription::covers(watched, &uri)).then_some(note)
+            }
+            method::TASK_CHANGED => {
+                let sealed = self.tasks.get(&note.params.read::<String>("taskId")?)?;
+                note.params.set("taskId", sealed);
+                Some(note)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Watch {
@@ -45,7 +71,12 @@ impl Watch {
     /// Follows one listen to its end; whether it was acknowledged.
     async fn follow(&mut self, told: &mpsc::Sender<Message>, reopened: bool) -> bool {
         let mut wanted = Members::new();
-        wanted.set(RESOURCES, &self.uris);
+        if !self.subject.uris.is_empty() {
+            wanted.set(RESOURCES, &self.subject.uris);
+        }
+        if !self.subject.tasks.is_empty() {
+            wanted.set(method::TASK_IDS, &self.subject.tasks.keys().collect::<Vec<_>>());
+        }
         let mut request = self.request.clone();
         request.params.set("notifications", &wanted);
         let Ok(mut reply) = self.upstream.call(request, &self.caller).await else {
@@ -59,13 +90,16 @@ impl Watch {
                     acknowledged = true;
                     self.beginning = None;
                     if reopened {
-                        for uri in &self.uris {
+                        for uri in &self.subject.uris {
                             self.tell(told, updated(uri)).await;
                         }
                     }
                 }
-                method::RESOURCE_UPDATED => self.tell(told, note).await,
-                _ => {}
+                _ => {
+                    if let Some(note) = self.subject.asked_for(note) {
+                        self.tell(told, note).await;
+                    }
+                }
             }
         }
         acknowledged

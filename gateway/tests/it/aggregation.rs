@@ -3,10 +3,13 @@
 
 use crate::{
     client::{Client, Events},
-    world::{World, objects, server},
+    world::{World, objects, server, user},
 };
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 /// The server in `crowd_server.py`.
 pub(crate) fn crowd(name: &str, traits: &str) -> Value {
@@ -17,8 +20,9 @@ pub(crate) fn crowd(name: &str, traits: &str) -> Value {
 }
 
 /// `objects` with bob in the project, and everything granted.
-fn shared(servers: &[Value]) -> Vec<Value> {
+pub(crate) fn shared(servers: &[Value]) -> Vec<Value> {
     let mut all = objects(servers);
+    all.push(user("stranger", &["developer"], None));
     for object in &mut all {
         match object["kind"].as_str() {
             Some("project") => object["spec"]["members"] = json!(["ada", "bob"]),
@@ -69,6 +73,10 @@ async fn a_server_that_hangs_empties_nobody_elses_list() {
     let result = &list.last()["result"];
     assert_eq!(result["tools"].as_array().unwrap().len(), 3);
     assert_eq!(result["ttlMs"], 0, "the list is not complete");
+    // What the wait for it cost, it cost once: 10 s by default.
+    let again = Instant::now();
+    world.modern("weekly", "ada", "tools/list", json!({})).await;
+    assert!(again.elapsed() < Duration::from_secs(5), "{:?}", again.elapsed());
 }
 
 #[tokio::test]
@@ -96,6 +104,54 @@ async fn a_method_nobody_knows_goes_where_it_belongs() {
     let reading = World::start(&objects(&[crowd("one", "modern,ui")]), &[]).await;
     let refused = reading.modern("weekly", "ada", "things/list", json!({"of": "ada"})).await;
     assert_eq!((refused.status, refused.error().0), (404, -32_601));
+}
+
+#[tokio::test]
+async fn without_a_project_only_the_servers_of_open_projects_are_met() {
+    let mut all = shared(&[crowd("one", "modern,told"), crowd("two", "modern,ui,told")]);
+    for object in &mut all {
+        if object["kind"] == "project" {
+            object["spec"]["profiles"] = json!(["one-read-only"]);
+        }
+    }
+    all.push(
+        json!({"kind": "project", "name": "hidden", "spec": {"profiles": ["two-read-only"], "members": ["late"]}}),
+    );
+    let world = World::start(&all, &[]).await;
+    let discovered = world.modern("", "ada", "server/discover", json!({})).await;
+    let result = &discovered.last()["result"];
+    assert_eq!(result["instructions"], "I am one of many", "a single server's are told as they are: {discovered:?}");
+    assert!(result["capabilities"].get("extensions").is_none());
+    let things = world.modern("", "ada", "things/list", json!({})).await;
+    assert_eq!((things.status, things.error().0), (404, -32_601));
+}
+
+#[tokio::test]
+async fn nobody_learns_of_a_tool_by_the_headers_it_misses() {
+    let world = World::start(&shared(&[crowd("one", "modern,mirrors")]), &[]).await;
+    let call = async |who: &str, header: Option<&str>| {
+        let params = json!({"name": "one_mark", "arguments": {"marker": "m"}});
+        let mut request = world.modern_request("weekly", who, "tools/call", params);
+        if let Some(marker) = header {
+            request = request.header("mcp-param-marker", marker);
+        }
+        crate::world::read(request.send().await.unwrap()).await
+    };
+    assert_eq!(call("ada", Some("m")).await.told(), "m");
+    for header in [None, Some("n")] {
+        let refused = call("ada", header).await;
+        assert_eq!((refused.status, refused.error().0), (400, -32_020));
+    }
+    // No member of the project: the words are those for something that is not there.
+    let stranger = call("stranger", None).await;
+    assert_eq!(stranger.error().0, -32_602, "{stranger:?}");
+}
+
+#[tokio::test]
+async fn tasks_of_all_are_listed_to_nobody() {
+    let world = World::start(&shared(&[crowd("old", "tasks")]), &[]).await;
+    let client = Client::open(&world, "ada", "2025-11-25", json!({})).await;
+    assert_eq!(client.ask(1, "tasks/list", json!({})).await.error().0, -32_601);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod eras;
 mod http_sse;
 mod legacy_streams;
 mod life;
+mod listen;
 mod raw_http;
 mod refusals;
 mod shim;

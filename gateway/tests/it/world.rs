@@ -131,8 +131,12 @@ impl World {
         write_snapshot(&self.home, revision, objects);
     }
 
+    /// Where the clients of `project` go; without one, those of all that are open to them.
     pub(crate) fn url(&self, project: &str) -> String {
-        format!("http://{}/projects/{project}/mcp", self.address)
+        match project {
+            "" => format!("http://{}/mcp", self.address),
+            project => format!("http://{}/projects/{project}/mcp", self.address),
+        }
     }
 
     /// A modern request of `who`.

@@ -6,7 +6,7 @@
 use super::{Rim, Session};
 use crate::upstream::{Reply, UpstreamError, era};
 use futures::{StreamExt as _, stream};
-use protocol::{Id, Members, Message, Notification, Request, Response, meta, method};
+use protocol::{Id, Members, Message, Notification, Request, Response, meta, method, subscription};
 use std::{
     collections::{BTreeSet, VecDeque},
     sync::Arc,
@@ -175,10 +175,7 @@ impl Watch {
 
     /// An update may name a part of what is watched (2025-11-25 server/resources).
     fn covers(&self, uri: &str) -> bool {
-        self.uris.iter().any(|watched| {
-            uri.strip_prefix(watched.as_str())
-                .is_some_and(|rest| rest.is_empty() || watched.ends_with('/') || rest.starts_with(['/', '?', '#']))
-        })
+        self.uris.iter().any(|watched| subscription::covers(watched, uri))
     }
 }
 

@@ -1,0 +1,47 @@
+//! The filter that checks mirrored arguments: what headers say of a call, its arguments have to say too, or whoever routed
+//! by the headers was deceived (2026-07-28 transports, custom headers).
+
+use super::Router;
+use async_trait::async_trait;
+use filters::{Exchange, Filter, LocalReply};
+use http::StatusCode;
+use protocol::{code, method::Primitive};
+use std::{ops::ControlFlow, sync::Arc};
+
+/// See the module.
+pub struct Mirroring {
+    router: Arc<Router>,
+}
+
+impl Mirroring {
+    /// By the tools `router` knows.
+    #[must_use]
+    pub fn new(router: Arc<Router>) -> Self {
+        Self { router }
+    }
+}
+
+#[async_trait]
+impl Filter for Mirroring {
+    fn name(&self) -> &'static str {
+        "mirroring"
+    }
+
+    async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
+        // Clients of older revisions send no such headers.
+        let Some(Primitive::Tool(exposed)) = exchange.primitive.as_ref().filter(|_| exchange.affinity.is_none()) else {
+            return ControlFlow::Continue(());
+        };
+        let table = self.router.table();
+        let arguments = exchange.request.params.get("arguments");
+        let checked = table.mirrored(exposed).map_or(Ok(()), |mirrored| mirrored.check(arguments, &exchange.headers));
+        checked.map_or_else(
+            |error| {
+                let mut reply = LocalReply::refusal(code::HEADER_MISMATCH, error.to_string(), error.to_string());
+                reply.status = StatusCode::BAD_REQUEST;
+                ControlFlow::Break(reply)
+            },
+            ControlFlow::Continue,
+        )
+    }
+}
