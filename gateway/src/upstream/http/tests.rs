@@ -1,6 +1,7 @@
 //! A scripted HTTP server of either era and with many faults: what callers see, and what the server is sent.
 
 mod fake;
+mod sessions;
 
 use crate::upstream::{
     Caller, Upstream, UpstreamError, open,
