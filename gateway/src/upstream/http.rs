@@ -125,10 +125,11 @@ impl Upstream for Http {
 impl Http {
     async fn modern(&self, agreement: &Agreement, request: Request, caller: &Caller) -> Result<Reply, UpstreamError> {
         let limit = self.remote.call_timeout();
-        let (deadline, late) = (Instant::now() + limit, self.remote.late(limit));
+        let patience = modern::patience(&request.method, limit);
+        let deadline = Instant::now() + patience;
         match timeout(limit, self.remote.modern(request, caller)).await {
-            Err(_) => Err(late),
-            Ok(Ok(hearing)) => Ok(modern::reply(hearing, deadline, late)),
+            Err(_) => Err(self.remote.late(limit)),
+            Ok(Ok(hearing)) => Ok(modern::reply(hearing, deadline, self.remote.late(patience))),
             Ok(Err(Fault::SessionGone)) => {
                 // No modern server says so: what this one is, is found out anew.
                 agreement.give_up();

@@ -2,6 +2,7 @@
 
 mod fake;
 mod sessions;
+mod streams;
 
 use crate::upstream::{
     Caller, Upstream, UpstreamError, open,
