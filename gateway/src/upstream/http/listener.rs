@@ -112,7 +112,7 @@ async fn subscription(remote: &Arc<Remote>, agreement: &Agreement, discovery: &R
     let mut hearing = match remote.modern(request, &Caller::GATEWAY).await {
         Ok(hearing) => hearing,
         Err(Fault::Failed(_)) => return End::Broken,
-        Err(Fault::SessionGone) => {
+        Err(Fault::SessionGone | Fault::AtOdds(_)) => {
             agreement.give_up();
             return End::Refused;
         }

@@ -1,5 +1,6 @@
 //! A scripted HTTP server of either era and with many faults: what callers see, and what the server is sent.
 
+mod eras;
 mod fake;
 mod sessions;
 mod streams;
