@@ -8,6 +8,7 @@ mod answer;
 mod connection;
 mod heed;
 mod listener;
+mod mirrored;
 mod remote;
 mod running;
 mod sse;
@@ -18,7 +19,7 @@ mod tests;
 
 use super::{
     Caller, Endpoint, Health, Reply, Upstream, UpstreamError,
-    legacy::{Rim, session::Hearing},
+    legacy::{self, Rim, session::Hearing},
     modern,
     pool::{Key, Place, Pool},
     remap::Remap,
@@ -30,11 +31,14 @@ use control_plane_api::server::Era;
 use futures::future::BoxFuture;
 use heed::Call;
 use http::HeaderMap;
-use protocol::{Members, Request, headers, method, param_headers::ParamHeaders};
+use protocol::{Request, Response, code, headers, method};
 use remote::{Fault, Remote};
 use serde_json::value::RawValue;
 use sse::SseSession;
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use streamable::StreamableSession;
 use tokio::{
     sync::watch,
@@ -58,6 +62,25 @@ struct Http {
     rim: Arc<Rim>,
 }
 
+/// Why a call has not begun. After all but the last it is begun once more.
+enum Setback {
+    /// The server did not know what was agreed with it.
+    Forgotten,
+    /// It found fault with the gateway's part of the request; its own words.
+    AtOdds(Response),
+    /// Trying again would not help, or would be once too often.
+    Failed(UpstreamError),
+}
+
+impl From<UpstreamError> for Setback {
+    fn from(error: UpstreamError) -> Self {
+        match error {
+            UpstreamError::Forgotten { .. } => Self::Forgotten,
+            other => Self::Failed(other),
+        }
+    }
+}
+
 /// Opens a legacy session.
 struct Door {
     remote: Arc<Remote>,
@@ -70,6 +93,7 @@ impl Upstream for Http {
         if let Some(resumed) = self.rim.resume(&request, caller).await {
             return resumed;
         }
+        let mut told = Err(self.remote.unusable("it forgets its sessions as soon as they are opened"));
         for _ in 0..BEGINNINGS_MAX {
             let agreement = self.slot.get(&self.remote).await?;
             let begun = if agreement.is_modern() {
@@ -81,8 +105,9 @@ impl Upstream for Http {
                 self.legacy(request.clone(), caller).await
             };
             match begun {
-                Err(UpstreamError::Forgotten { .. }) => {}
-                Err(error) => {
+                Err(Setback::Forgotten) => {}
+                Err(Setback::AtOdds(response)) => told = Ok(legacy::only(response)),
+                Err(Setback::Failed(error)) => {
                     if let UpstreamError::Unreachable { .. } | UpstreamError::Lost { .. } = error {
                         self.remote.pulse.failed(&error.reason());
                     }
@@ -94,17 +119,11 @@ impl Upstream for Http {
                 }
             }
         }
-        Err(self.remote.unusable("it forgets its sessions as soon as they are opened"))
+        told
     }
 
     fn learn(&self, tools: &[Box<RawValue>]) {
-        let mirrored = |tool: &RawValue| {
-            let tool = Members::open(tool).ok()?;
-            // A tool whose annotations break the rules is not exposed, so never called.
-            let headers = ParamHeaders::of_tool(tool.get("inputSchema")?).ok()?;
-            (!headers.is_empty()).then(|| Some((tool.read("name")?, headers))).flatten()
-        };
-        self.remote.mirrored.store(Arc::new(tools.iter().filter_map(|tool| mirrored(tool)).collect()));
+        self.remote.mirrored.learn(tools);
     }
 
     fn health(&self) -> Health {
@@ -123,32 +142,54 @@ impl Upstream for Http {
 }
 
 impl Http {
-    async fn modern(&self, agreement: &Agreement, request: Request, caller: &Caller) -> Result<Reply, UpstreamError> {
+    async fn modern(&self, agreement: &Agreement, request: Request, caller: &Caller) -> Result<Reply, Setback> {
         let limit = self.remote.call_timeout();
-        let (deadline, late) = (Instant::now() + limit, self.remote.late(limit));
-        match timeout(limit, self.remote.modern(request, caller)).await {
-            Err(_) => Err(late),
-            Ok(Ok(hearing)) => Ok(modern::reply(hearing, deadline, late)),
+        let patience = modern::patience(&request.method, limit);
+        let deadline = Instant::now() + patience;
+        match timeout(limit, self.remote.modern(request.clone(), caller)).await {
+            Err(_) => Err(Setback::Failed(self.remote.late(limit))),
+            Ok(Ok(hearing)) => Ok(modern::reply(hearing, deadline, self.remote.late(patience))),
             Ok(Err(Fault::SessionGone)) => {
                 // No modern server says so: what this one is, is found out anew.
                 agreement.give_up();
-                Err(UpstreamError::Forgotten { server: self.remote.endpoint.name.clone() })
+                Err(Setback::Forgotten)
             }
+            Ok(Err(Fault::AtOdds(response))) => self.at_odds(agreement, &request, response, caller).await,
             Ok(Err(Fault::Foreign(error) | Fault::Failed(error))) => {
                 if let UpstreamError::Unreachable { .. } | UpstreamError::Lost { .. } = error {
                     // Whatever comes back may be another server.
                     agreement.give_up();
                 }
-                Err(error)
+                Err(Setback::Failed(error))
             }
         }
     }
 
-    async fn legacy(&self, request: Request, caller: &Caller) -> Result<Reply, UpstreamError> {
+    /// The server found fault with what the gateway made of `request` and said so with `response`: what is known of the
+    /// server is asked for anew. `response` is the answer if that changes nothing (2026-07-28 transports, status table).
+    async fn at_odds(
+        &self,
+        agreement: &Agreement,
+        request: &Request,
+        response: Response,
+        caller: &Caller,
+    ) -> Result<Reply, Setback> {
+        let of_headers = matches!(&response.payload, Err(error) if error.code == code::HEADER_MISMATCH);
+        if !of_headers {
+            agreement.give_up();
+            return Err(Setback::AtOdds(response));
+        }
+        let limit = Duration::from_millis(self.remote.endpoint.limits.upstream_list_timeout_ms);
+        let calls = request.method == method::TOOLS_CALL;
+        let changed = calls && timeout(limit, self.remote.relearn(request, caller)).await.unwrap_or(false);
+        if changed { Err(Setback::AtOdds(response)) } else { Ok(legacy::only(response)) }
+    }
+
+    async fn legacy(&self, request: Request, caller: &Caller) -> Result<Reply, Setback> {
         let key = Key::of(&request, caller);
         let door = Door { remote: Arc::clone(&self.remote), key: key.clone() };
         let place = self.sessions.get(&key, &Arc::new(door)).await?;
-        self.rim.call(place.0, request, caller).await
+        Ok(self.rim.call(place.0, request, caller).await?)
     }
 
     fn let_go(&self) {
@@ -211,11 +252,7 @@ impl Remote {
     /// Posts a modern `request`.
     async fn modern(self: &Arc<Self>, mut request: Request, caller: &Caller) -> Result<Hearing, Fault> {
         let mut map: HeaderMap = headers::of(&request).into_iter().collect();
-        if request.method == method::TOOLS_CALL
-            && let Some(mirrored) = self.mirrored.load().get(&request.params.read::<String>("name").unwrap_or_default())
-        {
-            map.extend(mirrored.headers(request.params.get("arguments")));
-        }
+        map.extend(self.mirrored.headers(&request));
         let own = self.next_id();
         let remap = Remap::outgoing(&mut request, own);
         let call = Call { remote: Arc::clone(self), session: None, own, remap, withdrawal: None, probes: false };

@@ -139,7 +139,7 @@ impl Bounds {
 }
 
 /// A reply of one message.
-fn only(response: Response) -> Reply {
+pub(super) fn only(response: Response) -> Reply {
     Box::pin(stream::iter([Ok(Message::Response(response))]))
 }
 

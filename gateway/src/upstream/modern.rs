@@ -6,8 +6,17 @@ use super::{
     legacy::session::{Heard, Hearing},
 };
 use futures::{StreamExt as _, stream};
-use protocol::Message;
+use protocol::{Message, method};
+use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
+
+/// A listen is opened anew after this, in milliseconds: a connection that died silently would be trusted for ever.
+const LISTEN_LIFETIME_MS: u64 = 3_600_000;
+
+/// How long a server may go on about a request of `method`, where a call may take `call`: a listen is meant to last.
+pub(super) fn patience(method: &str, call: Duration) -> Duration {
+    if method == method::LISTEN { call.max(Duration::from_millis(LISTEN_LIFETIME_MS)) } else { call }
+}
 
 /// `hearing` as a reply that is over by `deadline`; `late` is said when it is not.
 pub(super) fn reply(hearing: Hearing, deadline: Instant, late: UpstreamError) -> Reply {

@@ -1,4 +1,5 @@
 //! Legacy sessions, one for everybody who may share one: opened by who needs it first, ended when nobody used it for long.
+//! One with something in flight is in use, however long that takes.
 //!
 //! Who may share is the key's affair: the same caller, with the same capabilities declared. Deliberately unknown here: what
 //! a session is carried by.
@@ -102,7 +103,9 @@ impl Pool {
     fn slot(&self, key: &Key) -> Arc<Slot<Place>> {
         let mut entries = self.entries.lock();
         if !entries.contains_key(key) && entries.len() >= self.sessions_max {
-            let oldest = entries.iter().min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone());
+            // Where all are in use the bound holds all the same: what is in flight goes on, and later calls open another.
+            let oldest =
+                entries.iter().min_by_key(|(_, entry)| (entry.in_use(), entry.used)).map(|(key, _)| key.clone());
             if let Some(entry) = oldest.and_then(|key| entries.remove(&key)) {
                 entry.let_go();
             }
@@ -122,6 +125,9 @@ impl Pool {
 
     fn end_unused(&self) {
         self.entries.lock().retain(|_, entry| {
+            if entry.in_use() {
+                entry.used = Instant::now();
+            }
             let used = entry.used.elapsed() < self.idle;
             if !used {
                 entry.let_go();
@@ -138,6 +144,11 @@ impl Drop for Pool {
 }
 
 impl Entry {
+    /// Whether somebody waits for it to open, or holds it besides its place.
+    fn in_use(&self) -> bool {
+        self.slot.is_needed(|place| Arc::strong_count(&place.0) > 1)
+    }
+
     fn let_go(&self) {
         if let Some(place) = self.slot.close() {
             place.0.retire();

@@ -110,6 +110,15 @@ impl<S: Session> Slot<S> {
         });
     }
 
+    /// Whether somebody needs it: it is being opened, or `needed` says so of the session that is there.
+    pub(super) fn is_needed(&self, needed: impl FnOnce(&S) -> bool) -> bool {
+        match &*self.state.borrow() {
+            State::Opening => true,
+            State::Open(session) => needed(session),
+            State::Empty | State::Failed(_) | State::Closed => false,
+        }
+    }
+
     /// Forgets the session for good; gives it back for a decent farewell.
     pub(super) fn close(&self) -> Option<S> {
         match self.state.send_replace(State::Closed) {

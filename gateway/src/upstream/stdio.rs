@@ -8,6 +8,7 @@ mod child;
 mod command;
 mod lines;
 mod link;
+mod opening;
 mod restarts;
 mod session;
 mod stderr;
@@ -16,21 +17,19 @@ mod tests;
 
 use super::{
     Caller, Endpoint, Health, Reply, Upstream, UpstreamError,
-    era::{self, Verdict},
-    legacy::{self, Declared, Rim, Welcome},
+    legacy::{Declared, Rim},
     modern,
     pool::{Kept, Key, Place, Pool},
     pulse::Pulse,
     redactor::Redactor,
     slot::{self, Opener, Slot},
 };
-use actor::{Actor, Ears};
 use async_trait::async_trait;
-use child::Child;
 use control_plane_api::server::Era;
 use futures::future::BoxFuture;
 use link::Link;
-use protocol::{Id, Notification, Request, Response, Revision};
+use opening::Unaskable;
+use protocol::Request;
 use restarts::Restarts;
 use session::LegacySession;
 use std::{
@@ -40,10 +39,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::{
-    sync::{broadcast, watch},
-    time::timeout,
-};
+use tokio::{sync::watch, time::timeout};
 use tokio_util::task::TaskTracker;
 
 /// Notices kept for listeners that are slow.
@@ -57,7 +53,7 @@ pub fn open(endpoint: Endpoint) -> Arc<dyn Upstream> {
         restarts: Restarts::new(&endpoint.limits),
         redactor: Redactor::new(&endpoint),
         pulse: Pulse::new(),
-        probe_kills: AtomicBool::new(false),
+        unaskable: Unaskable::default(),
         started_before: AtomicBool::new(false),
         tasks: TaskTracker::new(),
         endpoint,
@@ -80,8 +76,8 @@ struct Shared {
     redactor: Redactor,
     pulse: Pulse,
     restarts: Restarts,
-    /// The server was seen to die of a request before `initialize` (rmcp before 3.0).
-    probe_kills: AtomicBool,
+    /// The server does not live through the question which era it speaks.
+    unaskable: Unaskable,
     started_before: AtomicBool,
     tasks: TaskTracker,
 }
@@ -119,11 +115,12 @@ impl Upstream for Stdio {
         let session = self.slot.get(&self.common).await?;
         let Some(legacy) = session.legacy else {
             let limit = Duration::from_millis(shared.endpoint.limits.upstream_call_timeout_ms);
-            let late = UpstreamError::TimedOut { server: shared.endpoint.name.clone(), after: limit };
-            let deadline = tokio::time::Instant::now() + limit;
+            let late = |after| UpstreamError::TimedOut { server: shared.endpoint.name.clone(), after };
+            let patience = modern::patience(&request.method, limit);
+            let deadline = tokio::time::Instant::now() + patience;
             return match timeout(limit, session.link.send(request, true)).await {
-                Ok(pending) => Ok(modern::reply(pending?.into_hearing(), deadline, late)),
-                Err(_) => Err(late),
+                Ok(pending) => Ok(modern::reply(pending?.into_hearing(), deadline, late(patience))),
+                Err(_) => Err(late(limit)),
             };
         };
         let key = Key::shared(&request, caller);
@@ -194,11 +191,7 @@ impl Opener for Private {
     fn open(self: Arc<Self>) -> BoxFuture<'static, Result<Place, UpstreamError>> {
         let tasks = self.shared.tasks.clone();
         Box::pin(tasks.track_future(async move {
-            let opened = async {
-                let (link, notices) = self.shared.start(false)?;
-                self.shared.initialize(link, notices, self.declared).await
-            };
-            match opened.await {
+            match self.shared.open_private(self.declared).await {
                 Ok(session) => Ok(Place(session as Arc<dyn Kept>)),
                 Err(error) => {
                     self.shared.failed(&error);
@@ -236,117 +229,6 @@ impl Shared {
 }
 
 impl Shared {
-    async fn open_session(self: &Arc<Self>) -> Result<Session, UpstreamError> {
-        let era = match self.endpoint.spec.era {
-            Era::Auto if self.probe_kills.load(Ordering::Relaxed) => Era::Legacy,
-            era => era,
-        };
-        let (link, notices) = self.start(true)?;
-        let mut session = self.greet(link, notices, era).await;
-        if let Err(UpstreamError::Lost { .. }) = &session
-            && era == Era::Auto
-        {
-            // It may have died of the question: it gets a second life, without it.
-            self.pulse.restarted();
-            let (link, notices) = self.start(true)?;
-            session = self.greet(link, notices, Era::Legacy).await;
-            self.probe_kills.store(session.is_ok(), Ordering::Relaxed);
-        }
-        match session {
-            // Nothing of a client's was sent yet.
-            Err(UpstreamError::Lost { reason, .. }) => Err(self.unreachable(&reason)),
-            other => other,
-        }
-    }
-
-    /// Starts a child and its actor; `common` is the one for everybody.
-    fn start(self: &Arc<Self>, common: bool) -> Result<(Link, broadcast::Sender<Notification>), UpstreamError> {
-        let now = Instant::now();
-        let refuse = |reason: String| {
-            self.restarts.died(now, now, &reason);
-            self.unreachable(&reason)
-        };
-        let mut command = command::of(&self.endpoint).map_err(|error| refuse(error.to_string()))?;
-        let (child, pipes) = Child::spawn(&mut command).map_err(|error| {
-            let program = command.as_std().get_program().to_string_lossy().into_owned();
-            refuse(format!("command `{program}` cannot be started: {error}"))
-        })?;
-        if common {
-            self.pulse.starting(child.id());
-        }
-        tracing::debug!(server = %self.endpoint.name, pid = child.id(), "server `{}` starts", self.endpoint.name);
-        let (link, orders) = Link::new(self.endpoint.name.clone());
-        let notices = broadcast::channel(NOTICES_MAX).0;
-        let ears = Ears { notices: notices.clone(), common };
-        self.tasks.spawn(Actor::new(Arc::clone(self), orders, (child, pipes), ears).run());
-        Ok((link, notices))
-    }
-
-    /// Finds out how the child wants to be spoken to. A child that cannot be used is ended by dropping its link.
-    async fn greet(
-        &self,
-        link: Link,
-        notices: broadcast::Sender<Notification>,
-        era: Era,
-    ) -> Result<Session, UpstreamError> {
-        if era != Era::Legacy {
-            match self.ask(&link, era::probe(Id::Number(0))).await {
-                Ok(response) => match era::judge(&response) {
-                    Verdict::Modern => {
-                        self.listen(&link, &response).await;
-                        return Ok(Session { link, legacy: None });
-                    }
-                    Verdict::Stranger(versions) => {
-                        let versions = legacy::excerpt(&versions.join(", "));
-                        return Err(
-                            self.unusable(&format!("it speaks only {versions}, the gateway {}", Revision::MODERN))
-                        );
-                    }
-                    Verdict::Legacy => {}
-                },
-                // Silence means legacy, too.
-                Err(UpstreamError::TimedOut { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if era == Era::Modern {
-            return Err(self.unusable("it is configured as `era: modern` and does not speak that; use `auto`"));
-        }
-        let legacy = self.initialize(link.clone(), notices, Declared::default()).await?;
-        Ok(Session { link, legacy: Some(legacy) })
-    }
-
-    /// Opens a legacy session with a child.
-    async fn initialize(
-        &self,
-        link: Link,
-        notices: broadcast::Sender<Notification>,
-        declared: Declared,
-    ) -> Result<Arc<LegacySession>, UpstreamError> {
-        let response = self.ask(&link, legacy::initialize(Id::Number(0), &declared)).await?;
-        let welcome = Welcome::read(&response).map_err(|reason| self.unusable(&reason))?;
-        link.declared(declared).await;
-        link.tell(legacy::initialized()).await;
-        tracing::debug!(server = %self.endpoint.name, revision = %welcome.revision, "legacy server opened");
-        Ok(Arc::new(LegacySession::new(link, welcome, notices)))
-    }
-
-    /// Has a modern server tell of changed lists for as long as it lives. Legacy ones do so unasked.
-    async fn listen(&self, link: &Link, discovery: &Response) {
-        if let Some(request) = era::listen(Id::Number(0), discovery)
-            && let Ok(pending) = link.send(request, false).await
-        {
-            self.tasks.spawn(pending.response());
-        }
-    }
-
-    async fn ask(&self, link: &Link, request: Request) -> Result<Response, UpstreamError> {
-        let limit = Duration::from_millis(self.endpoint.limits.upstream_open_timeout_ms);
-        let answer = async { link.send(request, false).await?.response().await };
-        let late = UpstreamError::TimedOut { server: self.endpoint.name.clone(), after: limit };
-        timeout(limit, answer).await.unwrap_or(Err(late))
-    }
-
     fn unreachable(&self, reason: &str) -> UpstreamError {
         UpstreamError::Unreachable { server: self.endpoint.name.clone(), reason: self.redactor.redact(reason) }
     }

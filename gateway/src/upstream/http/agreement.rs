@@ -132,7 +132,7 @@ impl Remote {
                     Err(self.unusable(&format!("it speaks only {versions}, the gateway {}", Revision::MODERN)))
                 }
             },
-            Err(Fault::SessionGone | Fault::Foreign(_)) => Ok(None),
+            Err(Fault::SessionGone | Fault::Foreign(_) | Fault::AtOdds(_)) => Ok(None),
             Err(Fault::Failed(error)) => Err(error),
         }
     }

@@ -36,7 +36,9 @@ const TRAILING_BYTES_MAX: usize = 4 << 10;
 const RESUME_WAIT_MS: u64 = 1_000;
 /// Longest wait a server can ask for, in milliseconds.
 const RESUME_WAIT_MS_MAX: u64 = 30_000;
-/// Times in a row that a stream is asked for and brings nothing.
+/// Shortest wait a server can ask for, in milliseconds: one that names none and closes at once would be asked without end.
+const RESUME_WAIT_MS_MIN: u64 = 100;
+/// Times in a row that a stream is asked for and brings nothing, not even the place to go on.
 const RESUMES_MAX: u32 = 5;
 
 /// A request in flight.
@@ -142,8 +144,8 @@ impl Call {
     /// What comes as a stream of events.
     pub(super) fn events(self, connection: Connection) -> Hearing {
         let decoder = Decoder::new(self.remote.message_bytes_max());
-        let streaming =
-            Streaming { call: self, connection: Some(connection), decoder, last: None, wait: None, resumes: 0 };
+        let bookmark = Bookmark::default();
+        let streaming = Streaming { call: self, connection: Some(connection), decoder, bookmark, resumes: 0 };
         Box::pin(stream::unfold(Some(streaming), |streaming| async {
             let mut streaming = streaming?;
             let item = streaming.next().await;
@@ -153,13 +155,46 @@ impl Call {
     }
 }
 
+/// Where a stream can be gone on with, and when (2025-11-25 transports, resumability).
+#[derive(Default)]
+pub(super) struct Bookmark {
+    last: Option<String>,
+    wait: Option<u64>,
+}
+
+impl Bookmark {
+    /// The last event that had an id.
+    pub(super) fn last(&self) -> Option<&str> {
+        self.last.as_deref()
+    }
+
+    /// Reads what `event` says of itself.
+    pub(super) fn note(&mut self, event: &Event) {
+        if let Some(id) = &event.id {
+            // An empty one takes the place back (WHATWG HTML, server-sent events).
+            self.last = Some(id.clone()).filter(|id| !id.is_empty());
+        }
+        self.wait = event.retry_ms.or(self.wait);
+    }
+
+    /// Gives the place up; whether there was one.
+    pub(super) fn forget(&mut self) -> bool {
+        self.last.take().is_some()
+    }
+
+    /// Waits as long as the server asked for, within bounds, or else `otherwise` milliseconds.
+    pub(super) async fn pause(&self, otherwise: u64) {
+        let wait = self.wait.map_or(otherwise, |wait| wait.clamp(RESUME_WAIT_MS_MIN, RESUME_WAIT_MS_MAX));
+        // Nothing ends this wait early but the end of who waits.
+        let _ = timeout(Duration::from_millis(wait), std::future::pending::<()>()).await;
+    }
+}
+
 struct Streaming {
     call: Call,
     connection: Option<Connection>,
     decoder: Decoder,
-    /// The last event's id: from there on the stream can be asked for again.
-    last: Option<String>,
-    wait: Option<u64>,
+    bookmark: Bookmark,
     resumes: u32,
 }
 
@@ -187,13 +222,14 @@ impl Streaming {
     }
 
     fn read(&mut self, event: Event) -> Result<Option<Heard>, UpstreamError> {
-        self.last = event.id.or(self.last.take());
-        self.wait = event.retry_ms.or(self.wait);
+        self.bookmark.note(&event);
+        if event.id.is_some() || !event.data.is_empty() {
+            self.resumes = 0;
+        }
         // Events without data open a stream or carry its reconnection time.
         if event.data.is_empty() || !matches!(event.event.as_str(), "" | "message") {
             return Ok(None);
         }
-        self.resumes = 0;
         let message = Message::parse(event.data.as_bytes())
             .map_err(|error| self.call.remote.unusable(&format!("an event of its answer is {error}")))?;
         Ok(self.call.sort(message))
@@ -202,22 +238,25 @@ impl Streaming {
     /// Asks for the rest of a stream that ended before the response, where the server can give it.
     async fn resume(&mut self, broken: Broken) -> Result<(), UpstreamError> {
         self.connection = None;
-        let (Some(session), Some(last)) = (self.call.session.clone(), self.last.clone()) else {
+        self.decoder = Decoder::new(self.call.remote.message_bytes_max());
+        let (Some(session), Some(last)) = (self.call.session.clone(), self.bookmark.last().map(str::to_owned)) else {
             return Err(self.call.remote.broken(broken));
         };
-        if self.resumes >= RESUMES_MAX {
-            return Err(self.call.remote.broken(broken));
+        while self.resumes < RESUMES_MAX {
+            self.resumes += 1;
+            self.bookmark.pause(RESUME_WAIT_MS).await;
+            match session.stream(Some(&last)).await {
+                Ok(Some(connection)) => {
+                    self.connection = Some(connection);
+                    return Ok(());
+                }
+                // It cannot go on, now or ever.
+                Ok(None) => break,
+                // It may be there again in a moment.
+                Err(_) => {}
+            }
         }
-        self.resumes += 1;
-        let wait = Duration::from_millis(self.wait.unwrap_or(RESUME_WAIT_MS).min(RESUME_WAIT_MS_MAX));
-        // Nothing ends this wait early but the end of the call.
-        let _ = timeout(wait, std::future::pending::<()>()).await;
-        self.decoder = Decoder::new(self.call.remote.message_bytes_max());
-        self.connection = session.stream(Some(&last)).await.map_err(|broken| self.call.remote.broken(broken))?;
-        match self.connection {
-            Some(_) => Ok(()),
-            None => Err(self.call.remote.broken(broken)),
-        }
+        Err(self.call.remote.broken(broken))
     }
 
     /// The response is there: the request is not taken back any more, and the connection is kept if the stream ends now.

@@ -6,6 +6,7 @@
 use super::{
     agreement::Agreement,
     connection::Connection,
+    heed::Bookmark,
     remote::{Fault, Remote},
     streamable::Streamable,
 };
@@ -62,17 +63,25 @@ pub(super) async fn follow(session: &Arc<Streamable>) {
     let (stop, tasks) = (session.remote.stop.clone(), session.remote.tasks.clone());
     tasks.spawn(async move {
         let listening = async {
+            let mut bookmark = Bookmark::default();
             while let Some(session) = weak.upgrade() {
-                let opened = session.stream(None).await;
+                let opened = session.stream(bookmark.last()).await;
                 opening = None;
                 drop(session);
                 match opened {
+                    // It cannot go on there; whether it offers a stream at all is another question.
+                    Ok(None) if bookmark.forget() => {}
                     Ok(None) => return,
-                    Ok(Some(connection)) => lasting(heard_on(&weak, connection)).await,
-                    Err(_) => End::Broken,
-                };
-                pause().await;
-                if let Some(session) = weak.upgrade() {
+                    Ok(Some(connection)) => {
+                        lasting(heard_on(&weak, connection, &mut bookmark)).await;
+                    }
+                    Err(_) => {}
+                }
+                bookmark.pause(REOPEN_WAIT_MS).await;
+                if bookmark.last().is_none()
+                    && let Some(session) = weak.upgrade()
+                {
+                    // What is said in between is not said again.
                     session.remote.pulse.lists_changed();
                 }
             }
@@ -103,7 +112,7 @@ async fn subscription(remote: &Arc<Remote>, agreement: &Agreement, discovery: &R
     let mut hearing = match remote.modern(request, &Caller::GATEWAY).await {
         Ok(hearing) => hearing,
         Err(Fault::Failed(_)) => return End::Broken,
-        Err(Fault::SessionGone) => {
+        Err(Fault::SessionGone | Fault::AtOdds(_)) => {
             agreement.give_up();
             return End::Refused;
         }
@@ -118,7 +127,7 @@ async fn subscription(remote: &Arc<Remote>, agreement: &Agreement, discovery: &R
     End::Broken
 }
 
-async fn heard_on(session: &std::sync::Weak<Streamable>, mut connection: Connection) -> End {
+async fn heard_on(session: &std::sync::Weak<Streamable>, mut connection: Connection, bookmark: &mut Bookmark) -> End {
     let Some(max) = session.upgrade().map(|session| session.remote.message_bytes_max()) else {
         return End::Refused;
     };
@@ -128,6 +137,7 @@ async fn heard_on(session: &std::sync::Weak<Streamable>, mut connection: Connect
             return End::Broken;
         }
         while let Some(event) = decoder.next_event() {
+            bookmark.note(&event);
             if let (Ok(message), Some(session)) = (Message::parse(event.data.as_bytes()), session.upgrade()) {
                 session.hear(message);
             }

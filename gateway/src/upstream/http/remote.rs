@@ -4,6 +4,7 @@ use super::{
     answer::{self, Answer, Refusal},
     connection::{Broken, Connection, Dialer, Outgoing},
     heed::Call,
+    mirrored::Mirrored,
     target::Target,
 };
 use crate::upstream::{
@@ -13,13 +14,11 @@ use crate::upstream::{
     redactor::Redactor,
     remap::Remap,
 };
-use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use protocol::{Message, Request, Response, code, headers, method, param_headers::ParamHeaders};
+use protocol::{Message, Request, Response, code, headers, method};
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -44,8 +43,8 @@ pub(super) struct Remote {
     redactor: Redactor,
     dialer: Dialer,
     next: AtomicI64,
-    /// The headers that mirror arguments of its tools, by the tools' names.
-    pub(super) mirrored: ArcSwap<HashMap<String, ParamHeaders>>,
+    /// The headers that mirror arguments of its tools.
+    pub(super) mirrored: Mirrored,
     /// It was found to speak HTTP+SSE (2024-11-05).
     pub(super) speaks_sse: AtomicBool,
 }
@@ -59,6 +58,9 @@ pub(super) enum Fault {
     SessionGone,
     /// It answered, and not as an MCP server does.
     Foreign(UpstreamError),
+    /// A modern server finds fault with what the gateway made of a request: its revision, or the headers that mirror it.
+    /// It did not look at the request itself.
+    AtOdds(Response),
     /// Everything else.
     Failed(UpstreamError),
 }
@@ -74,6 +76,7 @@ impl Fault {
     pub(super) fn into_error(self, remote: &Remote) -> UpstreamError {
         match self {
             Self::SessionGone => remote.unusable("it does not know its own session"),
+            Self::AtOdds(_) => remote.unusable("it finds fault with the gateway's own headers"),
             Self::Foreign(error) | Self::Failed(error) => error,
         }
     }
@@ -95,7 +98,7 @@ impl Remote {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             next: AtomicI64::new(1),
-            mirrored: ArcSwap::default(),
+            mirrored: Mirrored::default(),
             speaks_sse: AtomicBool::new(false),
             endpoint,
         }
@@ -196,10 +199,9 @@ impl Remote {
                 return Err(Fault::SessionGone);
             }
         }
-        if call.session.is_none() && code == Some(code::UNSUPPORTED_VERSION) && !call.probes {
-            return Err(Fault::SessionGone);
-        }
+        let own_fault = matches!(code, Some(code::UNSUPPORTED_VERSION | code::HEADER_MISMATCH));
         match (response, status.as_u16()) {
+            (Some(response), _) if own_fault && call.session.is_none() && !call.probes => Err(Fault::AtOdds(response)),
             (Some(response), _) => Ok(Box::pin(stream::iter([Ok(Heard::Response(response))]))),
             (None, 404 | 405) => {
                 let reason = format!("there is no MCP endpoint at its URL (HTTP {status}); check the URL");

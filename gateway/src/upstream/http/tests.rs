@@ -1,6 +1,9 @@
 //! A scripted HTTP server of either era and with many faults: what callers see, and what the server is sent.
 
+mod eras;
 mod fake;
+mod sessions;
+mod streams;
 
 use crate::upstream::{
     Caller, Upstream, UpstreamError, open,

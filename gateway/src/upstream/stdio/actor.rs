@@ -46,7 +46,7 @@ pub(super) struct Actor {
     unwritten: BytesMut,
     calls: Calls,
     notices: broadcast::Sender<Notification>,
-    common: bool,
+    role: Role,
     tail: Tail,
     stderr: JoinHandle<()>,
     born: Instant,
@@ -56,8 +56,19 @@ pub(super) struct Actor {
 pub(super) struct Ears {
     /// Takes what belongs to no request.
     pub(super) notices: broadcast::Sender<Notification>,
-    /// Whether it serves everybody: how it is, is how the server is.
-    pub(super) common: bool,
+    /// What it is there for.
+    pub(super) role: Role,
+}
+
+/// What a child is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// To see how it takes the first question: its end is no news.
+    Trial,
+    /// To serve everybody: how it is, is how the server is.
+    Common,
+    /// To serve one caller.
+    Private,
 }
 
 /// Why the actor stopped listening.
@@ -88,7 +99,7 @@ impl Actor {
             stdin: pipes.stdin,
             unwritten: BytesMut::new(),
             calls: Calls::new(None),
-            common: ears.common,
+            role: ears.role,
             notices: ears.notices,
             born: Instant::now(),
             pid: child.id(),
@@ -108,7 +119,7 @@ impl Actor {
             let rest = self.drain();
             let _ = timeout(Duration::from_millis(LAST_WORDS_TIMEOUT_MS), rest).await;
         }
-        let Self { shared, mut orders, child, pid, stdin, mut calls, tail, stderr, born, common, .. } = self;
+        let Self { shared, mut orders, child, pid, stdin, mut calls, tail, stderr, born, role, .. } = self;
         drop(stdin);
         let (stopped, status) = match end {
             End::Stopped => (true, child.stop().await),
@@ -128,13 +139,16 @@ impl Actor {
         } else {
             format!("{}{}", ending(status), tail.last_words())
         };
-        if stopped && common {
-            shared.pulse.stopped(pid);
-        } else if !stopped {
-            tracing::warn!(%server, stderr = tail.text(), "server `{server}` went away: {}", ending(status));
-            shared.restarts.died(born, Instant::now(), &reason);
-            if common {
-                shared.pulse.failed(&reason);
+        match role {
+            Role::Trial => tracing::debug!(%server, "server `{server}` did not live through its trial: {reason}"),
+            Role::Common if stopped => shared.pulse.stopped(pid),
+            Role::Private if stopped => {}
+            Role::Common | Role::Private => {
+                tracing::warn!(%server, stderr = tail.text(), "server `{server}` went away: {}", ending(status));
+                shared.restarts.died(born, Instant::now(), &reason);
+                if role == Role::Common {
+                    shared.pulse.failed(&reason);
+                }
             }
         }
         let unsent = UpstreamError::Unreachable { server: server.clone(), reason: reason.clone() };
@@ -188,6 +202,7 @@ impl Actor {
             }
             Order::Tell(message) => self.write(&message),
             Order::Declared(declared) => self.calls.declared(declared),
+            Order::Employ => self.role = Role::Common,
             // Ends the loop that calls this.
             Order::Stop => {}
         }

@@ -28,6 +28,8 @@ pub(super) enum Order {
     Tell(Message),
     /// It is a legacy server, and was told that its client can be asked this.
     Declared(Declared),
+    /// It was on trial, and serves everybody from now on.
+    Employ,
     /// End the child.
     Stop,
 }
@@ -85,6 +87,11 @@ impl Link {
     /// Says that the child was told what its client can be asked.
     pub(super) async fn declared(&self, declared: Declared) {
         let _ = self.orders.send(Order::Declared(declared)).await;
+    }
+
+    /// Takes a child on trial into service; whether it is still there.
+    pub(super) async fn employ(&self) -> bool {
+        self.orders.send(Order::Employ).await.is_ok()
     }
 
     /// Sends a notification, or an answer.

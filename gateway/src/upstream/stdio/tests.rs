@@ -75,19 +75,46 @@ async fn a_legacy_server_sees_nothing_modern_and_a_modern_one_everything() {
 async fn a_server_that_dies_of_the_probe_is_opened_without_it() {
     let upstream = start("dies-on-probe", limits());
     let first = echo(&*upstream).await["pid"].as_u64().unwrap();
-    assert_eq!((upstream.health().era, upstream.health().restarts), (Some(Era::Legacy), 1));
+    // What died was never in service: that is no restart.
+    assert_eq!((upstream.health().era, upstream.health().restarts), (Some(Era::Legacy), 0));
     // It is remembered: the next start is not probed.
     assert!(ask(&*upstream, tool("die", json!({}))).await.is_err());
     assert_ne!(echo(&*upstream).await["pid"].as_u64().unwrap(), first);
-    assert_eq!(upstream.health().restarts, 2);
+    assert_eq!(upstream.health().restarts, 1);
+}
+
+#[tokio::test]
+async fn a_death_of_the_probe_holds_no_later_process_back() {
+    let upstream = start("dies-on-probe", Limits { restart_backoff_ms: 60_000, ..limits() });
+    let common = echo(&*upstream).await["pid"].as_u64().unwrap();
+    // A client that can be asked something gets a process of its own, at once.
+    let mut request = tool("echo", json!({}));
+    let mut meta = protocol::meta::of(&request.params);
+    meta.set(protocol::meta::CLIENT_CAPABILITIES, &json!({"roots": {}}));
+    request.params.set("_meta", &meta);
+    let said: Value = serde_json::from_str(&text(&ask(&*upstream, request).await.unwrap())).unwrap();
+    assert_ne!(said["pid"].as_u64().unwrap(), common);
 }
 
 #[tokio::test]
 async fn silence_on_the_probe_means_legacy() {
     let limits = Limits { upstream_open_timeout_ms: 1_000, ..limits() };
-    let upstream = start("mute-on-probe", limits);
-    echo(&*upstream).await;
-    assert_eq!(upstream.health().era, Some(Era::Legacy));
+    for traits in ["mute-on-probe", "stuck-on-probe"] {
+        let upstream = start(traits, limits.clone());
+        echo(&*upstream).await;
+        assert_eq!((upstream.health().era, upstream.health().restarts), (Some(Era::Legacy), 0), "{traits}");
+    }
+}
+
+#[tokio::test]
+async fn who_listens_at_a_modern_server_is_not_timed_out() {
+    let upstream = start("modern,listens", Limits { upstream_call_timeout_ms: 300, ..limits() });
+    let wanted = json!({"notifications": {"toolsListChanged": true}});
+    let mut listen = upstream.call(request("l", method::LISTEN, &wanted), &Caller::GATEWAY).await.unwrap();
+    assert!(listen.next().await.unwrap().is_ok());
+    // By now the time for a call is over.
+    assert!(matches!(ask(&*upstream, tool("hang", json!({}))).await, Err(UpstreamError::TimedOut { .. })));
+    assert!(futures::FutureExt::now_or_never(listen.next()).is_none(), "it is still open");
 }
 
 #[tokio::test]

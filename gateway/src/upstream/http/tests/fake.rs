@@ -2,15 +2,21 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
     sync::{broadcast, watch},
 };
+
+/// Longest wait for a condition: under load everything takes long.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One request as it came in.
 #[derive(Debug, Clone)]
@@ -135,9 +141,20 @@ impl Fake {
         self.seen().iter().map(name).collect()
     }
 
+    /// Waits until `condition` holds of what was seen.
+    pub(super) async fn until(&self, condition: impl Fn() -> bool) {
+        let mut changed = self.changed.clone();
+        tokio::time::timeout(PATIENCE, changed.wait_for(|_| condition())).await.expect("it never holds").unwrap();
+    }
+
     /// Waits until as many requests were seen.
     pub(super) async fn saw(&self, count: usize) {
-        self.changed.clone().wait_for(|_| self.seen().len() >= count).await.unwrap();
+        self.until(|| self.seen().len() >= count).await;
+    }
+
+    /// Waits until as many streams were asked for.
+    pub(super) async fn streamed(&self, count: usize) {
+        self.until(|| self.streams().len() >= count).await;
     }
 
     /// Waits until as many held connections were closed by the client.
