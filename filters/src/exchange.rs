@@ -116,6 +116,6 @@ pub struct Target {
 
 /// Looks exposed names up. The gateway's router implements it over a compiled table; names are never split.
 pub trait Names: Send + Sync {
-    /// Whose primitive it is; none when nobody offers it.
-    fn target(&self, primitive: &Primitive) -> Option<Target>;
+    /// Whose primitive it is in `project` (without one: among all servers); none when nobody offers it.
+    fn target(&self, project: Option<&str>, primitive: &Primitive) -> Option<Target>;
 }

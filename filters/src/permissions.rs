@@ -152,7 +152,7 @@ impl Permissions {
         };
         let readable = |uri: &String| {
             let primitive = Primitive::Resource(uri.clone());
-            let target = self.names.target(&primitive);
+            let target = self.names.target(exchange.project.as_deref(), &primitive);
             self.decide(&exchange.principal, exchange.project.as_deref(), &primitive, target.as_ref()).is_ok()
         };
         let kept: Vec<String> = uris.into_iter().filter(readable).collect();
@@ -216,7 +216,7 @@ impl Permissions {
             let Some(primitive) = listed(&exchange.request.method, entry) else {
                 return false;
             };
-            let target = self.names.target(&primitive);
+            let target = self.names.target(exchange.project.as_deref(), &primitive);
             self.decide(&exchange.principal, exchange.project.as_deref(), &primitive, target.as_ref()).is_ok()
         };
         Some(entries.into_iter().filter(|entry| granted(entry)).collect())

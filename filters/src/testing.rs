@@ -48,7 +48,7 @@ impl Table {
 }
 
 impl Names for Table {
-    fn target(&self, primitive: &Primitive) -> Option<Target> {
+    fn target(&self, _project: Option<&str>, primitive: &Primitive) -> Option<Target> {
         self.0.get(primitive.name()).cloned()
     }
 }

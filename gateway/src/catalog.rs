@@ -9,16 +9,13 @@ mod listen;
 mod watch;
 
 use crate::{
-    router::{
-        Router,
-        table::{Listed, Table},
-    },
+    router::{Router, table::Table},
     seal::Sealer,
-    servers::{Server, lists::implementation},
+    servers::{Server, lists::implementation, offer::Listed},
     upstream::{Caller, Health, Reply, Upstream, UpstreamError},
 };
 use async_trait::async_trait;
-use control_plane_api::{gateway::ServerState, limits::Limits, server::Era};
+use control_plane_api::{gateway::ServerState, limits::Limits, name::Name, server::Era};
 use cursor::{Cursor, Page};
 use filters::{Exchange, Principal, Target};
 use futures::{StreamExt as _, stream};
@@ -86,8 +83,9 @@ impl View {
         let mut result = Members::new();
         result.set("supportedVersions", &[Revision::MODERN.as_str()]);
         result.set("capabilities", &capabilities::union(&servers, self.legacy));
-        let of_project = |name: &control_plane_api::name::Name| servers.iter().any(|server| server.name == *name);
-        if let Some(text) = instructions(table.instructions.iter().filter(|(name, _)| of_project(name))) {
+        if let Some(text) =
+            instructions(table.instructions().filter(|(name, _)| servers.iter().any(|server| server.name == **name)))
+        {
             result.set("instructions", &text);
         }
         self.complete(result, table)
@@ -105,8 +103,11 @@ impl View {
             let told = format!("no server of this project has {capability}");
             return Err(RpcError::new(code::METHOD_NOT_FOUND, told));
         }
-        let shown: Vec<&Listed> =
-            entries.iter().filter(|listed| servers.iter().any(|server| server.name == listed.server)).collect();
+        let shown: Vec<&Listed> = entries
+            .iter()
+            .map(Arc::as_ref)
+            .filter(|listed| servers.iter().any(|server| server.name == listed.server))
+            .collect();
         let cursor = Cursor { sealer: &self.catalog.sealer, method: &request.method, project: self.project.as_deref() };
         let page_entries_max = usize::try_from(self.catalog.limits.list_page_entries_max).unwrap_or(usize::MAX);
         let Page { entries, next } = cursor.page(request.params.get("cursor"), &shown, page_entries_max, caller)?;
@@ -149,10 +150,10 @@ impl View {
 }
 
 /// The servers' instructions under their names, cut where clients would cut them; those of a single server as they are.
-fn instructions<'a>(all: impl Iterator<Item = &'a (control_plane_api::name::Name, String)>) -> Option<String> {
+fn instructions<'a>(all: impl Iterator<Item = (&'a Name, &'a str)>) -> Option<String> {
     let all: Vec<_> = all.collect();
     let mut text: String = match all.as_slice() {
-        [(_, only)] => only.clone(),
+        [(_, only)] => (*only).to_owned(),
         several => several.iter().map(|(server, text)| format!("## {server}\n{}\n", text.trim())).collect(),
     };
     let end = (0..=INSTRUCTIONS_BYTES_MAX.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
@@ -163,9 +164,9 @@ fn instructions<'a>(all: impl Iterator<Item = &'a (control_plane_api::name::Name
 #[async_trait]
 impl Upstream for View {
     async fn call(&self, request: Request, caller: &Caller) -> Result<Reply, UpstreamError> {
-        let table = self.catalog.router.table();
+        let table = self.catalog.router.table(self.project.as_deref());
         let payload = match request.method.as_str() {
-            method::LISTEN => return Ok(listen::open(&self.catalog, request, &self.watched, caller)),
+            method::LISTEN => return Ok(listen::open(self, request, caller)),
             method::DISCOVER => Ok(self.discover(&table)),
             _ => self.list(&request, &table, caller),
         };

@@ -195,9 +195,7 @@ impl Apply for Live {
 
 impl Report for Live {
     fn servers(&self) -> Vec<ServerStatus> {
-        self.pipeline()
-            .map(|pipeline| pipeline.router.servers().map(|server| server.status()).collect())
-            .unwrap_or_default()
+        self.pipeline().map(|pipeline| pipeline.router.status()).unwrap_or_default()
     }
 
     fn model(&self) -> ModelState {

@@ -275,6 +275,7 @@ mod tests {
             restarts: 0,
             pid: None,
             tools: Vec::new(),
+            problems: Vec::new(),
         };
         let metrics = Metrics::new().unwrap();
         metrics.upstreams(&[status("slack", ServerState::Ready), status("jira", ServerState::Failed)]);

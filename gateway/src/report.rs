@@ -158,7 +158,16 @@ pub(crate) mod tests {
         fn servers(&self) -> Vec<ServerStatus> {
             let state = if self.up.load(Ordering::SeqCst) { ServerState::Ready } else { ServerState::Starting };
             let name = "slack".parse().unwrap();
-            vec![ServerStatus { name, state, era: None, error: None, restarts: 0, pid: None, tools: Vec::new() }]
+            vec![ServerStatus {
+                name,
+                state,
+                era: None,
+                error: None,
+                restarts: 0,
+                pid: None,
+                tools: Vec::new(),
+                problems: Vec::new(),
+            }]
         }
 
         fn model(&self) -> ModelState {

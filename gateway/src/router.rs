@@ -1,16 +1,19 @@
 //! The router: exposed name → (server, its own name), by a table compiled from what the servers list.
 //!
-//! Names are looked up, never split. Two servers that would expose the same name expose neither. The table is compiled
-//! anew when a server's lists change; a lookup is one load of a pointer and one hash.
+//! Names are looked up, never split. Two servers of a project that would expose the same name expose neither. A table is
+//! compiled anew when a server's lists change; a lookup is one load of a pointer and one hash.
 
 pub mod mirroring;
 pub mod table;
-mod template;
+pub(crate) mod template;
 
-use crate::{catalog::Catalog, servers::Server};
+use crate::{
+    catalog::Catalog,
+    servers::{PROBLEMS_MAX, Server},
+};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use control_plane_api::{name::Name, project::ProjectSpec, snapshot::Snapshot};
+use control_plane_api::{gateway::ServerStatus, name::Name, project::ProjectSpec, snapshot::Snapshot};
 use filters::{Exchange, Filter, LocalReply, Names, Principal, Target};
 use futures::future::join_all;
 use protocol::{
@@ -23,14 +26,15 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use table::Table;
+use table::{Collision, Table};
 use tokio::sync::watch;
 
-/// The servers of one snapshot and the table over them.
+/// The servers of one snapshot and the tables over them: one for each project, so that no server gets in the way of
+/// another that no client sees beside it; and one over all of them, for clients that name no project.
 pub struct Router {
     servers: BTreeMap<Name, Arc<Server>>,
     projects: HashMap<String, Project>,
-    table: ArcSwap<Table>,
+    all: ArcSwap<Table>,
     lists: watch::Receiver<u64>,
     list_timeout: Duration,
 }
@@ -39,6 +43,7 @@ pub struct Router {
 struct Project {
     members: Vec<Name>,
     servers: Vec<Name>,
+    table: ArcSwap<Table>,
 }
 
 impl Router {
@@ -48,11 +53,14 @@ impl Router {
         let by_profile: HashMap<&Name, &Name> = snapshot.profiles().map(|(name, spec)| (name, &spec.server)).collect();
         let servers_of =
             |profiles: &[Name]| profiles.iter().filter_map(|p| by_profile.get(p).copied().cloned()).collect();
-        let project =
-            |spec: &ProjectSpec| Project { members: spec.members.clone(), servers: servers_of(&spec.profiles) };
+        let project = |spec: &ProjectSpec| Project {
+            members: spec.members.clone(),
+            servers: servers_of(&spec.profiles),
+            table: ArcSwap::default(),
+        };
         Self {
             projects: snapshot.projects().map(|(name, spec)| (name.to_string(), project(spec))).collect(),
-            table: ArcSwap::from_pointee(Table::compile(&servers, 0)),
+            all: ArcSwap::default(),
             servers,
             lists,
             list_timeout: Duration::from_millis(snapshot.limits.upstream_list_timeout_ms),
@@ -75,7 +83,6 @@ impl Router {
     pub async fn prepare(&self, exchange: &Exchange) {
         let servers = self.servers_open_to(&exchange.principal, exchange.project.as_deref());
         join_all(servers.into_iter().map(|server| server.listed(self.list_timeout))).await;
-        self.table();
     }
 
     /// The servers `principal` may meet through `project`, in the order of their names; without one, through any project
@@ -114,16 +121,51 @@ impl Router {
         }
     }
 
-    /// The table over the lists as they are now.
-    pub fn table(&self) -> Arc<Table> {
+    /// The table of `project` over the lists as they are now; of one that does not exist an empty one.
+    pub fn table(&self, project: Option<&str>) -> Arc<Table> {
+        let (place, of) = match project {
+            None => (&self.all, None),
+            Some(project) => match self.projects.get(project) {
+                Some(project) => (&project.table, Some(&project.servers)),
+                None => return Arc::default(),
+            },
+        };
         let epoch = *self.lists.borrow();
-        let table = self.table.load_full();
+        let table = place.load_full();
         if table.epoch == epoch {
             return table;
         }
-        let fresh = Arc::new(Table::compile(&self.servers, epoch));
-        self.table.store(fresh.clone());
+        let seen = self.servers.values().filter(|server| of.is_none_or(|servers| servers.contains(&server.name)));
+        let fresh = Arc::new(Table::merge(seen.map(|server| server.offer()).collect(), epoch));
+        place.store(fresh.clone());
         fresh
+    }
+
+    /// How every server is, for reports; with what no client of a project sees because another server is in the way.
+    #[must_use]
+    pub fn status(&self) -> Vec<ServerStatus> {
+        let mut all: Vec<ServerStatus> = self.servers.values().map(|server| server.status()).collect();
+        let mut projects: Vec<&String> = self.projects.keys().collect();
+        projects.sort();
+        for project in projects {
+            for Collision { first, second, name } in &self.table(Some(project)).collisions {
+                for (server, other) in [(first, second), (second, first)] {
+                    let told = format!(
+                        "`{name}` is offered to nobody in project `{project}`, because `{other}` has it too: \
+                         give one of the servers another prefix, or a project of its own"
+                    );
+                    all.iter_mut().filter(|status| status.name == *server).for_each(|s| s.problems.push(told.clone()));
+                }
+            }
+        }
+        for status in &mut all {
+            let more = status.problems.len().saturating_sub(PROBLEMS_MAX);
+            status.problems.truncate(PROBLEMS_MAX);
+            if more > 0 {
+                status.problems.push(format!("and {more} more"));
+            }
+        }
+        all
     }
 
     /// Counts up whenever the table may have changed.
@@ -134,8 +176,8 @@ impl Router {
 }
 
 impl Names for Router {
-    fn target(&self, primitive: &Primitive) -> Option<Target> {
-        self.table().target(primitive)
+    fn target(&self, project: Option<&str>, primitive: &Primitive) -> Option<Target> {
+        self.table(project).target(primitive)
     }
 }
 
@@ -160,7 +202,8 @@ impl Filter for Routing {
 
     async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         self.router.prepare(exchange).await;
-        exchange.target = exchange.primitive.as_ref().and_then(|primitive| self.router.target(primitive));
+        let table = self.router.table(exchange.project.as_deref());
+        exchange.target = exchange.primitive.as_ref().and_then(|primitive| table.target(primitive));
         if let (Some(primitive), Some(target)) = (&exchange.primitive, &exchange.target) {
             rename(&mut exchange.request.params, primitive, &target.name);
         }

@@ -4,11 +4,9 @@
 //! that no client waits for a list but the very first time. A server that fails keeps the lists it last gave.
 
 pub mod lists;
+pub mod offer;
 
-use crate::{
-    router::table::exposed_name,
-    upstream::{self, Credentials, Endpoint, Upstream},
-};
+use crate::upstream::{self, Credentials, Endpoint, Upstream};
 use control_plane_api::{
     gateway::{ServerStatus, ToolStatus},
     limits::Limits,
@@ -17,9 +15,15 @@ use control_plane_api::{
 };
 use futures::future::join_all;
 use lists::Lists;
+use offer::{Offer, exposed_name};
+use parking_lot::Mutex;
+use rand::Rng as _;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
+
+/// Problems of one server that are logged and reported.
+pub const PROBLEMS_MAX: usize = 20;
 
 /// One configured server.
 pub struct Server {
@@ -28,6 +32,8 @@ pub struct Server {
     /// As configured.
     pub spec: ServerSpec,
     running: Arc<Running>,
+    /// What was made of the lists beside it.
+    offer: Mutex<Option<(Arc<Lists>, Arc<Offer>)>>,
 }
 
 /// What goes on while only the description of a server changes: its connection or process, and its lister.
@@ -40,6 +46,21 @@ struct Running {
     _lister: AbortOnDropHandle<()>,
 }
 
+/// What a list is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Tools.
+    Tools,
+    /// Prompts.
+    Prompts,
+    /// Resources and resource templates.
+    Resources,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Tools, Self::Prompts, Self::Resources];
+}
+
 /// What is known of a server's lists.
 #[derive(Debug, Clone, Default)]
 struct Listing {
@@ -47,6 +68,29 @@ struct Listing {
     lists: Option<Arc<Lists>>,
     /// Whether it has answered, or failed to, since it was configured.
     asked: bool,
+    /// How often its lists have changed, in the order of [`Kind::ALL`].
+    revisions: [u64; 3],
+}
+
+impl Listing {
+    /// Takes `lists` in; whether anything is new. A server that said that its lists changed is believed: what it meant may
+    /// be something that lists do not show.
+    fn heard(&mut self, lists: Lists, said_so: bool) -> bool {
+        let mut changed = Kind::ALL.map(|kind| self.lists.as_ref().is_none_or(|known| known.differ(&lists, kind)));
+        let described = self.lists.as_ref().is_none_or(|known| known.is_described_otherwise(&lists));
+        if said_so && !changed.contains(&true) {
+            changed = [true; 3];
+        }
+        for (revision, changed) in self.revisions.iter_mut().zip(changed) {
+            *revision += u64::from(changed);
+        }
+        let news = described || changed.contains(&true);
+        // What was made of lists that stay the same goes on being used.
+        if news {
+            self.lists = Some(Arc::new(lists));
+        }
+        !std::mem::replace(&mut self.asked, true) || news
+    }
 }
 
 impl Server {
@@ -64,7 +108,11 @@ impl Server {
         let lister = AbortOnDropHandle::new(tokio::spawn(lister.run()));
         let (values, limits, since) = (endpoint.values, endpoint.limits, Instant::now());
         let running = Running { upstream, values, limits, listing, since, _lister: lister };
-        Self { name: endpoint.name, spec: endpoint.spec, running: Arc::new(running) }
+        Self::new(endpoint.name, endpoint.spec, Arc::new(running))
+    }
+
+    fn new(name: Name, spec: ServerSpec, running: Arc<Running>) -> Self {
+        Self { name, spec, running, offer: Mutex::new(None) }
     }
 
     /// Where its requests go.
@@ -77,6 +125,31 @@ impl Server {
     #[must_use]
     pub fn lists(&self) -> Option<Arc<Lists>> {
         self.running.listing.borrow().lists.clone()
+    }
+
+    /// What it offers under the names clients see; none before it gave any lists.
+    #[must_use]
+    pub fn offer(&self) -> Option<Arc<Offer>> {
+        let lists = self.lists()?;
+        let mut made = self.offer.lock();
+        if let Some((of, offer)) = &*made
+            && Arc::ptr_eq(of, &lists)
+        {
+            return Some(offer.clone());
+        }
+        let offer = Arc::new(Offer::compile(&self.name, self.spec.prefix_for(&self.name), &lists));
+        for problem in offer.problems.iter().take(PROBLEMS_MAX) {
+            tracing::warn!(server = %self.name, "{problem}");
+        }
+        *made = Some((lists, offer.clone()));
+        Some(offer)
+    }
+
+    /// How often its lists of that kind have changed.
+    #[must_use]
+    pub fn revision(&self, kind: Kind) -> u64 {
+        let revisions = self.running.listing.borrow().revisions;
+        Kind::ALL.into_iter().zip(revisions).find(|(of, _)| *of == kind).map_or(0, |(_, revision)| revision)
     }
 
     /// Waits until it has been asked for its lists once, at most until `patience` after it was first configured: what it
@@ -106,6 +179,7 @@ impl Server {
             restarts: health.restarts,
             pid: health.pid,
             tools: tools.into_iter().map(tool).collect(),
+            problems: self.offer().map(|offer| offer.problems.clone()).unwrap_or_default(),
         }
     }
 
@@ -135,7 +209,7 @@ impl Servers {
     pub fn reconcile(&mut self, endpoints: Vec<Endpoint>) -> BTreeMap<Name, Arc<Server>> {
         let keep = |endpoint: Endpoint| match self.running.get(&endpoint.name) {
             Some(server) if server.is_reached_as(&endpoint) => {
-                Server { name: endpoint.name, spec: endpoint.spec, running: server.running.clone() }
+                Server::new(endpoint.name, endpoint.spec, server.running.clone())
             }
             _ => Server::open(endpoint, self.epoch.clone()),
         };
@@ -152,7 +226,7 @@ impl Servers {
         join_all(running.values().map(|server| server.running.upstream.close())).await;
     }
 
-    /// Counts up whenever the lists or the health of any server change.
+    /// Counts up whenever the lists, the description or the health of any server change.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.epoch.subscribe()
@@ -172,36 +246,81 @@ impl Lister {
     async fn run(self) {
         let (mut changes, mut tokens) = (self.upstream.changes(), self.tokens.changes());
         let mut backoff = Duration::from_millis(self.limits.restart_backoff_ms);
+        let (mut said_so, mut failed_before) = (false, false);
         loop {
             tokens.borrow_and_update();
             let fetched = lists::fetch(&*self.upstream, &self.limits).await;
             let failed = fetched.is_err();
             // Its own contact with the server is not news.
             changes.borrow_and_update();
-            let wait = match fetched {
+            let (news, wait) = match fetched {
                 Ok(lists) => {
                     self.upstream.learn(&lists.tools);
                     backoff = Duration::from_millis(self.limits.restart_backoff_ms);
-                    self.publish.send_modify(|l| *l = Listing { lists: Some(Arc::new(lists)), asked: true });
-                    Duration::from_millis(self.limits.list_ttl_ms)
+                    let mut news = false;
+                    self.publish.send_modify(|listing| news = listing.heard(lists, said_so));
+                    (news, jittered(Duration::from_millis(self.limits.list_ttl_ms)))
                 }
                 Err(error) => {
                     tracing::warn!(server = %self.name, %error, "lists of the server could not be fetched");
-                    self.publish.send_modify(|listing| listing.asked = true);
+                    let mut news = false;
+                    self.publish.send_modify(|listing| news = !std::mem::replace(&mut listing.asked, true));
                     backoff = (backoff * 2).min(Duration::from_millis(self.limits.restart_backoff_max_ms));
-                    backoff
+                    (news, backoff)
                 }
             };
-            self.epoch.send_modify(|epoch| *epoch += 1);
+            // Whoever follows the count looks at every list of every server: only what is new is worth that.
+            if news || said_so || failed != std::mem::replace(&mut failed_before, failed) {
+                self.epoch.send_modify(|epoch| *epoch += 1);
+            }
             let next = Instant::now() + wait;
             let woken = async {
                 tokio::select! {
-                    _ = changes.changed() => {}
+                    changed = changes.changed() => changed.is_ok(),
                     // It may have been for want of a token.
-                    _ = tokens.changed(), if failed => {}
+                    _ = tokens.changed(), if failed => false,
                 }
             };
-            let _ = tokio::time::timeout_at(next, woken).await;
+            said_so = tokio::time::timeout_at(next, woken).await.unwrap_or(false);
         }
+    }
+}
+
+/// `wait`, a tenth more or less: servers that were configured together are not asked together for ever.
+fn jittered(wait: Duration) -> Duration {
+    wait.mul_f64(rand::thread_rng().gen_range(0.9..1.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lists(tool: &str) -> Lists {
+        let tool = serde_json::value::to_raw_value(&serde_json::json!({"name": tool})).unwrap();
+        Lists { tools: vec![tool], ..Lists::default() }
+    }
+
+    #[test]
+    fn only_what_changed_is_new() {
+        let mut listing = Listing::default();
+        assert!(listing.heard(lists("a"), false));
+        let first = listing.lists.clone().unwrap();
+        assert!(!listing.heard(lists("a"), false));
+        assert!(Arc::ptr_eq(&first, listing.lists.as_ref().unwrap()));
+        assert_eq!(listing.revisions, [1, 1, 1]);
+        assert!(listing.heard(lists("b"), false));
+        assert_eq!(listing.revisions, [2, 1, 1]);
+        assert!(listing.heard(Lists { instructions: Some("be nice".to_owned()), ..lists("b") }, false));
+        assert_eq!(listing.revisions, [2, 1, 1]);
+    }
+
+    #[test]
+    fn a_server_that_says_its_lists_changed_is_believed() {
+        let mut listing = Listing::default();
+        listing.heard(lists("a"), false);
+        assert!(listing.heard(lists("a"), true));
+        assert_eq!(listing.revisions, [2, 2, 2]);
+        assert!(listing.heard(lists("b"), true));
+        assert_eq!(listing.revisions, [3, 2, 2]);
     }
 }

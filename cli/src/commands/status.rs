@@ -6,7 +6,7 @@ use crate::{
     grants,
     output::{Report, Table, age},
 };
-use control_plane_api::gateway::{ConfigState, ControlPlaneStatus, GatewaySummary, ModelState};
+use control_plane_api::gateway::{ConfigState, ControlPlaneStatus, GatewaySummary, ModelState, ServerStatus};
 use serde::Serialize;
 
 /// Prints the summary.
@@ -67,10 +67,19 @@ impl Status {
             let detail = match &server.error {
                 Some(error) if wide => error.clone(),
                 Some(error) => error.chars().take(60).collect(),
-                None => format!("tools={} restarts={}", server.tools.len(), server.restarts),
+                None => format!("tools={} restarts={}{}", server.tools.len(), server.restarts, problems(server, wide)),
             };
             table.row(row("server", server.name.as_str(), grants::state(server.state), detail, "-".to_owned()));
         }
+    }
+}
+
+/// What clients do not see of a server, in words where there is room for them.
+fn problems(server: &ServerStatus, wide: bool) -> String {
+    match server.problems.len() {
+        0 => String::new(),
+        _ if wide => format!(" problems: {}", server.problems.join("; ")),
+        several => format!(" problems={several}"),
     }
 }
 

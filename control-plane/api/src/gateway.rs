@@ -157,6 +157,9 @@ pub struct ServerStatus {
     /// The tools it offers.
     #[serde(default)]
     pub tools: Vec<ToolStatus>,
+    /// What of it clients do not see, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
 }
 
 /// How a server is.

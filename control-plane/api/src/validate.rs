@@ -2,6 +2,7 @@
 
 mod issuer;
 mod oauth;
+mod prefixes;
 
 use crate::{
     name::Name,
@@ -38,7 +39,12 @@ impl fmt::Display for Violation {
 /// Everything that is wrong with `snapshot`; empty when it can be served.
 #[must_use]
 pub fn validate(snapshot: &Snapshot) -> Vec<Violation> {
-    let mut rules = Rules { names: Names::of(snapshot), issuers: BTreeSet::new(), violations: Vec::new() };
+    let mut rules = Rules {
+        names: Names::of(snapshot),
+        prefixes: prefixes::of(snapshot),
+        issuers: BTreeSet::new(),
+        violations: Vec::new(),
+    };
     let mut seen = BTreeSet::new();
     for object in &snapshot.objects {
         let reference = object.reference();
@@ -76,6 +82,8 @@ impl<'a> Names<'a> {
 
 struct Rules<'a> {
     names: Names<'a>,
+    /// Server and prefix behind each profile.
+    prefixes: prefixes::Prefixes<'a>,
     /// The issuers seen so far, by their own identifiers.
     issuers: BTreeSet<&'a str>,
     violations: Vec<Violation>,
@@ -132,6 +140,7 @@ impl<'a> Rules<'a> {
         for member in spec.members.iter().filter(|member| !self.names.users.contains(member)).collect::<Vec<_>>() {
             self.broken(object, "members", format!("user `{member}` does not exist"));
         }
+        self.one_prefix_each(object, spec);
     }
 
     fn broken(&mut self, object: &ObjectRef, field: &str, message: String) {

@@ -72,7 +72,7 @@ impl RelevanceFilter {
     /// The tool with `_context` in its schema; `None` where it stays as it is.
     fn with_context(&self, project: Option<&str>, tool: &RawValue) -> Option<Box<RawValue>> {
         let mut tool = Members::open(tool).ok()?;
-        let target = self.names.target(&Primitive::Tool(tool.read("name")?))?;
+        let target = self.names.target(project, &Primitive::Tool(tool.read("name")?))?;
         self.policy.for_tool(project, &target)?;
         let mut schema = tool.object("inputSchema")?;
         let mut properties = schema.object("properties").unwrap_or_default();

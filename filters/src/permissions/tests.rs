@@ -37,7 +37,7 @@ fn check(user: &str, project: Option<&str>, tool: &str, expected: Result<&str, &
     let permissions = permissions(true);
     let roles = if user == "root" { vec![Role::Admin] } else { vec![Role::Developer] };
     let primitive = Primitive::Tool(tool.to_owned());
-    let target = Table::of(&TABLE).target(&primitive);
+    let target = Table::of(&TABLE).target(None, &primitive);
     let decided = permissions.decide(&testing::user(user, &roles), project, &primitive, target.as_ref());
     match (decided, expected) {
         (Ok(profile), Ok(expected)) => assert_eq!(profile.as_str(), expected),
@@ -80,7 +80,7 @@ async fn refusal(explain: bool, project: &str, tool: &str) -> (StatusCode, Strin
     let mut exchange = testing::request("tools/call", &serde_json::json!({"name": tool}).to_string());
     exchange.principal = testing::user("ada", &[]);
     exchange.project = Some(project.to_owned());
-    exchange.target = exchange.primitive.as_ref().and_then(|p| Table::of(&TABLE).target(p));
+    exchange.target = exchange.primitive.as_ref().and_then(|p| Table::of(&TABLE).target(None, p));
     match permissions(explain).on_request(&mut exchange).await {
         ControlFlow::Break(reply) => (reply.status, reply.error.message),
         ControlFlow::Continue(()) => panic!("not refused"),

@@ -2,12 +2,12 @@
 //! replicas need nothing but the key, and it survives changes of the list.
 
 use crate::{
-    router::table::Listed,
     seal::{Bound, Sealer},
+    servers::offer::Listed,
     upstream::Caller,
 };
 use control_plane_api::name::Name;
-use protocol::{Members, RpcError, code};
+use protocol::{RpcError, code};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::time::Duration;
@@ -60,9 +60,8 @@ impl Cursor<'_> {
                 let position = position.ok_or_else(|| {
                     RpcError::new(code::INVALID_PARAMS, "the cursor is not valid: list again from the beginning")
                 })?;
-                let last = all.iter().position(|listed| {
-                    listed.server == position.server && name_of(listed).as_deref() == Some(position.after.as_str())
-                });
+                let last =
+                    all.iter().position(|listed| listed.server == position.server && listed.exposed == position.after);
                 last.map_or(position.shown, |last| last + 1)
             }
         };
@@ -73,7 +72,7 @@ impl Cursor<'_> {
                 method: self.method.to_owned(),
                 project: self.project.map(str::to_owned),
                 server: last.server.clone(),
-                after: name_of(last).unwrap_or_default(),
+                after: last.exposed.clone(),
                 shown: start + entries.len(),
             };
             self.sealer.seal(bound, &serde_json::to_vec(&position).unwrap_or_default(), LIFETIME)
@@ -88,19 +87,22 @@ impl Cursor<'_> {
     }
 }
 
-fn name_of(listed: &Listed) -> Option<String> {
-    let entry = Members::open(&listed.entry).ok()?;
-    // Resources may share a name; what tells them apart is the URI.
-    entry.read("uri").or_else(|| entry.read("uriTemplate")).or_else(|| entry.read("name"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn listed(names: &[String]) -> Vec<Listed> {
         let entry = |name: &String| serde_json::value::to_raw_value(&serde_json::json!({ "name": name })).unwrap();
-        names.iter().map(|name| Listed { server: "x".parse().unwrap(), entry: entry(name) }).collect()
+        names
+            .iter()
+            .map(|name| Listed {
+                server: "x".parse().unwrap(),
+                own: name.clone(),
+                exposed: name.clone(),
+                entry: entry(name),
+                appearance: None,
+            })
+            .collect()
     }
 
     fn caller(name: &str) -> Caller {
@@ -121,7 +123,7 @@ mod tests {
         loop {
             let page = cursor.page(next.as_deref().map(raw).as_deref(), &all, 10, &caller("ada")).ok().unwrap();
             assert!(page.entries.len() <= 10);
-            seen.extend(page.entries.iter().filter_map(|listed| name_of(listed)));
+            seen.extend(page.entries.iter().map(|listed| listed.exposed.clone()));
             next = page.next;
             if next.is_none() {
                 break;
@@ -140,7 +142,7 @@ mod tests {
         let after = listed(&["a".to_owned(), "b".to_owned(), "c".to_owned(), "d".to_owned()]);
         let after: Vec<&Listed> = after.iter().collect();
         let page = cursor.page(Some(&raw(&next)), &after, 2, &caller("ada")).ok().unwrap();
-        assert_eq!(page.entries.iter().filter_map(|listed| name_of(listed)).collect::<Vec<_>>(), ["d"]);
+        assert_eq!(page.entries.iter().map(|listed| listed.exposed.as_str()).collect::<Vec<_>>(), ["d"]);
         let refused = |cursor: &Cursor<'_>, given: &str, who: &str| {
             cursor.page(Some(&raw(given)), &after, 2, &caller(who)).err().map(|error| error.code)
         };

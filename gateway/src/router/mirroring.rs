@@ -32,7 +32,7 @@ impl Filter for Mirroring {
         let Some(Primitive::Tool(exposed)) = exchange.primitive.as_ref().filter(|_| exchange.affinity.is_none()) else {
             return ControlFlow::Continue(());
         };
-        let table = self.router.table();
+        let table = self.router.table(exchange.project.as_deref());
         let arguments = exchange.request.params.get("arguments");
         let checked = table.mirrored(exposed).map_or(Ok(()), |mirrored| mirrored.check(arguments, &exchange.headers));
         checked.map_or_else(

@@ -1,13 +1,13 @@
-//! The compiled table: what every server offers, under the names clients see.
+//! The compiled table of one project: what its servers offer together, and whose it is.
+//!
+//! What two servers offer under one name is offered by neither, so that no server can take another's place.
 
-use super::template::Shape;
-use crate::servers::{Server, lists::Lists};
+use crate::servers::offer::{Listed, Offer};
 use control_plane_api::name::Name;
 use filters::Target;
-use protocol::{Members, method::Primitive, param_headers::ParamHeaders};
-use serde_json::value::RawValue;
+use protocol::{method::Primitive, param_headers::ParamHeaders};
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     sync::Arc,
 };
 
@@ -19,180 +19,209 @@ pub struct Table {
     /// Whether every server has answered for its lists.
     pub complete: bool,
     /// Tools, renamed.
-    pub tools: Vec<Listed>,
+    pub tools: Vec<Arc<Listed>>,
     /// Prompts, renamed.
-    pub prompts: Vec<Listed>,
+    pub prompts: Vec<Arc<Listed>>,
     /// Resources, by their own URIs.
-    pub resources: Vec<Listed>,
+    pub resources: Vec<Arc<Listed>>,
     /// Resource templates.
-    pub templates: Vec<Listed>,
-    /// What each server says about itself.
-    pub instructions: Vec<(Name, String)>,
+    pub templates: Vec<Arc<Listed>>,
+    /// What is offered by nobody because two servers would.
+    pub collisions: Vec<Collision>,
     index: HashMap<Primitive, Option<Target>>,
-    /// Arguments that are mirrored in headers, by the exposed names of their tools.
-    mirrored: HashMap<String, ParamHeaders>,
-    shapes: Vec<(Shape, Name)>,
+    offers: Vec<Arc<Offer>>,
 }
 
-/// An entry of a list.
-#[derive(Debug, Clone)]
-pub struct Listed {
-    /// Whose it is.
-    pub server: Name,
-    /// As clients see it.
-    pub entry: Box<RawValue>,
+/// Two servers with one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collision {
+    /// The first of them.
+    pub first: Name,
+    /// The second.
+    pub second: Name,
+    /// The name or URI.
+    pub name: String,
 }
 
 impl Table {
-    /// Compiles the lists of `servers` as they are now.
+    /// Merges the `offers` of a project's servers; none where a server was not heard of yet.
     #[must_use]
-    pub fn compile(servers: &BTreeMap<Name, Arc<Server>>, epoch: u64) -> Self {
-        let mut table = Self { epoch, complete: true, ..Self::default() };
-        for server in servers.values() {
-            match server.lists() {
-                Some(lists) => table.add(server, &lists),
-                None => table.complete = false,
+    pub fn merge(offers: Vec<Option<Arc<Offer>>>, epoch: u64) -> Self {
+        let mut table = Self { epoch, complete: offers.iter().all(Option::is_some), ..Self::default() };
+        table.offers = offers.into_iter().flatten().collect();
+        for offer in table.offers.clone() {
+            table.enter(&offer.tools, Primitive::Tool);
+            table.enter(&offer.prompts, Primitive::Prompt);
+            table.enter(&offer.resources, Primitive::Resource);
+            table.enter(&offer.templates, Primitive::Resource);
+        }
+        table.appearances();
+        table.tools = table.kept(|offer| &offer.tools, Primitive::Tool);
+        table.prompts = table.kept(|offer| &offer.prompts, Primitive::Prompt);
+        table.resources = table.kept(|offer| &offer.resources, Primitive::Resource);
+        table.templates = table.kept(|offer| &offer.templates, Primitive::Resource);
+        for tool in &mut table.tools {
+            let owner = tool.appearance.as_ref().map(|uri| (uri, table.index.get(&Primitive::Resource(uri.clone()))));
+            // Shown with another server's page, a tool would put words into that server's mouth.
+            if owner.is_some_and(|(_, owner)| !matches!(owner, Some(Some(target)) if target.server == tool.server)) {
+                *tool = Arc::new(tool.plain());
             }
         }
-        table.drop_collisions();
         table
     }
 
-    /// Whose primitive it is. A resource nobody lists belongs to the server whose template it fits best.
+    /// Whose primitive it is. A resource nobody lists belongs to the server whose template it fits best; to none if two fit
+    /// equally well.
     #[must_use]
     pub fn target(&self, primitive: &Primitive) -> Option<Target> {
         if let Some(found) = self.index.get(primitive) {
             return found.clone();
         }
         let Primitive::Resource(uri) = primitive else { return None };
-        let fitting = self.shapes.iter().filter(|(shape, _)| shape.fits(uri));
-        let (_, server) = fitting.max_by_key(|(shape, _)| shape.literal_bytes())?;
-        Some(Target { server: server.clone(), name: uri.clone() })
+        self.fitting(uri).map(|offer| Target { server: offer.server.clone(), name: uri.clone() })
     }
 
     /// The arguments of tool `exposed` that are mirrored in headers; none where there are none.
     #[must_use]
     pub fn mirrored(&self, exposed: &str) -> Option<&ParamHeaders> {
-        self.mirrored.get(exposed)
+        let target = self.index.get(&Primitive::Tool(exposed.to_owned()))?.as_ref()?;
+        self.offers.iter().find(|offer| offer.server == target.server)?.mirrored(exposed)
     }
 
-    fn add(&mut self, server: &Server, lists: &Lists) {
-        let listed = |entry: Box<RawValue>| Listed { server: server.name.clone(), entry };
-        let mut own_names = HashSet::new();
-        for tool in &lists.tools {
-            if let Err(reason) = self.admit(server, tool, &mut own_names) {
-                tracing::warn!(server = %server.name, "a tool is not offered: {reason}");
-                continue;
-            }
-            let kept = self.expose(server, tool, Primitive::Tool);
-            self.tools.extend(kept.map(listed));
-        }
-        for prompt in &lists.prompts {
-            let kept = self.expose(server, prompt, Primitive::Prompt);
-            self.prompts.extend(kept.map(listed));
-        }
-        for resource in &lists.resources {
-            if let Some(uri) = read(resource, "uri") {
-                self.enter(Primitive::Resource(uri.clone()), server, uri);
-                self.resources.push(listed(resource.clone()));
-            }
-        }
-        for template in &lists.templates {
-            if let Some(uri) = read(template, "uriTemplate") {
-                self.shapes.push((Shape::of(&uri), server.name.clone()));
-                self.enter(Primitive::Resource(uri.clone()), server, uri);
-                self.templates.push(listed(template.clone()));
-            }
-        }
-        if let Some(text) = &lists.instructions {
-            self.instructions.push((server.name.clone(), text.clone()));
-        }
+    /// What each server says about itself.
+    pub fn instructions(&self) -> impl Iterator<Item = (&Name, &str)> {
+        self.offers.iter().filter_map(|offer| Some((&offer.server, offer.instructions.as_deref()?)))
     }
 
-    /// Whether a tool can be offered: its name can be said by every client, it is there once, and its headers can be made.
-    fn admit(&mut self, server: &Server, tool: &RawValue, own_names: &mut HashSet<String>) -> Result<(), String> {
-        let members = Members::open(tool).map_err(|_| "it is not an object".to_owned())?;
-        let own: String = members.read("name").ok_or_else(|| "it has no name".to_owned())?;
-        let exposed = exposed_name(server.spec.prefix_for(&server.name), &own);
-        if !is_tool_name(&exposed) {
-            let shown: String = exposed.chars().filter(|c| !c.is_control()).take(64).collect();
-            return Err(format!("`{shown}` is no name of a tool (1 to 128 of A-Z a-z 0-9 _ . -)"));
+    fn fitting(&self, uri: &str) -> Option<&Offer> {
+        let mut best: Option<(usize, Option<&Offer>)> = None;
+        for offer in &self.offers {
+            let Some(fit) = offer.fit(uri) else { continue };
+            best = match best {
+                Some((most, _)) if fit < most => best,
+                Some((most, _)) if fit == most => Some((most, None)),
+                _ => Some((fit, Some(offer))),
+            };
         }
-        if !own_names.insert(own) {
-            return Err(format!("`{exposed}` is there twice in one list"));
-        }
-        let mirrored =
-            members.get("inputSchema").map(ParamHeaders::of_tool).unwrap_or_else(|| Ok(ParamHeaders::default()));
-        let mirrored = mirrored.map_err(|error| format!("`{exposed}`: {error}"))?;
-        if !mirrored.is_empty() {
-            self.mirrored.insert(exposed, mirrored);
-        }
-        Ok(())
+        best.and_then(|(_, offer)| offer)
     }
 
-    /// Enters a tool or prompt under its exposed name; the entry as clients see it.
-    fn expose(&mut self, server: &Server, entry: &RawValue, kind: fn(String) -> Primitive) -> Option<Box<RawValue>> {
-        let mut members = Members::open(entry).ok()?;
-        let own = members.read::<String>("name")?;
-        let exposed = exposed_name(server.spec.prefix_for(&server.name), &own);
-        members.set("name", &exposed);
-        self.enter(kind(exposed), server, own);
-        Some(members.to_raw())
-    }
-
-    fn enter(&mut self, primitive: Primitive, server: &Server, own: String) {
-        let target = Target { server: server.name.clone(), name: own };
-        match self.index.entry(primitive) {
-            Entry::Vacant(place) => {
-                place.insert(Some(target));
-            }
-            Entry::Occupied(mut place) => {
-                if let Some(first) = place.get() {
-                    tracing::warn!(first = %first.server, second = %target.server, name = place.key().name(),
-                        "two servers expose the same name; neither is offered: give one of them another prefix");
+    fn enter(&mut self, entries: &[Arc<Listed>], kind: fn(String) -> Primitive) {
+        for listed in entries {
+            let target = Target { server: listed.server.clone(), name: listed.own.clone() };
+            match self.index.entry(kind(listed.exposed.clone())) {
+                Entry::Vacant(place) => {
+                    place.insert(Some(target));
                 }
-                place.insert(None);
+                Entry::Occupied(mut place) => {
+                    let first = place.insert(None);
+                    // A server may list a resource and a template that look alike; both are its own.
+                    match first {
+                        Some(first) if first == target => {
+                            place.insert(Some(target));
+                        }
+                        Some(first) => self.collisions.push(Collision {
+                            first: first.server,
+                            second: target.server,
+                            name: listed.exposed.clone(),
+                        }),
+                        None => {}
+                    }
+                }
             }
         }
     }
 
-    fn drop_collisions(&mut self) {
-        let index = &self.index;
-        let clear = |primitive: Primitive| !matches!(index.get(&primitive), Some(None));
-        let read = |listed: &Listed, member: &str| read(&listed.entry, member);
-        self.tools.retain(|entry| read(entry, "name").is_some_and(|name| clear(Primitive::Tool(name))));
-        self.prompts.retain(|entry| read(entry, "name").is_some_and(|name| clear(Primitive::Prompt(name))));
-        self.resources.retain(|entry| read(entry, "uri").is_some_and(|uri| clear(Primitive::Resource(uri))));
-        self.templates.retain(|entry| read(entry, "uriTemplate").is_some_and(|uri| clear(Primitive::Resource(uri))));
+    /// Servers need not list the resources their tools are shown with: these are the server's whose tools name them, unless
+    /// they are another's.
+    fn appearances(&mut self) {
+        let mut claims: HashMap<&str, HashSet<&Name>> = HashMap::new();
+        for tool in self.offers.iter().flat_map(|offer| &offer.tools) {
+            if let Some(uri) = &tool.appearance {
+                claims.entry(uri).or_default().insert(&tool.server);
+            }
+        }
+        let owner_of = |uri: &str, claimants: &HashSet<&Name>| match (self.fitting(uri), claimants.iter().next()) {
+            (Some(offer), _) => Some(offer.server.clone()),
+            (None, Some(server)) if claimants.len() == 1 => Some((*server).clone()),
+            _ => None,
+        };
+        let owned: Vec<(Primitive, Option<Target>)> = claims
+            .iter()
+            .map(|(uri, claimants)| {
+                let target = owner_of(uri, claimants).map(|server| Target { server, name: (*uri).to_owned() });
+                (Primitive::Resource((*uri).to_owned()), target)
+            })
+            .collect();
+        for (primitive, target) in owned {
+            self.index.entry(primitive).or_insert(target);
+        }
     }
-}
 
-/// `<prefix>_<own>`, unless there is no prefix or the tool already begins with it.
-#[must_use]
-pub fn exposed_name(prefix: &str, own: &str) -> String {
-    let already = own.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('_'));
-    if prefix.is_empty() || already { own.to_owned() } else { format!("{prefix}_{own}") }
-}
-
-/// Whether every client can say `name` (2026-07-28 server/tools).
-fn is_tool_name(name: &str) -> bool {
-    (1..=128).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
-}
-
-fn read(entry: &RawValue, member: &str) -> Option<String> {
-    Members::open(entry).ok()?.read(member)
+    fn kept(&self, list: fn(&Offer) -> &Vec<Arc<Listed>>, kind: fn(String) -> Primitive) -> Vec<Arc<Listed>> {
+        let clear = |listed: &&Arc<Listed>| matches!(self.index.get(&kind(listed.exposed.clone())), Some(Some(_)));
+        self.offers.iter().flat_map(|offer| list(offer)).filter(clear).cloned().collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::servers::lists::Lists;
+    use serde_json::{Value, json};
+
+    /// The offer of `server` under `prefix`: tools by name, resources and templates by URI.
+    fn offer(server: &str, prefix: &str, tools: Value, uris: &[&str]) -> Option<Arc<Offer>> {
+        let mut lists = Lists { tools: serde_json::from_value(tools).unwrap(), ..Lists::default() };
+        for uri in uris {
+            let member = if uri.contains('{') { "uriTemplate" } else { "uri" };
+            let entry = serde_json::value::to_raw_value(&json!({ member: uri, "name": "x" })).unwrap();
+            if uri.contains('{') { &mut lists.templates } else { &mut lists.resources }.push(entry);
+        }
+        Some(Arc::new(Offer::compile(&server.parse().unwrap(), prefix, &lists)))
+    }
+
+    fn check(table: &Table, uri: &str) -> Option<String> {
+        table.target(&Primitive::Resource(uri.to_owned())).map(|target| target.server.to_string())
+    }
 
     #[test]
-    fn a_name_is_prefixed_once() {
-        assert_eq!(exposed_name("slack", "slack_get_messages"), "slack_get_messages");
-        assert_eq!(exposed_name("slack", "conversations_history"), "slack_conversations_history");
-        assert_eq!(exposed_name("slack", "slackbot"), "slack_slackbot");
-        assert_eq!(exposed_name("", "jql"), "jql");
+    fn what_two_servers_would_offer_is_offered_by_neither() {
+        let (a, b) = (json!([{"name": "b_c"}, {"name": "x"}]), json!([{"name": "c"}, {"name": "y"}]));
+        let table = Table::merge(vec![offer("one", "a", a, &["mem://n"]), offer("two", "a_b", b, &["mem://n"])], 1);
+        assert_eq!(table.tools.iter().map(|tool| tool.exposed.as_str()).collect::<Vec<_>>(), ["a_x", "a_b_y"]);
+        assert_eq!(table.target(&Primitive::Tool("a_b_c".to_owned())), None);
+        assert_eq!(check(&table, "mem://n"), None);
+        let names: Vec<&str> = table.collisions.iter().map(|collision| collision.name.as_str()).collect();
+        assert_eq!(names, ["a_b_c", "mem://n"]);
+    }
+
+    #[test]
+    fn a_resource_belongs_to_who_lists_it_and_else_to_the_closest_template() {
+        let one = offer("one", "one", json!([]), &["file:///{+path}", "mem://same/{id}"]);
+        let two = offer("two", "two", json!([]), &["file:///etc/{name}", "file:///listed", "mem://same/{id}"]);
+        let table = Table::merge(vec![one, two, None], 1);
+        assert_eq!(check(&table, "file:///home/x").as_deref(), Some("one"));
+        assert_eq!(check(&table, "file:///etc/x").as_deref(), Some("two"));
+        assert_eq!(check(&table, "file:///listed").as_deref(), Some("two"));
+        assert_eq!(check(&table, "mem://same/1"), None, "two fit equally well");
+        assert_eq!(check(&table, "mem://other"), None);
+        assert!(!table.complete);
+    }
+
+    #[test]
+    fn a_tool_is_shown_with_pages_of_its_own_server_only() {
+        let tools = |uris: &[&str]| {
+            uris.iter().map(|uri| json!({"name": uri[5..], "_meta": {"ui": {"resourceUri": uri}}})).collect::<Value>()
+        };
+        let one = offer("one", "one", tools(&["ui://listed", "ui://both", "ui://unlisted"]), &["ui://listed"]);
+        let two = offer("two", "two", tools(&["ui://listed", "ui://both"]), &[]);
+        let table = Table::merge(vec![one, two], 1);
+        let shown: Vec<&str> =
+            table.tools.iter().filter(|tool| tool.appearance.is_some()).map(|tool| tool.exposed.as_str()).collect();
+        assert_eq!(shown, ["one_listed", "one_unlisted"]);
+        assert_eq!(table.tools.len(), 5);
+        assert_eq!(check(&table, "ui://unlisted").as_deref(), Some("one"));
+        assert_eq!(check(&table, "ui://both"), None);
     }
 }

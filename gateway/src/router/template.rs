@@ -3,13 +3,13 @@
 
 /// The literal parts of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Shape {
+pub(crate) struct Shape {
     literals: Vec<String>,
 }
 
 impl Shape {
     /// Of `template`. An expression that is not closed is literal.
-    pub(super) fn of(template: &str) -> Self {
+    pub(crate) fn of(template: &str) -> Self {
         let mut literals = vec![String::new()];
         let mut rest = template;
         while let Some((before, after)) = rest.split_once('{') {
@@ -27,7 +27,7 @@ impl Shape {
     }
 
     /// Whether `uri` may be one of the template's.
-    pub(super) fn fits(&self, uri: &str) -> bool {
+    pub(crate) fn fits(&self, uri: &str) -> bool {
         let Some(((first, last), middle)) = self.ends() else {
             return self.literals.iter().all(|only| only == uri);
         };
@@ -45,7 +45,7 @@ impl Shape {
     }
 
     /// How much of it is literal: the more, the closer a URI belongs to it.
-    pub(super) fn literal_bytes(&self) -> usize {
+    pub(crate) fn literal_bytes(&self) -> usize {
         self.literals.iter().map(String::len).sum()
     }
 

@@ -1,5 +1,6 @@
 //! What one server offers, fetched page by page.
 
+use super::Kind;
 use crate::upstream::{Caller, Upstream, UpstreamError};
 use control_plane_api::limits::Limits;
 use futures::StreamExt as _;
@@ -24,6 +25,22 @@ pub struct Lists {
 }
 
 impl Lists {
+    /// Whether those of `kind` are others than in `new`.
+    #[must_use]
+    pub fn differ(&self, new: &Self, kind: Kind) -> bool {
+        match kind {
+            Kind::Tools => differ(&self.tools, &new.tools),
+            Kind::Prompts => differ(&self.prompts, &new.prompts),
+            Kind::Resources => differ(&self.resources, &new.resources) || differ(&self.templates, &new.templates),
+        }
+    }
+
+    /// Whether the server says something else about itself in `new`.
+    #[must_use]
+    pub fn is_described_otherwise(&self, new: &Self) -> bool {
+        self.instructions != new.instructions || self.capabilities.to_raw().get() != new.capabilities.to_raw().get()
+    }
+
     /// Whether the server declares `capability`, and in it `part` if one is named.
     #[must_use]
     pub fn can(&self, capability: &str, part: Option<&str>) -> bool {
@@ -53,6 +70,10 @@ impl Lists {
         };
         self.tools.iter().filter_map(|tool| facts(tool)).collect()
     }
+}
+
+fn differ(known: &[Box<RawValue>], new: &[Box<RawValue>]) -> bool {
+    known.len() != new.len() || known.iter().zip(new).any(|(known, new)| known.get() != new.get())
 }
 
 /// Asks `upstream` what it can do, then for every list it says it has.

@@ -13,6 +13,7 @@ mod http_sse;
 mod legacy_streams;
 mod life;
 mod listen;
+mod listing;
 mod raw_http;
 mod refusals;
 mod shim;
