@@ -45,6 +45,7 @@ pub(crate) async fn run(project: Name, home: Home) -> Result<(), Failure> {
         running: Arc::default(),
         tasks: TaskTracker::new(),
         closing: CancellationToken::new(),
+        over: CancellationToken::new(),
     });
     let failed = |error| Failure::failed(format!("cannot wait for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
@@ -75,6 +76,8 @@ struct Bridge {
     tasks: TaskTracker,
     /// Ends the streams that have no end of their own.
     closing: CancellationToken,
+    /// Ends everything else.
+    over: CancellationToken,
 }
 
 impl Bridge {
@@ -115,7 +118,7 @@ impl Bridge {
             return self.answer(Some(request.id), error).await;
         };
         let bridge = Arc::clone(self);
-        self.tasks.spawn(async move {
+        self.spawn(async move {
             let answered = if modern {
                 bridge.modern(&request, body, &ticket).await
             } else {
@@ -197,8 +200,22 @@ impl Bridge {
             let deadline = Deadline::after_secs(DRAIN_TIMEOUT_SECS);
             while !self.tasks.is_empty() && deadline.step().await {}
         }
-        self.running.cancel_all();
+        // Before the session ends, lest somebody open another one.
+        self.over.cancel();
+        self.tasks.wait().await;
         self.legacy_close().await;
+    }
+
+    /// Runs something beside the reading of lines.
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let over = self.over.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                biased;
+                () = over.cancelled() => {}
+                () = work => {}
+            }
+        });
     }
 }
 

@@ -36,7 +36,7 @@ impl Bridge {
             self.legacy_tell(body).await;
         } else {
             let bridge = Arc::clone(self);
-            self.tasks.spawn(async move { bridge.ask_together(body, &tickets).await });
+            self.spawn(async move { bridge.ask_together(body, &tickets).await });
         }
         for message in &messages {
             if let Message::Notification(note) = message

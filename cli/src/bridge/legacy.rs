@@ -28,7 +28,7 @@ impl Bridge {
         }
         if let Some(session) = replaced {
             let bridge = Arc::clone(self);
-            self.tasks.spawn(async move { bridge.end(session.headers(), session.id.is_some()).await });
+            self.spawn(async move { bridge.end(session.headers(), session.id.is_some()).await });
         }
     }
 

@@ -11,7 +11,7 @@ impl Bridge {
     pub(super) fn listen(self: &Arc<Self>) {
         let Some(generation) = self.legacy.begins_to_listen() else { return };
         let bridge = Arc::clone(self);
-        self.tasks.spawn(async move {
+        self.spawn(async move {
             tokio::select! {
                 () = bridge.closing.cancelled() => {}
                 () = bridge.follow(generation) => {}

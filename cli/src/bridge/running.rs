@@ -47,11 +47,6 @@ impl Running {
         }
     }
 
-    /// Tells all of them.
-    pub(super) fn cancel_all(&self) {
-        self.lock().values().for_each(|entry| entry.cancelled.cancel());
-    }
-
     fn lock(&self) -> MutexGuard<'_, HashMap<Id, Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
