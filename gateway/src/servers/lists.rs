@@ -118,7 +118,7 @@ async fn pages(upstream: &dyn Upstream, list: &str, limits: &Limits) -> Result<V
 }
 
 async fn ask(upstream: &dyn Upstream, what: &str, cursor: Option<&str>) -> Result<Response, UpstreamError> {
-    let mut params = method::params_with_meta(&meta::modern(Some(&implementation()), None));
+    let mut params = method::params_with_meta(&meta::modern(Some(&implementation()), Some(&askable())));
     if let Some(cursor) = cursor {
         params.set("cursor", cursor);
     }
@@ -140,4 +140,16 @@ pub fn implementation() -> Box<RawValue> {
     members.set("title", "mcpctl gateway");
     members.set("version", env!("CARGO_PKG_VERSION"));
     members.to_raw()
+}
+
+/// All that a client may be asked: some servers offer a tool only to who can answer its questions. Whether the client of a call
+/// can is seen when it calls; questions outside of calls are answered by the gateway.
+fn askable() -> Box<RawValue> {
+    let mut capabilities = Members::new();
+    for (name, parts) in [("roots", &[][..]), ("sampling", &["context", "tools"]), ("elicitation", &["form", "url"])] {
+        let mut declared = Members::new();
+        parts.iter().for_each(|part| declared.set(part, &Members::new()));
+        capabilities.set(name, &declared);
+    }
+    capabilities.to_raw()
 }
