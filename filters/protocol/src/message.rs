@@ -212,11 +212,20 @@ impl Response {
 }
 
 fn refuse_other_case(members: &Members, known: &[&str]) -> Result<(), MessageError> {
-    let alike = |name: &str| known.iter().any(|k| k.eq_ignore_ascii_case(name) && *k != name);
+    let alike = |name: &str| known.iter().any(|k| *k != name && k.chars().map(folded).eq(name.chars().map(folded)));
     if members.iter().any(|(name, _)| alike(name)) {
         return Err(MessageError::Shape("a field name differs from the protocol's in letter case"));
     }
     Ok(())
+}
+
+/// As readers that do not look at case see it: to them the long s and the sign for kelvin are letters, too.
+fn folded(letter: char) -> char {
+    match letter {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    }
 }
 
 #[cfg(test)]
@@ -244,6 +253,7 @@ mod tests {
         for text in [
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","Name":"b"}}"#,
             r#"{"jsonrpc":"2.0","id":1,"Method":"tools/call"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"arguments":{},"argumentſ":{}}}"#,
             r#"{"jsonrpc":"2.0","id":null,"method":"tools/call"}"#,
             r#"{"jsonrpc":"2.0","id":1.5,"method":"tools/call"}"#,
             r#"{"jsonrpc":"1.0","id":1,"method":"x"}"#,

@@ -1,0 +1,93 @@
+//! The properties that fuzzing searches to break, on the files of its corpus and on generated inputs.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by failing")]
+
+#[path = "../fuzz/properties.rs"]
+mod properties;
+
+use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
+use std::{fs, path::Path};
+
+/// Runs every file of a target's corpus.
+fn check(target: &str, property: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(files.len() > 5, "{files:?}");
+    for file in files {
+        println!("{}", file.display());
+        property(&fs::read(file).unwrap());
+    }
+}
+
+#[test]
+fn properties_hold_for_the_corpus() {
+    check("json", properties::json);
+    check("sse", properties::sse);
+    check("headers", properties::headers);
+}
+
+/// A name that some reader may take for one of the protocol's.
+fn name() -> impl Strategy<Value = String> {
+    let known = prop_oneof![
+        Just("jsonrpc"),
+        Just("id"),
+        Just("method"),
+        Just("params"),
+        Just("name"),
+        Just("arguments"),
+        Just("uri"),
+    ];
+    (known, 0..6_u8, any::<prop::sample::Index>()).prop_map(|(name, change, at)| {
+        let (head, tail) = name.split_at(at.index(name.len()));
+        let (letter, rest) = tail.split_at(1);
+        match change {
+            0 => format!("{head}{}{rest}", letter.to_ascii_uppercase()),
+            1 => format!("{head}\\u{:04x}{rest}", letter.chars().next().map_or(0, u32::from)),
+            2 => name.replace('s', "\u{17f}"),
+            3 => format!("{name} "),
+            _ => name.to_owned(),
+        }
+    })
+}
+
+fn object(value: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
+    prop::collection::vec((name(), value), 0..4).prop_map(|members| {
+        let members: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        members.join(",")
+    })
+}
+
+/// A call with members that somebody slipped in before and after its own.
+fn call() -> impl Strategy<Value = String> {
+    let value = || {
+        prop_oneof![Just(r#""other""#), Just("1"), Just("null"), Just(r#"{"name":"other"}"#)].prop_map(str::to_owned)
+    };
+    let parts = || object(value()).prop_map(|members| if members.is_empty() { members } else { format!("{members},") });
+    (parts(), parts(), object(value())).prop_map(|(outer, inner, last)| {
+        let last = if last.is_empty() { last } else { format!(",{last}") };
+        format!(
+            r#"{{{outer}"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{{inner}"name":"own","arguments":{{"n":1.0}}}}{last}}}"#
+        )
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_reader_sees_another_tool_or_other_arguments(text in call()) {
+        properties::json(text.as_bytes());
+    }
+
+    #[test]
+    fn every_stream_is_read_alike_however_it_is_cut(
+        stream in "((data|id|event|retry|:)?:? ?[a-z0-9é]{0,3}(\n|\r|\r\n)){0,12}"
+    ) {
+        properties::sse(stream.as_bytes());
+    }
+
+    #[test]
+    fn every_header_says_one_thing(value in prop_oneof![
+        "[ -~]{0,20}", "=\\?base64\\?[A-Za-z0-9+/]{0,8}={0,2}\\?="
+    ]) {
+        properties::headers(value.as_bytes());
+    }
+}
