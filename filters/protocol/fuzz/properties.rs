@@ -36,7 +36,7 @@ pub fn json(text: &[u8]) {
 /// The last member that a reader which folds case takes for `name`.
 fn seen_without_case<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     let folded = |text: &str| text.replace('\u{17f}', "s").replace('\u{212a}', "k").to_ascii_lowercase();
-    object.iter().filter(|(found, _)| folded(found) == name).map(|(_, value)| value).last()
+    object.iter().rev().find(|(found, _)| folded(found) == name).map(|(_, value)| value)
 }
 
 /// An event stream is read alike however it is cut, and what is read can be written and read again.
