@@ -55,7 +55,7 @@ fn permissions(criterion: &mut Criterion) {
         let permissions = Permissions::compile(&testing::snapshot(Value::from(objects)), table.clone(), false);
         let ada = testing::user("ada", &[]);
         let tool = Primitive::Tool("slack_get_messages".to_owned());
-        let target: Target = table.target(&tool).expect("the tool is in the table");
+        let target: Target = table.target(Some("weekly"), &tool).expect("the tool is in the table");
         assert!(permissions.decide(&ada, Some("weekly"), &tool, Some(&target)).is_ok());
         group.bench_function(BenchmarkId::new("decide", profiles), |b| {
             b.iter(|| permissions.decide(black_box(&ada), Some("weekly"), &tool, Some(&target)).is_ok());

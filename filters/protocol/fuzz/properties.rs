@@ -12,7 +12,7 @@ const EVENT_BYTES_MAX: usize = 1 << 20;
 
 /// Whatever the strict reader lets pass, every other reader reads, and alike: also one that takes the last of equal names, and
 /// one that does not look at their case.
-pub fn json(text: &[u8]) {
+pub(crate) fn json(text: &[u8]) {
     let parsed = Message::parse(text);
     if json::check(text, DEPTH_MAX).is_err() {
         return;
@@ -40,7 +40,7 @@ fn seen_without_case<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&
 }
 
 /// An event stream is read alike however it is cut, and what is read can be written and read again.
-pub fn sse(stream: &[u8]) {
+pub(crate) fn sse(stream: &[u8]) {
     let whole = decode(&[stream]);
     let (first, second) = stream.split_at(stream.len() / 2);
     assert_eq!(decode(&[first, second]), whole);
@@ -65,7 +65,7 @@ fn decode(chunks: &[&[u8]]) -> Vec<Event> {
 
 /// A header value that can be read says one thing only; the headers made for a request pass its check, and fail that of a
 /// request for something else.
-pub fn headers(value: &[u8]) {
+pub(crate) fn headers(value: &[u8]) {
     let Ok(header) = HeaderValue::from_bytes(value) else { return };
     let Some(told) = headers::decode(&header) else { return };
     assert_eq!(headers::decode(&headers::encode(&told)).as_ref(), Some(&told));
