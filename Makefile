@@ -1,6 +1,6 @@
 # Every target installs what it needs first (scripts/setup), so each works on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench clean-demo
+.PHONY: help setup build demo test check conformance bench clean-demo
 SHELL := /bin/bash
 
 TOOLS := . target/tools/env &&
@@ -23,6 +23,9 @@ test: ## formatting, lints, import rules and all tests
 
 check: ## formatting, lints and import rules only
 	@scripts/test --checks
+
+conformance: ## the official MCP conformance suite against the gateway; ARGS chooses (see tests/conformance/README.md)
+	@scripts/conformance $(ARGS)
 
 bench: ## measure the filtering hot path (see bench/README.md)
 	@scripts/setup build
