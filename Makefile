@@ -6,7 +6,7 @@ SHELL := /bin/bash
 TOOLS := . target/tools/env &&
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install everything that building and testing need
 	@scripts/setup test
@@ -24,7 +24,7 @@ test: ## formatting, lints, import rules and all tests
 check: ## formatting, lints and import rules only
 	@scripts/test --checks
 
-conformance: ## the official MCP conformance suite against the gateway; ARGS chooses (see tests/conformance/README.md)
+conformance: ## the official MCP conformance suite against the gateway; ARGS chooses, see tests/conformance
 	@scripts/conformance $(ARGS)
 
 bench: ## measure the filtering hot path (see bench/README.md)

@@ -27,6 +27,8 @@ pub struct Exchange {
     pub principal: Principal,
     /// Whose primitive it is, by the server's own name for it. Writer: routing.
     pub target: Option<Target>,
+    /// What ties the request to what was handed out sealed. Writer: sealing.
+    pub sealed: Sealed,
     /// What the client is looking for, from `_context`. Writer: relevance.
     pub intent: Option<String>,
     /// By which profile the exchange was allowed. Writer: permissions.
@@ -49,11 +51,21 @@ impl Exchange {
             request,
             principal: Principal::Anonymous,
             target: None,
+            sealed: Sealed::default(),
             intent: None,
             allowed_by: None,
             relevance: None,
         }
     }
+}
+
+/// See [`Exchange::sealed`].
+#[derive(Debug, Clone, Default)]
+pub struct Sealed {
+    /// Digest of what is asked, as the client asked it: a state handed out for it is good for nothing else.
+    pub digest: Option<[u8; 32]>,
+    /// The request is about a task of this server, whose id the client was given sealed.
+    pub task: bool,
 }
 
 /// Who asks. `Anonymous` holds no grants anywhere.

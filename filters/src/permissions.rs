@@ -19,7 +19,14 @@ use protocol::{
     method::{self, Primitive},
 };
 use serde_json::value::RawValue;
-use std::{collections::HashMap, ops::ControlFlow, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::ControlFlow,
+    sync::Arc,
+};
+
+/// The member of a listen's `notifications` that names the resources to watch.
+const WATCHED: &str = "resourceSubscriptions";
 
 /// The filter, compiled from one snapshot.
 pub struct Permissions {
@@ -111,6 +118,41 @@ impl Permissions {
         Err(denial)
     }
 
+    /// Whether the exchange may go to the server of `target` without acting on a primitive: about a task, which a permitted
+    /// call began, with any profile; with a method nobody here knows, only with full access.
+    fn reach(&self, exchange: &Exchange, target: &Target) -> Result<&Name, Denial> {
+        let open = self.open_to(&exchange.principal, exchange.project.as_deref())?;
+        let of_server = open.iter().flat_map(|p| &p.grants).filter(|(_, spec)| spec.server == target.server);
+        let mut denial = Denial::NoProfile(target.server.clone());
+        for (profile, spec) in of_server {
+            if exchange.sealed.task || spec.access == AccessLevel::Full {
+                return Ok(profile);
+            }
+            denial = Denial::NotGranted { profile: profile.clone(), name: target.name.clone() };
+        }
+        Err(denial)
+    }
+
+    /// Takes out of a `subscriptions/listen` the resources that may not be read.
+    fn prune_watched(&self, exchange: &mut Exchange) {
+        let Some(mut wanted) = exchange.request.params.object("notifications") else {
+            return;
+        };
+        let Some(uris) = wanted.read::<Vec<String>>(WATCHED) else {
+            wanted.remove(WATCHED);
+            exchange.request.params.set("notifications", &wanted);
+            return;
+        };
+        let readable = |uri: &String| {
+            let primitive = Primitive::Resource(uri.clone());
+            let target = self.names.target(&primitive);
+            self.decide(&exchange.principal, exchange.project.as_deref(), &primitive, target.as_ref()).is_ok()
+        };
+        let kept: Vec<String> = uris.into_iter().filter(readable).collect();
+        wanted.set(WATCHED, &kept);
+        exchange.request.params.set("notifications", &wanted);
+    }
+
     /// The projects `principal` may use: the one asked for, or without one all that are open.
     fn open_to(&self, principal: &Principal, project: Option<&str>) -> Result<Vec<&Project>, Denial> {
         let may = |p: &&Project| principal.is_admin() || principal.name().is_some_and(|name| p.members.contains(name));
@@ -151,6 +193,10 @@ impl Permissions {
             (false, None) => "unknown project".to_owned(),
         };
         let mut reply = LocalReply::refusal(code::INVALID_PARAMS, told, reason);
+        if let Some(Primitive::Resource(uri)) = primitive {
+            // As for any resource that is not there (2026-07-28 server/resources).
+            reply.error = reply.error.with_data(&BTreeMap::from([("uri", uri)]));
+        }
         if let (Denial::Project(_), None) = (denial, primitive) {
             reply.status = StatusCode::NOT_FOUND;
         }
@@ -178,16 +224,35 @@ impl Filter for Permissions {
 
     async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         let project = exchange.project.as_deref();
-        let decision = match &exchange.primitive {
-            Some(primitive) => self.decide(&exchange.principal, project, primitive, exchange.target.as_ref()).map(Some),
-            None => self.open_to(&exchange.principal, project).map(|_| None),
+        let decision = match (&exchange.primitive, &exchange.target) {
+            (Some(primitive), target) => {
+                self.decide(&exchange.principal, project, primitive, target.as_ref()).map(Some)
+            }
+            (None, Some(target)) => self.reach(exchange, target).map(Some),
+            (None, None) => self.open_to(&exchange.principal, project).map(|_| None),
         };
         match decision {
             Ok(profile) => {
                 exchange.allowed_by = profile.cloned();
+                if exchange.request.method == method::LISTEN {
+                    self.prune_watched(exchange);
+                }
                 ControlFlow::Continue(())
             }
-            Err(denial) => ControlFlow::Break(self.refuse(&denial, exchange.primitive.as_ref())),
+            Err(denial) => {
+                let mut reply = self.refuse(&denial, exchange.primitive.as_ref());
+                if exchange.primitive.is_none() && !matches!(denial, Denial::Project(_)) {
+                    // To who may not use it, a method is one that nobody knows.
+                    reply.error.code = code::METHOD_NOT_FOUND;
+                    if exchange.affinity.is_none() {
+                        reply.status = StatusCode::NOT_FOUND;
+                    }
+                    if !self.explain {
+                        reply.error.message = format!("method `{}` is not known", exchange.request.method);
+                    }
+                }
+                ControlFlow::Break(reply)
+            }
         }
     }
 

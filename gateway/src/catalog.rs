@@ -1,20 +1,31 @@
 //! What the gateway answers itself: `server/discover`, the merged lists, and `subscriptions/listen`.
 //!
-//! An upstream like any other, so that the pipeline has no special case. It offers everything the router's table holds;
-//! permissions prune it on the way out. Deliberately unknown here: who asks.
+//! A [`View`] of it is an upstream like any other, so that the pipeline has no special case. It offers what the servers of
+//! one project offer; permissions prune it on the way out. Deliberately unknown here: who asks, but for what is sealed.
+
+mod capabilities;
+mod cursor;
+mod listen;
+mod watch;
 
 use crate::{
-    router::{Router, table::Table},
+    router::{
+        Router,
+        table::{Listed, Table},
+    },
+    seal::Sealer,
     servers::lists::implementation,
     upstream::{Caller, Health, Reply, Upstream, UpstreamError},
 };
 use async_trait::async_trait;
-use control_plane_api::gateway::ServerState;
+use control_plane_api::{gateway::ServerState, limits::Limits, server::Era};
+use cursor::{Cursor, Page};
+use filters::Exchange;
 use futures::{StreamExt as _, stream};
-use protocol::{Id, Members, Message, Notification, Request, Response, Revision, RpcError, code, meta, method};
+use protocol::{Members, Message, Request, Response, Revision, RpcError, code, meta, method};
 use serde_json::value::RawValue;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::watch as changes;
 use tokio_util::sync::CancellationToken;
 
 /// Longest merged instructions in bytes: clients cut them there.
@@ -23,15 +34,24 @@ const INSTRUCTIONS_BYTES_MAX: usize = 2_048;
 /// The catalog of one pipeline.
 pub struct Catalog {
     router: Arc<Router>,
+    sealer: Arc<Sealer>,
     superseded: CancellationToken,
-    ttl_ms: u64,
+    limits: Limits,
+}
+
+/// The catalog as one exchange sees it.
+pub struct View {
+    catalog: Arc<Catalog>,
+    project: Option<String>,
+    /// The client is of the legacy era: other things mean something to it.
+    legacy: bool,
 }
 
 impl Catalog {
     /// Over `router`'s table; streams end when `superseded` is cancelled.
     #[must_use]
-    pub fn new(router: Arc<Router>, superseded: CancellationToken, ttl_ms: u64) -> Self {
-        Self { router, superseded, ttl_ms }
+    pub fn new(router: Arc<Router>, sealer: Arc<Sealer>, superseded: CancellationToken, limits: Limits) -> Self {
+        Self { router, sealer, superseded, limits }
     }
 
     /// Whether `method` is answered here.
@@ -40,119 +60,101 @@ impl Catalog {
         method == method::DISCOVER || method == method::LISTEN || method::list_member(method).is_some()
     }
 
+    /// As the client of `exchange` sees it.
+    #[must_use]
+    pub fn of(self: &Arc<Self>, exchange: &Exchange) -> View {
+        View { catalog: self.clone(), project: exchange.project.clone(), legacy: exchange.affinity.is_some() }
+    }
+}
+
+impl View {
     fn discover(&self, table: &Table) -> Members {
+        let servers = self.catalog.router.servers_of(self.project.as_deref());
         let mut result = Members::new();
         result.set("supportedVersions", &[Revision::MODERN.as_str()]);
-        result.set(
-            "capabilities",
-            &serde_json::json!({"tools": {"listChanged": true}, "prompts": {"listChanged": true},
-                "resources": {"listChanged": true}, "completions": {}}),
-        );
-        if let Some(text) = instructions(table) {
+        result.set("capabilities", &capabilities::union(&servers, self.legacy));
+        let of_project = |name: &control_plane_api::name::Name| servers.iter().any(|server| server.name == *name);
+        if let Some(text) = instructions(table.instructions.iter().filter(|(name, _)| of_project(name))) {
             result.set("instructions", &text);
         }
         self.complete(result, table)
     }
 
-    fn list(&self, request: &Request, table: &Table) -> Result<Members, RpcError> {
-        if request.params.get("cursor").is_some_and(|cursor| cursor.get() != "null") {
-            return Err(RpcError::new(code::INVALID_PARAMS, "the cursor is not one of this gateway's"));
-        }
-        let entries: &[Box<RawValue>] = match request.method.as_str() {
-            method::TOOLS_LIST => &table.tools,
-            method::PROMPTS_LIST => &table.prompts,
-            method::RESOURCES_LIST => &table.resources,
-            _ => &table.templates,
+    fn list(&self, request: &Request, table: &Table, caller: &Caller) -> Result<Members, RpcError> {
+        let servers = self.catalog.router.servers_of(self.project.as_deref());
+        let (capability, entries) = match request.method.as_str() {
+            method::TOOLS_LIST => ("tools", &table.tools),
+            method::PROMPTS_LIST => ("prompts", &table.prompts),
+            method::RESOURCES_LIST => ("resources", &table.resources),
+            _ => ("resources", &table.templates),
         };
+        if capabilities::union(&servers, self.legacy).get(capability).is_none() {
+            let told = format!("no server of this project has {capability}");
+            return Err(RpcError::new(code::METHOD_NOT_FOUND, told));
+        }
+        let shown: Vec<&Listed> =
+            entries.iter().filter(|listed| servers.iter().any(|server| server.name == listed.server)).collect();
+        let cursor = Cursor { sealer: &self.catalog.sealer, method: &request.method, project: self.project.as_deref() };
+        let page_entries_max = usize::try_from(self.catalog.limits.list_page_entries_max).unwrap_or(usize::MAX);
+        let Page { entries, next } = cursor.page(request.params.get("cursor"), &shown, page_entries_max, caller)?;
+        let entries: Vec<Box<RawValue>> = entries.iter().map(|listed| self.shown(capability, listed)).collect();
         let mut result = Members::new();
-        result.set(method::list_member(&request.method).unwrap_or_default(), entries);
+        result.set(method::list_member(&request.method).unwrap_or_default(), &entries);
+        if let Some(next) = next {
+            result.set("nextCursor", &next);
+        }
         Ok(self.complete(result, table))
+    }
+
+    /// The entry as this client sees it: how a legacy server runs a tool as a task means nothing to modern ones.
+    fn shown(&self, capability: &str, listed: &Listed) -> Box<RawValue> {
+        let server = self.catalog.router.server(&listed.server);
+        let of_legacy = || server.is_some_and(|server| server.upstream().health().era == Some(Era::Legacy));
+        if !self.legacy
+            && capability == "tools"
+            && listed.entry.get().contains("\"execution\"")
+            && of_legacy()
+            && let Ok(mut entry) = Members::open(&listed.entry)
+        {
+            entry.remove("execution");
+            return entry.to_raw();
+        }
+        listed.entry.clone()
     }
 
     /// The envelope of a complete, cacheable result (2026-07-28 caching): private, because it depends on who asks, and
     /// good for no time at all while a server has not answered yet.
     fn complete(&self, mut result: Members, table: &Table) -> Members {
         result.set("resultType", "complete");
-        result.set("ttlMs", &if table.complete { self.ttl_ms } else { 0 });
+        result.set("ttlMs", &if table.complete { self.catalog.limits.list_ttl_ms } else { 0 });
         result.set("cacheScope", "private");
         let mut meta = Members::new();
         meta.set_raw(meta::SERVER_INFO, implementation());
         result.set("_meta", &meta);
         result
     }
-
-    /// Acknowledges first, then tells of changes until a newer pipeline is in force, then completes.
-    fn listen(&self, request: Request) -> Reply {
-        let wanted = request.params.object("notifications").unwrap_or_default();
-        let kinds: Vec<&'static str> =
-            LISTENABLE.iter().filter(|(flag, _)| wanted.read(flag) == Some(true)).map(|(_, n)| *n).collect();
-        let mut honoured = Members::new();
-        for (flag, _) in LISTENABLE.iter().filter(|(_, notification)| kinds.contains(notification)) {
-            honoured.set(flag, &true);
-        }
-        let mut params = tagged(&request.id);
-        params.set("notifications", &honoured);
-        let acknowledged = Message::Notification(Notification { method: method::ACKNOWLEDGED.to_owned(), params });
-        let (id, mut changes, superseded) = (request.id, self.router.changes(), self.superseded.clone());
-        changes.mark_unchanged();
-        let last_id = id.clone();
-        let told = stream::unfold((changes, superseded, false), move |(mut changes, superseded, ended)| {
-            let (id, kinds) = (id.clone(), kinds.clone());
-            async move {
-                if ended {
-                    return None;
-                }
-                let ended = tokio::select! {
-                    () = superseded.cancelled() => true,
-                    changed = changes.changed() => changed.is_err(),
-                };
-                let notify = |method: &&str| {
-                    Message::Notification(Notification { method: (*method).to_owned(), params: tagged(&id) })
-                };
-                let messages: Vec<Message> = kinds.iter().map(notify).collect();
-                Some((stream::iter(messages), (changes, superseded, ended)))
-            }
-        });
-        let complete = stream::once(async move {
-            let mut result = tagged(&last_id);
-            result.set("resultType", "complete");
-            Message::Response(Response::ok(last_id, result.to_raw()))
-        });
-        stream::once(async { acknowledged }).chain(told.flatten()).chain(complete).map(Ok).boxed()
-    }
 }
 
-/// The flags of `subscriptions/listen` that are honoured, and the notification each asks for.
-const LISTENABLE: [(&str, &str); 3] = [
-    ("toolsListChanged", method::TOOLS_CHANGED),
-    ("promptsListChanged", "notifications/prompts/list_changed"),
-    ("resourcesListChanged", "notifications/resources/list_changed"),
-];
-
-/// Members holding only `_meta` with the id of the subscription they belong to.
-fn tagged(id: &Id) -> Members {
-    let mut meta = Members::new();
-    meta.set(meta::SUBSCRIPTION_ID, id);
-    method::params_with_meta(&meta)
-}
-
-/// The servers' instructions under their names, cut where clients would cut them.
-fn instructions(table: &Table) -> Option<String> {
-    let sections = table.instructions.iter().map(|(server, text)| format!("## {server}\n{}\n", text.trim()));
-    let mut text: String = sections.collect();
+/// The servers' instructions under their names, cut where clients would cut them; those of a single server as they are.
+fn instructions<'a>(all: impl Iterator<Item = &'a (control_plane_api::name::Name, String)>) -> Option<String> {
+    let all: Vec<_> = all.collect();
+    let mut text: String = match all.as_slice() {
+        [(_, only)] => only.clone(),
+        several => several.iter().map(|(server, text)| format!("## {server}\n{}\n", text.trim())).collect(),
+    };
     let end = (0..=INSTRUCTIONS_BYTES_MAX.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     text.truncate(end);
     (!text.is_empty()).then_some(text)
 }
 
 #[async_trait]
-impl Upstream for Catalog {
-    async fn call(&self, request: Request, _caller: &Caller) -> Result<Reply, UpstreamError> {
-        let table = self.router.table();
+impl Upstream for View {
+    async fn call(&self, request: Request, caller: &Caller) -> Result<Reply, UpstreamError> {
+        let table = self.catalog.router.table();
         let payload = match request.method.as_str() {
-            method::LISTEN => return Ok(self.listen(request)),
+            method::LISTEN => return Ok(listen::open(&self.catalog, request, caller)),
             method::DISCOVER => Ok(self.discover(&table)),
-            _ => self.list(&request, &table),
+            _ => self.list(&request, &table, caller),
         };
         let payload = payload.map(|result| result.to_raw());
         let response = Message::Response(Response { id: Some(request.id), payload });
@@ -163,8 +165,8 @@ impl Upstream for Catalog {
         Health { state: ServerState::Ready, era: None, error: None, restarts: 0, pid: None }
     }
 
-    fn changes(&self) -> watch::Receiver<u64> {
-        self.router.changes()
+    fn changes(&self) -> changes::Receiver<u64> {
+        self.catalog.router.changes()
     }
 
     async fn close(&self) {}

@@ -1,11 +1,15 @@
 //! The order of the filters: code, not configuration, with a reason for each place.
 
-use crate::router::{Router, Routing};
+use crate::{
+    router::{Router, Routing},
+    seal::Sealer,
+    sealing::Sealing,
+};
 use async_trait::async_trait;
 use filters::{Chain, Exchange, Filter, LocalReply, Verdict, authentication::Authentication, permissions::Permissions};
 use filters_relevance::filter::RelevanceFilter;
 use protocol::Message;
-use std::{ops::ControlFlow, sync::Arc};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 /// The filters of one pipeline and the router they ask, compiled from one snapshot.
 pub struct Parts {
@@ -13,6 +17,10 @@ pub struct Parts {
     pub authentication: Arc<Authentication>,
     /// Whose names are meant.
     pub router: Arc<Router>,
+    /// Seals what is handed out and wanted back.
+    pub sealer: Arc<Sealer>,
+    /// Time a person may take to answer a question.
+    pub patience: Duration,
     /// What is looked for.
     pub relevance: RelevanceFilter,
     /// Who may do what.
@@ -27,6 +35,10 @@ pub fn assemble(parts: Parts) -> Chain {
         Box::new(Shared(parts.authentication)),
         // Exposed names become (server, own name) by the table before anything judges by them.
         Box::new(Routing::new(parts.router)),
+        // What the client was given sealed is opened once its server is known, and before anything is taken out of the
+        // arguments: a state is bound to the request as the client sends it. On the way out it comes after everything that
+        // may still look into a result.
+        Box::new(Sealing::new(parts.sealer, parts.patience)),
         // Takes `_context` out of the arguments, so that permissions judge what will be sent. On the way out it comes
         // after permissions: it never spends time on what the client may not see.
         Box::new(parts.relevance),

@@ -33,6 +33,7 @@ use filters_relevance::{Relevance, filter::RelevanceFilter};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Duration,
 };
 use tokio::sync::Mutex;
 
@@ -114,6 +115,8 @@ impl Live {
         let parts = Parts {
             authentication: Arc::new(Authentication::compile(snapshot, &self.means.public_url, Timestamp::now)),
             relevance: RelevanceFilter::new(policy, router.clone(), self.means.relevance.clone()),
+            sealer: self.means.sealer.clone(),
+            patience: Duration::from_millis(snapshot.limits.question_timeout_ms),
             permissions: Permissions::compile(snapshot, router.clone(), local),
             router,
         };

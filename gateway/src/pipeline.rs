@@ -9,6 +9,7 @@ use crate::{
     metrics::Metrics,
     record::{Ledger, Record},
     router::Router,
+    translation,
     upstream::{
         Caller, Tokens, Upstream, UpstreamError,
         connect::{self, Links, Reaction},
@@ -71,7 +72,8 @@ impl Pipeline {
         (consent, metrics): (Consent, Metrics),
     ) -> Self {
         let superseded = CancellationToken::new();
-        let catalog = Arc::new(Catalog::new(parts.router.clone(), superseded.clone(), limits.list_ttl_ms));
+        let catalog = Catalog::new(parts.router.clone(), parts.sealer.clone(), superseded.clone(), limits.clone());
+        let catalog = Arc::new(catalog);
         let (authentication, router) = (parts.authentication.clone(), parts.router.clone());
         Self {
             chain: chain::assemble(parts),
@@ -146,7 +148,10 @@ impl Pipeline {
                 continue;
             }
             match message {
-                Message::Response(response) => return self.finish(record, response.payload, client).await,
+                Message::Response(response) => {
+                    let payload = translation::of(&record.exchange, response.payload);
+                    return self.finish(record, payload, client).await;
+                }
                 other => send(&client, Outgoing::Message(other)).await,
             }
         }
@@ -209,7 +214,7 @@ impl Pipeline {
     fn upstream_of(&self, exchange: &Exchange) -> Option<Arc<dyn Upstream>> {
         match &exchange.target {
             Some(target) => self.router.server(&target.server).map(|server| server.upstream()),
-            None if Catalog::answers(&exchange.request.method) => Some(self.catalog.clone()),
+            None if Catalog::answers(&exchange.request.method) => Some(Arc::new(self.catalog.of(exchange))),
             None => None,
         }
     }

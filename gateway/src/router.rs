@@ -4,14 +4,19 @@
 //! anew when a server's lists change; a lookup is one load of a pointer and one hash.
 
 pub mod table;
+mod template;
 
-use crate::servers::Server;
+use crate::{catalog::Catalog, servers::Server};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use control_plane_api::{name::Name, snapshot::Snapshot};
 use filters::{Exchange, Filter, LocalReply, Names, Target};
 use futures::future::join_all;
-use protocol::{Members, method::Primitive};
+use http::StatusCode;
+use protocol::{
+    Members, code,
+    method::{self, Primitive},
+};
 use std::{
     collections::{BTreeMap, HashMap},
     ops::ControlFlow,
@@ -60,13 +65,38 @@ impl Router {
     /// Waits, bounded, until every server of `project` (without one: every server) has been asked for its lists once.
     /// One that is dead or slow holds nobody up after its first time.
     pub async fn prepare(&self, project: Option<&str>) {
-        let wanted: Vec<&Arc<Server>> = match project.and_then(|name| self.projects.get(name)) {
-            Some(names) => names.iter().filter_map(|name| self.servers.get(name)).collect(),
-            None if project.is_some() => Vec::new(),
-            None => self.servers.values().collect(),
-        };
-        join_all(wanted.into_iter().map(|server| server.listed(self.list_timeout))).await;
+        join_all(self.servers_of(project).into_iter().map(|server| server.listed(self.list_timeout))).await;
         self.table();
+    }
+
+    /// The servers of `project`, in the order of their names; without one, every server.
+    #[must_use]
+    pub fn servers_of(&self, project: Option<&str>) -> Vec<&Arc<Server>> {
+        match project {
+            Some(project) => {
+                let names = self.projects.get(project).map(Vec::as_slice).unwrap_or_default();
+                self.servers.values().filter(|server| names.contains(&server.name)).collect()
+            }
+            None => self.servers.values().collect(),
+        }
+    }
+
+    /// Whose `method` it is, which the gateway does not know: the only server of `project` that declares something of its
+    /// namespace, else the only server there is.
+    #[must_use]
+    pub fn owner_of(&self, method: &str, project: Option<&str>) -> Option<Name> {
+        let namespace = method.split('/').next().filter(|namespace| namespace.len() < method.len());
+        let servers = self.servers_of(project);
+        let declares = |server: &&&Arc<Server>| {
+            let lists = server.lists();
+            namespace.is_some_and(|namespace| lists.is_some_and(|lists| lists.declares(namespace)))
+        };
+        let mut declaring = servers.iter().filter(declares);
+        match (declaring.next(), declaring.next(), servers.as_slice()) {
+            (Some(server), None, _) => Some(server.name.clone()),
+            (None, _, [server]) => Some(server.name.clone()),
+            _ => None,
+        }
     }
 
     /// The table over the lists as they are now.
@@ -119,7 +149,31 @@ impl Filter for Routing {
         if let (Some(primitive), Some(target)) = (&exchange.primitive, &exchange.target) {
             rename(&mut exchange.request.params, primitive, &target.name);
         }
-        ControlFlow::Continue(())
+        let name = exchange.request.method.as_str();
+        if exchange.primitive.is_none() && !Catalog::answers(name) && !method::is_about_task(name) {
+            let server = self.router.owner_of(name, exchange.project.as_deref());
+            exchange.target = server.map(|server| Target { server, name: name.to_owned() });
+        }
+        match self.mirrored_wrongly(exchange) {
+            Some(reply) => ControlFlow::Break(reply),
+            None => ControlFlow::Continue(()),
+        }
+    }
+}
+
+impl Routing {
+    /// The refusal of a call whose headers do not say what its arguments say (2026-07-28 transports, custom headers). Older
+    /// clients send no such headers.
+    fn mirrored_wrongly(&self, exchange: &Exchange) -> Option<LocalReply> {
+        let Some(Primitive::Tool(exposed)) = exchange.primitive.as_ref().filter(|_| exchange.affinity.is_none()) else {
+            return None;
+        };
+        let table = self.router.table();
+        let mirrored = table.mirrored(exposed)?;
+        let error = mirrored.check(exchange.request.params.get("arguments"), &exchange.headers).err()?;
+        let mut reply = LocalReply::refusal(code::HEADER_MISMATCH, error.to_string(), error.to_string());
+        reply.status = StatusCode::BAD_REQUEST;
+        Some(reply)
     }
 }
 

@@ -177,6 +177,7 @@ impl Lister {
             changes.borrow_and_update();
             let wait = match fetched {
                 Ok(lists) => {
+                    self.upstream.learn(&lists.tools);
                     backoff = Duration::from_millis(self.limits.restart_backoff_ms);
                     self.publish.send_modify(|l| *l = Listing { lists: Some(Arc::new(lists)), asked: true });
                     Duration::from_millis(self.limits.list_ttl_ms)

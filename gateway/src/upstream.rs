@@ -32,6 +32,7 @@ use control_plane_api::{
 };
 use futures::stream::BoxStream;
 use protocol::{Message, Request};
+use serde_json::value::RawValue;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
@@ -45,6 +46,9 @@ pub trait Upstream: Send + Sync {
     /// Sends a modern `request` on behalf of `caller`. The response carries the request's own id again; progress tokens
     /// likewise.
     async fn call(&self, request: Request, caller: &Caller) -> Result<Reply, UpstreamError>;
+
+    /// Told the server's tools, whenever they were listed anew.
+    fn learn(&self, _tools: &[Box<RawValue>]) {}
 
     /// How it is, for reports.
     fn health(&self) -> Health;

@@ -10,6 +10,7 @@ pub mod members;
 pub mod message;
 pub mod meta;
 pub mod method;
+pub mod param_headers;
 pub mod revision;
 pub mod sse;
 pub mod transit;

@@ -40,6 +40,15 @@ pub const SET_LEVEL: &str = "logging/setLevel";
 /// `notifications/resources/updated`.
 pub const RESOURCE_UPDATED: &str = "notifications/resources/updated";
 
+/// `tasks/result` (2025-11-25).
+pub const TASKS_RESULT: &str = "tasks/result";
+
+/// Whether `method` is about one task, which `params.taskId` names (2025-11-25 tasks; the tasks extension).
+#[must_use]
+pub fn is_about_task(method: &str) -> bool {
+    matches!(method, "tasks/get" | "tasks/update" | "tasks/cancel" | TASKS_RESULT)
+}
+
 /// The primitive a request acts on, by the name its sender uses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Primitive {

@@ -17,11 +17,32 @@ pub struct Lists {
     pub resources: Vec<Box<RawValue>>,
     /// `resources/templates/list`.
     pub templates: Vec<Box<RawValue>>,
+    /// What it can do, in its own words.
+    pub capabilities: Members,
     /// What it says about itself.
     pub instructions: Option<String>,
 }
 
 impl Lists {
+    /// Whether the server declares `capability`, and in it `part` if one is named.
+    #[must_use]
+    pub fn can(&self, capability: &str, part: Option<&str>) -> bool {
+        match (self.capabilities.object(capability), part) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(declared), Some(part)) => declared.read::<bool>(part) == Some(true),
+        }
+    }
+
+    /// Whether the server declares something that methods of `namespace` belong to: a capability of that name, or an
+    /// extension that ends in it.
+    #[must_use]
+    pub fn declares(&self, namespace: &str) -> bool {
+        let extensions = self.capabilities.object("extensions").unwrap_or_default();
+        let ends = |id: &str| id.rsplit('/').next() == Some(namespace);
+        self.capabilities.get(namespace).is_some() || extensions.iter().any(|(id, _)| ends(id))
+    }
+
     /// Name and `readOnlyHint` of every tool.
     #[must_use]
     pub fn tool_facts(&self) -> Vec<(String, Option<bool>)> {
@@ -42,7 +63,8 @@ pub async fn fetch(upstream: &dyn Upstream, limits: &Limits) -> Result<Lists, Up
     let discovered = ask(upstream, method::DISCOVER, None).await?;
     let discovered = discovered.result().unwrap_or_default();
     let capabilities = discovered.object("capabilities").unwrap_or_default();
-    let mut lists = Lists { instructions: discovered.read("instructions"), ..Lists::default() };
+    let instructions = discovered.read("instructions");
+    let mut lists = Lists { instructions, capabilities: capabilities.clone(), ..Lists::default() };
     if capabilities.get("tools").is_some() {
         lists.tools = pages(upstream, method::TOOLS_LIST, limits).await?;
     }

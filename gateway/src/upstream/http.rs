@@ -29,8 +29,10 @@ use async_trait::async_trait;
 use control_plane_api::server::Era;
 use futures::future::BoxFuture;
 use heed::Call;
-use protocol::{Request, headers};
+use http::HeaderMap;
+use protocol::{Members, Request, headers, method, param_headers::ParamHeaders};
 use remote::{Fault, Remote};
+use serde_json::value::RawValue;
 use sse::SseSession;
 use std::sync::{Arc, atomic::Ordering};
 use streamable::StreamableSession;
@@ -93,6 +95,16 @@ impl Upstream for Http {
             }
         }
         Err(self.remote.unusable("it forgets its sessions as soon as they are opened"))
+    }
+
+    fn learn(&self, tools: &[Box<RawValue>]) {
+        let mirrored = |tool: &RawValue| {
+            let tool = Members::open(tool).ok()?;
+            // A tool whose annotations break the rules is not exposed, so never called.
+            let headers = ParamHeaders::of_tool(tool.get("inputSchema")?).ok()?;
+            (!headers.is_empty()).then(|| Some((tool.read("name")?, headers))).flatten()
+        };
+        self.remote.mirrored.store(Arc::new(tools.iter().filter_map(|tool| mirrored(tool)).collect()));
     }
 
     fn health(&self) -> Health {
@@ -198,7 +210,12 @@ impl Opener for Door {
 impl Remote {
     /// Posts a modern `request`.
     async fn modern(self: &Arc<Self>, mut request: Request, caller: &Caller) -> Result<Hearing, Fault> {
-        let map = headers::of(&request).into_iter().collect();
+        let mut map: HeaderMap = headers::of(&request).into_iter().collect();
+        if request.method == method::TOOLS_CALL
+            && let Some(mirrored) = self.mirrored.load().get(&request.params.read::<String>("name").unwrap_or_default())
+        {
+            map.extend(mirrored.headers(request.params.get("arguments")));
+        }
         let own = self.next_id();
         let remap = Remap::outgoing(&mut request, own);
         let call = Call { remote: Arc::clone(self), session: None, own, remap, withdrawal: None, probes: false };

@@ -1,11 +1,13 @@
 //! The gateway as a whole: a real listener, a real child process, both eras.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
+mod aggregation;
 mod batches;
 mod client;
 mod connections;
 mod consent;
 mod control_plane;
+mod crosstalk;
 mod eras;
 mod http_sse;
 mod legacy_streams;

@@ -37,7 +37,7 @@ pub(super) fn subscribe(remote: &Arc<Remote>, agreement: &Agreement, discovery: 
     let tasks = remote.tasks.clone();
     tasks.spawn(async move {
         let listening = async {
-            while !matches!(lasting(subscription(&remote, &agreement, &discovery)).await, End::Refused) {
+            while !matches!(Box::pin(lasting(subscription(&remote, &agreement, &discovery))).await, End::Refused) {
                 pause().await;
                 // What changed in between was not told.
                 remote.pulse.lists_changed();

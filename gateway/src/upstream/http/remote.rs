@@ -13,11 +13,13 @@ use crate::upstream::{
     redactor::Redactor,
     remap::Remap,
 };
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use protocol::{Message, Request, Response, code, headers, method};
+use protocol::{Message, Request, Response, code, headers, method, param_headers::ParamHeaders};
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -42,6 +44,8 @@ pub(super) struct Remote {
     redactor: Redactor,
     dialer: Dialer,
     next: AtomicI64,
+    /// The headers that mirror arguments of its tools, by the tools' names.
+    pub(super) mirrored: ArcSwap<HashMap<String, ParamHeaders>>,
     /// It was found to speak HTTP+SSE (2024-11-05).
     pub(super) speaks_sse: AtomicBool,
 }
@@ -91,6 +95,7 @@ impl Remote {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             next: AtomicI64::new(1),
+            mirrored: ArcSwap::default(),
             speaks_sse: AtomicBool::new(false),
             endpoint,
         }

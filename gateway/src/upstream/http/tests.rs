@@ -449,7 +449,7 @@ async fn a_question_on_the_stream_of_a_call_is_put_to_its_caller() {
             answered.send_replace(true);
             return empty(202, "");
         }
-        Act::Ask(events(&[question.clone()]), listening.subscribe(), chunks(&[seen.result(&content("hi"))]))
+        Act::Ask(events(std::slice::from_ref(&question)), listening.subscribe(), chunks(&[seen.result(&content("hi"))]))
     })
     .await;
     let upstream = upstream(&fake.url, Limits::default());

@@ -1,0 +1,65 @@
+//! What the servers of a project can do together, as far as the gateway can deliver it.
+
+use crate::servers::Server;
+use control_plane_api::server::Era;
+use protocol::Members;
+use std::sync::Arc;
+
+/// The tasks extension of the modern era.
+const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
+
+/// The union over `servers`, for a client of the legacy era or a modern one. A server that was not heard of yet may have
+/// anything; tasks are shown only to clients of the server's own era.
+pub(super) fn union(servers: &[&Arc<Server>], legacy: bool) -> Members {
+    let lists: Vec<_> = servers.iter().map(|server| (server.lists(), server.upstream().health().era)).collect();
+    let unknown = lists.iter().any(|(lists, _)| lists.is_none());
+    let can = |capability: &str, part: Option<&str>| {
+        lists.iter().any(|(lists, _)| lists.as_ref().is_some_and(|lists| lists.can(capability, part)))
+    };
+    let flags = |flags: &[(&str, bool)]| {
+        let mut members = Members::new();
+        flags.iter().filter(|(_, set)| *set).for_each(|(name, _)| members.set(name, &true));
+        members
+    };
+    let mut all = Members::new();
+    for capability in ["tools", "prompts"] {
+        if unknown || can(capability, None) {
+            all.set(capability, &flags(&[("listChanged", true)]));
+        }
+    }
+    if unknown || can("resources", None) {
+        let subscribe = can("resources", Some("subscribe"));
+        all.set("resources", &flags(&[("subscribe", subscribe), ("listChanged", true)]));
+    }
+    for capability in ["completions", "logging"] {
+        if can(capability, None) {
+            all.set(capability, &Members::new());
+        }
+    }
+    let mut extensions = Members::new();
+    for (lists, era) in &lists {
+        let Some(lists) = lists else { continue };
+        for (id, settings) in lists.capabilities.object("extensions").unwrap_or_default().iter() {
+            let shown = id != TASKS_EXTENSION || (!legacy && *era == Some(Era::Modern));
+            if shown && extensions.get(id).is_none() {
+                extensions.set(id, settings);
+            }
+        }
+        if legacy
+            && *era == Some(Era::Legacy)
+            && let Some(tasks) = lists.capabilities.object("tasks")
+        {
+            all.set("tasks", &without_list(tasks));
+        }
+    }
+    if !extensions.is_empty() {
+        all.set("extensions", &extensions);
+    }
+    all
+}
+
+/// Lists of tasks cannot be merged: which tasks are whose is the servers' secret.
+fn without_list(mut tasks: Members) -> Members {
+    tasks.remove("list");
+    tasks
+}

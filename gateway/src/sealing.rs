@@ -1,0 +1,293 @@
+//! The filter that seals: states of unfinished calls and ids of tasks leave the gateway sealed and come back opened.
+//!
+//! A state is good for the user who got it, for the same request to the same server, and for a time; a task's id for its
+//! user. What does not open is refused with one sentence, whatever the reason. Deliberately unknown here: what a server
+//! puts into a state.
+
+use crate::seal::{Bound, Sealer};
+use async_trait::async_trait;
+use control_plane_api::name::Name;
+use filters::{Exchange, Filter, LocalReply, Target, Verdict};
+use http::StatusCode;
+use protocol::{Members, Message, RpcError, code, meta, method};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
+
+/// Ties messages to a task (2025-11-25 basic/utilities/tasks).
+const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
+/// The tasks extension of the modern era.
+const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
+/// Time a state outlives the patience of who waits for it.
+const MARGIN: Duration = Duration::from_secs(60);
+
+/// See the module.
+pub struct Sealing {
+    sealer: Arc<Sealer>,
+    lifetime: Duration,
+}
+
+/// The content of a sealed state.
+#[derive(Serialize, Deserialize)]
+struct State {
+    server: Name,
+    digest: [u8; 32],
+    state: Box<RawValue>,
+}
+
+/// The content of a sealed task id.
+#[derive(Serialize, Deserialize)]
+struct Task {
+    server: Name,
+    id: String,
+}
+
+impl Sealing {
+    /// States are good for as long as a person may take to answer (`patience`).
+    #[must_use]
+    pub fn new(sealer: Arc<Sealer>, patience: Duration) -> Self {
+        Self { sealer, lifetime: patience.saturating_add(MARGIN) }
+    }
+
+    fn open_state(&self, exchange: &mut Exchange) -> Result<(), LocalReply> {
+        let digest = digest(exchange);
+        exchange.sealed.digest = Some(digest);
+        let Some(given) = exchange.request.params.get("requestState") else {
+            return Ok(());
+        };
+        let sealed: Option<String> = serde_json::from_str(given.get()).ok();
+        let opened = sealed.and_then(|sealed| self.sealer.open(bound("request-state", exchange), &sealed));
+        let state: Option<State> = opened.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let server = exchange.target.as_ref().map(|target| &target.server);
+        match state.filter(|state| state.digest == digest && Some(&state.server) == server) {
+            Some(state) => {
+                exchange.request.params.set_raw("requestState", state.state);
+                Ok(())
+            }
+            None => Err(refused(
+                "`requestState` is not valid: it has expired, was changed, or belongs to another request; call again without it",
+            )),
+        }
+    }
+
+    fn open_task(&self, exchange: &mut Exchange) -> Result<(), LocalReply> {
+        if exchange.affinity.is_none() {
+            knows_tasks(exchange)?;
+        }
+        let sealed: String = exchange.request.params.read("taskId").unwrap_or_default();
+        let opened = self.sealer.open(bound("task", exchange), &sealed);
+        let task: Option<Task> = opened.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let task = task.ok_or_else(|| refused("the task is not known, or not known any more"))?;
+        exchange.request.params.set("taskId", &task.id);
+        exchange.target = Some(Target { server: task.server, name: task.id });
+        exchange.sealed.task = true;
+        Ok(())
+    }
+
+    /// The members of `result`, or of a notification's parameters, with what they hold sealed.
+    fn seal(&self, exchange: &Exchange, members: &mut Members) {
+        let Some(server) = exchange.target.as_ref().map(|target| &target.server) else {
+            return;
+        };
+        let asks = members.read::<String>("resultType").as_deref() == Some("input_required");
+        if let (true, Some(state), Some(digest)) = (asks, members.get("requestState"), exchange.sealed.digest) {
+            let state = State { server: server.clone(), digest, state: state.to_owned() };
+            let content = serde_json::to_vec(&state).unwrap_or_default();
+            let sealed = self.sealer.seal(bound("request-state", exchange), &content, self.lifetime);
+            members.set("requestState", &sealed);
+        }
+        self.seal_task(exchange, server, members);
+        if let Some(mut task) = members.object("task") {
+            self.seal_task(exchange, server, &mut task);
+            members.set("task", &task);
+        }
+        let mut meta = meta::of(members);
+        if let Some(mut related) = meta.object(RELATED_TASK) {
+            self.seal_task(exchange, server, &mut related);
+            meta.set(RELATED_TASK, &related);
+            members.set("_meta", &meta);
+        }
+    }
+
+    fn seal_task(&self, exchange: &Exchange, server: &Name, members: &mut Members) {
+        if let Some(id) = members.read::<String>("taskId") {
+            let content = serde_json::to_vec(&Task { server: server.clone(), id }).unwrap_or_default();
+            members.set("taskId", &self.sealer.seal_stable(bound("task", exchange), &content));
+        }
+    }
+}
+
+#[async_trait]
+impl Filter for Sealing {
+    fn name(&self) -> &'static str {
+        "sealing"
+    }
+
+    async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
+        let opened = match exchange.request.method.as_str() {
+            method::TOOLS_CALL | method::PROMPTS_GET | method::RESOURCES_READ => self.open_state(exchange),
+            name if method::is_about_task(name) => self.open_task(exchange),
+            _ => Ok(()),
+        };
+        opened.map_or_else(ControlFlow::Break, ControlFlow::Continue)
+    }
+
+    async fn on_message(&self, exchange: &mut Exchange, message: &mut Message) -> Verdict {
+        match message {
+            Message::Notification(note) => self.seal(exchange, &mut note.params),
+            Message::Response(response) => {
+                if let Some(mut result) = response.result().filter(|_| may_hold_seals(&response.payload)) {
+                    self.seal(exchange, &mut result);
+                    response.payload = Ok(result.to_raw());
+                }
+            }
+            Message::Request(_) => {}
+        }
+        Verdict::Pass
+    }
+}
+
+/// Whether there is anything to seal in a result: large ones are not taken apart in vain.
+fn may_hold_seals<E>(payload: &Result<Box<RawValue>, E>) -> bool {
+    payload.as_ref().is_ok_and(|raw| {
+        ["requestState", "taskId"]
+            .iter()
+            .any(|name| memchr::memmem::find(raw.get().as_bytes(), name.as_bytes()).is_some())
+    })
+}
+
+fn bound<'a>(kind: &'static str, exchange: &'a Exchange) -> Bound<'a> {
+    Bound { kind, owner: exchange.principal.name().map(Name::as_str) }
+}
+
+/// What is asked, by the client's own names: method, primitive and arguments.
+fn digest(exchange: &Exchange) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    let name = exchange.primitive.as_ref().map_or("", |primitive| primitive.name());
+    let arguments = exchange.request.params.get("arguments").map_or("", RawValue::get);
+    for part in [exchange.request.method.as_str(), name, arguments] {
+        digest.update(part.len().to_be_bytes());
+        digest.update(part);
+    }
+    digest.finalize().into()
+}
+
+/// Whether a modern client may ask about tasks: it has to declare the extension, and `tasks/result` is none of its methods.
+fn knows_tasks(exchange: &Exchange) -> Result<(), LocalReply> {
+    let refuse = |status: StatusCode, error: RpcError| {
+        let reason = error.message.clone();
+        Err(LocalReply { status, headers: Vec::new(), error, reason })
+    };
+    if exchange.request.method == method::TASKS_RESULT {
+        let told = "method `tasks/result` does not belong to this revision";
+        return refuse(StatusCode::NOT_FOUND, RpcError::new(code::METHOD_NOT_FOUND, told));
+    }
+    let declared = meta::of(&exchange.request.params).object(meta::CLIENT_CAPABILITIES).unwrap_or_default();
+    if declared.object("extensions").is_some_and(|extensions| extensions.get(TASKS_EXTENSION).is_some()) {
+        return Ok(());
+    }
+    let required = serde_json::json!({"requiredCapabilities": {"extensions": {TASKS_EXTENSION: {}}}});
+    let error = RpcError::new(code::MISSING_CAPABILITY, "the client has not declared the tasks extension");
+    refuse(StatusCode::BAD_REQUEST, error.with_data(&required))
+}
+
+fn refused(told: &str) -> LocalReply {
+    LocalReply::refusal(code::INVALID_PARAMS, told, told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use filters::testing;
+    use protocol::{Id, Response};
+
+    fn filter() -> Sealing {
+        Sealing::new(Arc::new(Sealer::new(&[7; 32])), Duration::from_secs(60))
+    }
+
+    fn exchange(user: &str, method: &str, params: &str) -> Exchange {
+        let mut exchange = testing::request(method, params);
+        exchange.principal = testing::user(user, &[]);
+        exchange.target = Some(Target { server: "jira".parse().unwrap(), name: "x".to_owned() });
+        exchange
+    }
+
+    async fn answer(filter: &Sealing, exchange: &mut Exchange, result: &str) -> Members {
+        let result = serde_json::from_str::<Box<RawValue>>(result).unwrap();
+        let mut message = Message::Response(Response::ok(Id::Number(1), result));
+        filter.on_message(exchange, &mut message).await;
+        let Message::Response(response) = message else { panic!("a response") };
+        response.result().unwrap()
+    }
+
+    const CALL: &str = r#"{"name":"x","arguments":{"a":1}}"#;
+
+    /// The state that ada gets for `CALL`.
+    async fn state(filter: &Sealing) -> String {
+        let mut asked = exchange("ada", method::TOOLS_CALL, CALL);
+        assert!(filter.on_request(&mut asked).await.is_continue());
+        let told = r#"{"resultType":"input_required","inputRequests":{},"requestState":"mine"}"#;
+        let state: String = answer(filter, &mut asked, told).await.read("requestState").unwrap();
+        assert!(!state.contains("mine"));
+        state
+    }
+
+    async fn check(filter: &Sealing, user: &str, server: &str, params: &str) -> bool {
+        let mut retry = exchange(user, method::TOOLS_CALL, params);
+        retry.target = Some(Target { server: server.parse().unwrap(), name: "x".to_owned() });
+        let passes = filter.on_request(&mut retry).await.is_continue();
+        assert_eq!(passes, retry.request.params.read::<String>("requestState").as_deref() == Some("mine"));
+        passes
+    }
+
+    #[tokio::test]
+    async fn a_state_is_good_for_its_user_its_request_and_its_server() {
+        let filter = filter();
+        let state = state(&filter).await;
+        let retry = |state: &str, arguments: &str| {
+            format!(r#"{{"name":"x","arguments":{arguments},"inputResponses":{{}},"requestState":"{state}"}}"#)
+        };
+        assert!(check(&filter, "ada", "jira", &retry(&state, r#"{"a":1}"#)).await);
+        assert!(!check(&filter, "bob", "jira", &retry(&state, r#"{"a":1}"#)).await);
+        assert!(!check(&filter, "ada", "slack", &retry(&state, r#"{"a":1}"#)).await);
+        assert!(!check(&filter, "ada", "jira", &retry(&state, r#"{"a":2}"#)).await);
+        assert!(!check(&filter, "ada", "jira", &retry("junk", r#"{"a":1}"#)).await);
+        assert!(!check(&filter, "ada", "jira", r#"{"name":"x","arguments":{"a":1},"requestState":7}"#).await);
+    }
+
+    #[tokio::test]
+    async fn a_tasks_id_leads_back_to_its_server_and_only_for_its_user() {
+        let filter = filter();
+        let mut asked = exchange("ada", method::TOOLS_CALL, CALL);
+        let begun = r#"{"resultType":"task","taskId":"t1","status":"working"}"#;
+        let id: String = answer(&filter, &mut asked, begun).await.read("taskId").unwrap();
+        let legacy = answer(&filter, &mut asked, r#"{"task":{"taskId":"t1"}}"#).await;
+        assert_eq!(legacy.object("task").unwrap().read::<String>("taskId").as_deref(), Some(id.as_str()));
+        let declared = r#""_meta":{"io.modelcontextprotocol/clientCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}}"#;
+        let params = format!(r#"{{"taskId":"{id}",{declared}}}"#);
+        let mut get = exchange("ada", "tasks/get", &params);
+        get.target = None;
+        assert!(filter.on_request(&mut get).await.is_continue());
+        assert_eq!(get.target.unwrap(), Target { server: "jira".parse().unwrap(), name: "t1".to_owned() });
+        assert_eq!(get.request.params.read::<String>("taskId").as_deref(), Some("t1"));
+        let code = async |user: &str, method: &str, params: &str| match filter
+            .on_request(&mut exchange(user, method, params))
+            .await
+        {
+            ControlFlow::Break(reply) => reply.error.code,
+            ControlFlow::Continue(()) => 0,
+        };
+        assert_eq!(code("bob", "tasks/get", &params).await, code::INVALID_PARAMS);
+        assert_eq!(code("ada", "tasks/get", &format!(r#"{{"taskId":"t1",{declared}}}"#)).await, code::INVALID_PARAMS);
+        assert_eq!(code("ada", "tasks/get", r#"{"taskId":"t1"}"#).await, code::MISSING_CAPABILITY);
+        assert_eq!(code("ada", "tasks/result", &params).await, code::METHOD_NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn other_results_stay_as_they_are() {
+        let mut asked = exchange("ada", method::TOOLS_CALL, CALL);
+        let told = r#"{"content":[{"type":"text","text":"requestState taskId"}],"n":1.0}"#;
+        assert_eq!(answer(&filter(), &mut asked, told).await.to_raw().get(), told);
+    }
+}

@@ -1,0 +1,111 @@
+//! Answers of servers as clients may have them: an error that is the gateway's own fault is told as one, and a result says
+//! that it came through the gateway (2026-07-28 transports, status table; caching).
+//!
+//! What legacy servers say was made modern at their rim; this is for what even modern servers say.
+
+use filters::Exchange;
+use protocol::{Members, RpcError, code, meta};
+use serde_json::value::RawValue;
+
+use crate::servers::lists::implementation;
+
+/// Where the name of the server itself goes in results.
+const UPSTREAM_INFO: &str = "io.mcpctl/upstreamServerInfo";
+/// Errors of older revisions that modern clients do not know.
+const OUTDATED: [i64; 2] = [-32_002, -32_042];
+
+/// `payload` as the client of `exchange` may have it.
+pub(crate) fn of(exchange: &Exchange, payload: Result<Box<RawValue>, RpcError>) -> Result<Box<RawValue>, RpcError> {
+    match payload {
+        Ok(result) => Ok(signed(result)),
+        Err(mut error) => {
+            let own_fault = match error.code {
+                code::HEADER_MISMATCH | code::UNSUPPORTED_VERSION => true,
+                code::MISSING_CAPABILITY => has_what_is_required(exchange, &error),
+                other => OUTDATED.contains(&other),
+            };
+            if own_fault {
+                error.code = code::INTERNAL_ERROR;
+                error.data = None;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Whether the client declared everything that the server misses: then it was lost on the way.
+fn has_what_is_required(exchange: &Exchange, error: &RpcError) -> bool {
+    let data = error.data.as_deref().and_then(|data| Members::open(data).ok()).unwrap_or_default();
+    let required = data.object("requiredCapabilities").unwrap_or_default();
+    let declared = meta::of(&exchange.request.params).object(meta::CLIENT_CAPABILITIES).unwrap_or_default();
+    !required.is_empty() && required.iter().all(|(name, _)| declared.get(name).is_some())
+}
+
+/// The result under the gateway's own name, and for nobody else to keep.
+fn signed(result: Box<RawValue>) -> Box<RawValue> {
+    let holds = |name: &str| memchr::memmem::find(result.get().as_bytes(), name.as_bytes()).is_some();
+    if !holds(meta::SERVER_INFO) && !holds("cacheScope") {
+        return result;
+    }
+    let Ok(mut members) = Members::open(&result) else {
+        return result;
+    };
+    if members.get("cacheScope").is_some() {
+        members.set("cacheScope", "private");
+    }
+    let mut meta = meta::of(&members);
+    let own = implementation();
+    if let Some(server) = meta.get(meta::SERVER_INFO).filter(|server| server.get() != own.get()).map(ToOwned::to_owned)
+    {
+        meta.set_raw(meta::SERVER_INFO, own);
+        meta.set_raw(UPSTREAM_INFO, server);
+        members.set("_meta", &meta);
+    }
+    members.to_raw()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use filters::testing;
+
+    const DECLARES: &str = r#"{"name":"x","_meta":{"io.modelcontextprotocol/clientCapabilities":{"sampling":{}}}}"#;
+
+    fn check(error: i64, data: &str) -> i64 {
+        let mut error = RpcError::new(error, "no");
+        error.data = serde_json::from_str(data).ok();
+        of(&testing::request("tools/call", DECLARES), Err(error)).unwrap_err().code
+    }
+
+    #[test]
+    fn the_gateways_own_faults_are_told_as_such() {
+        assert_eq!(check(code::HEADER_MISMATCH, "null"), code::INTERNAL_ERROR);
+        assert_eq!(check(code::UNSUPPORTED_VERSION, "null"), code::INTERNAL_ERROR);
+        assert_eq!(check(-32_002, "null"), code::INTERNAL_ERROR);
+        assert_eq!(
+            check(code::MISSING_CAPABILITY, r#"{"requiredCapabilities":{"sampling":{}}}"#),
+            code::INTERNAL_ERROR
+        );
+        let missing = r#"{"requiredCapabilities":{"elicitation":{}}}"#;
+        assert_eq!(check(code::MISSING_CAPABILITY, missing), code::MISSING_CAPABILITY);
+        assert_eq!(check(code::INVALID_PARAMS, "null"), code::INVALID_PARAMS);
+    }
+
+    #[test]
+    fn a_result_carries_the_gateways_name_and_is_private() {
+        let result = |text: &str| {
+            let raw = serde_json::from_str::<Box<RawValue>>(text).unwrap();
+            of(&testing::request("tools/call", DECLARES), Ok(raw)).unwrap()
+        };
+        let plain = r#"{"content":[{"n":1.0}]}"#;
+        assert_eq!(result(plain).get(), plain);
+        let named = result(
+            r#"{"a":1.0,"cacheScope":"public","_meta":{"x":1,"io.modelcontextprotocol/serverInfo":{"name":"s"}}}"#,
+        );
+        let members = Members::open(&named).unwrap();
+        assert_eq!(members.read::<String>("cacheScope").as_deref(), Some("private"));
+        let meta = meta::of(&members);
+        assert_eq!(meta.get(UPSTREAM_INFO).unwrap().get(), r#"{"name":"s"}"#);
+        assert!(meta.get(meta::SERVER_INFO).unwrap().get().contains("mcp-gateway"));
+    }
+}
