@@ -14,6 +14,9 @@ export type Wish = { folder: string; binaries: string; url: string; given: Recor
 export type Company = {
     endpoint: string;
     token: string;
+    /** What `mcpctl connect` does, and a person at the page it opens. */
+    connect: () => Promise<void>;
+    /** A person at the page of a link that the gateway showed; whether they got through. */
     open: (link: string) => Promise<boolean>;
     stop: () => Promise<void>;
 };
@@ -32,19 +35,22 @@ export async function startCompany({ folder, binaries, url, given }: Wish): Prom
             started.push(child);
             return child;
         };
-        const mcpd = await controlPlane(folder, start('mcpd', ['--listen', '127.0.0.1:0'], { MCPD_OAUTH_CLIENT_ID_URL: CLIENT_ID_URL }));
+        const identity = { MCPD_OAUTH_CLIENT_ID_URL: CLIENT_ID_URL };
+        const mcpd = await controlPlane(folder, start('mcpd', ['--listen', '127.0.0.1:0'], identity));
         await configure(mcpd, url, given);
-        const join_token = join(folder, 'join-token');
-        writeFileSync(join_token, ((await mcpd.send('POST', 'join-tokens', { gateway: 'local' })) as { token: string }).token, { mode: 0o600 });
-        const flags = ['--listen', '127.0.0.1:0', '--mcpd-url', mcpd.url, '--join-token-file', join_token];
+        const { token } = (await mcpd.send('POST', 'join-tokens', { gateway: 'local' })) as { token: string };
+        const file = join(folder, 'join-token');
+        writeFileSync(file, token, { mode: 0o600 });
+        const flags = ['--listen', '127.0.0.1:0', '--mcpd-url', mcpd.url, '--join-token-file', file];
         const endpoint = await ready(start('mcp-gateway', flags, {}), folder, 'everything');
         const browser = new Browser(mcpd.url);
-        if (!needsNobody(given)) {
+        const connect = async () => {
+            if (needsNobody(given)) return;
             const { url: link } = (await mcpd.send('POST', 'connections/fixture/ticket', {})) as { url: string };
             await browser.consent(link);
-        }
+        };
         const open = (link: string) => browser.consent(link).then(() => true, refused);
-        return { endpoint, token: mcpd.token, open, stop };
+        return { endpoint, token: mcpd.token, connect, open, stop };
     } catch (error) {
         await stop();
         throw error;

@@ -10,6 +10,7 @@ import type { ElicitRequest, ElicitResult } from '@modelcontextprotocol/client';
 import { join } from 'node:path';
 import { REVISION, startGateway, TOKEN } from '../harness/gateway.ts';
 import { startCompany } from './company.ts';
+import type { Company } from './company.ts';
 import { act } from './scenarios.ts';
 
 const [folder, binaries, url] = process.argv.slice(2);
@@ -19,27 +20,24 @@ if (!folder || !binaries || !url || !scenario) {
 }
 const given = JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? '{}') as Record<string, unknown>;
 
-/** Where the client goes, who it is, and what becomes of links that it is asked to show. */
-type Place = { endpoint: string; token: string; open: (link: string) => Promise<boolean>; stop: () => Promise<void> };
-
-async function place(): Promise<Place> {
+async function place(): Promise<Company> {
     if (scenario?.startsWith('auth/')) {
         return startCompany({ folder: folder!, binaries: binaries!, url: url!, given });
     }
     const gateway = await startGateway(join(binaries!, 'mcp-gateway'), folder!, { url: url!, era: 'auto' });
-    return { ...gateway, token: TOKEN, open: async () => false };
+    return { ...gateway, token: TOKEN, connect: async () => {}, open: async () => false };
 }
 
-async function connect({ endpoint, token, open }: Place): Promise<Client> {
+async function client({ endpoint, token, open }: Company): Promise<Client> {
     const modern = version === REVISION;
-    const client = new Client(
+    const made = new Client(
         { name: 'driver', version: '1.0.0' },
         {
             capabilities: { elicitation: { form: { applyDefaults: true }, url: {} }, sampling: {}, roots: {} },
             ...(modern ? { versionNegotiation: { mode: 'auto' as const } } : {})
         }
     );
-    client.setRequestHandler('elicitation/create', async ({ params }: ElicitRequest): Promise<ElicitResult> => {
+    made.setRequestHandler('elicitation/create', async ({ params }: ElicitRequest): Promise<ElicitResult> => {
         if (params.mode === 'url') {
             return { action: (await open(params.url)) ? 'accept' : 'decline' };
         }
@@ -47,15 +45,15 @@ async function connect({ endpoint, token, open }: Place): Promise<Client> {
         return { action: 'accept', content: 'confirmed' in params.requestedSchema.properties ? { confirmed: true } : {} };
     });
     const headers = { Authorization: `Bearer ${token}` };
-    await client.connect(new StreamableHTTPClientTransport(new URL(endpoint), { requestInit: { headers } }));
-    return client;
+    await made.connect(new StreamableHTTPClientTransport(new URL(endpoint), { requestInit: { headers } }));
+    return made;
 }
 
 const here = await place();
 try {
-    const client = await connect(here);
-    await act(client, scenario, given);
-    await client.close();
+    const driven = await client(here);
+    await act(driven, scenario, given, here.connect);
+    await driven.close();
 } finally {
     await here.stop();
 }

@@ -22,10 +22,11 @@ export async function runSuite(side: 'server' | 'client', args: string[], folder
     const { stdout } = await run(process.execPath, [PROGRAM, side, ...args, '--output-dir', results], shown);
     writeFileSync(join(folder, 'suite.log'), stdout);
     const checks = read(results, side);
-    // The suite judges what reached its server; a client that got no answer is a failure all the same.
+    // The suite judges what reached its server; a client that fails where none has to is a failure all the same.
     const scenario = checks[0]?.scenario;
-    if (scenario && /^Client timed out/m.test(stdout)) {
-        checks.push({ scenario, id: 'client-timed-out', status: 'FAILURE', message: 'the client waited in vain' });
+    const [, trouble] = /CLIENT (TIMED OUT|EXITED WITH ERROR)/.exec(stdout) ?? [];
+    if (scenario && trouble) {
+        checks.push({ scenario, id: 'client', status: 'FAILURE', message: `the client ${trouble.toLowerCase()}` });
     }
     return checks;
 }
