@@ -9,10 +9,10 @@ use std::sync::Arc;
 const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
 
 /// The union over `servers`, for a client of the legacy era or a modern one. A server that was not heard of yet may have
-/// anything; tasks are shown only to clients of the server's own era.
+/// anything; so may a project without servers, whose lists are empty. Tasks are shown only to clients of the server's era.
 pub(super) fn union(servers: &[&Arc<Server>], legacy: bool) -> Members {
     let lists: Vec<_> = servers.iter().map(|server| (server.lists(), server.upstream().health().era)).collect();
-    let unknown = lists.iter().any(|(lists, _)| lists.is_none());
+    let unknown = lists.is_empty() || lists.iter().any(|(lists, _)| lists.is_none());
     let can = |capability: &str, part: Option<&str>| {
         lists.iter().any(|(lists, _)| lists.as_ref().is_some_and(|lists| lists.can(capability, part)))
     };

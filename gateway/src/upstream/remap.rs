@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 pub(super) const PROGRESS: &str = "notifications/progress";
 
 /// What a request was called before it was sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Remap {
     id: Id,
     token: Option<Box<RawValue>>,

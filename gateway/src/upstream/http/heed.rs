@@ -19,7 +19,13 @@ use protocol::{
     Id, Message, Notification, Response,
     sse::{Decoder, Event},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::timeout;
 
 /// Time for a stream to end after its response, in milliseconds; then its connection is given up.
@@ -50,19 +56,21 @@ pub(super) struct Call {
 /// Tells a legacy server that a request is taken back, unless disarmed.
 pub(super) struct Withdrawal {
     session: Arc<Streamable>,
-    own: Option<i64>,
+    own: i64,
+    answered: Arc<AtomicBool>,
 }
 
 impl Withdrawal {
-    pub(super) fn new(session: &Arc<Streamable>, own: i64) -> Self {
-        Self { session: Arc::clone(session), own: Some(own) }
+    /// For request `own`; disarmed by `answered`, too.
+    pub(super) fn new(session: &Arc<Streamable>, own: i64, answered: Arc<AtomicBool>) -> Self {
+        Self { session: Arc::clone(session), own, answered }
     }
 }
 
 impl Drop for Withdrawal {
     fn drop(&mut self) {
-        if let Some(own) = self.own {
-            self.session.tell_later(legacy::cancelled(own));
+        if !self.answered.load(Ordering::Relaxed) {
+            self.session.tell_later(legacy::cancelled(self.own));
         }
     }
 }
@@ -112,7 +120,7 @@ impl Call {
 
     pub(super) fn disarm(&mut self) {
         if let Some(withdrawal) = &mut self.withdrawal {
-            withdrawal.own = None;
+            withdrawal.answered.store(true, Ordering::Relaxed);
         }
     }
 

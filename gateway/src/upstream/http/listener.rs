@@ -13,10 +13,12 @@ use crate::upstream::{Caller, era, legacy::session::Heard};
 use futures::StreamExt as _;
 use protocol::{Id, Message, Response, sse::Decoder};
 use std::{sync::Arc, time::Duration};
-use tokio::time::timeout;
+use tokio::{sync::oneshot, time::timeout};
 
 /// A stream is opened anew after this, in milliseconds: a connection that died silently would be trusted for ever.
 const STREAM_LIFETIME_MS: u64 = 3_600_000;
+/// Time in which a server usually answers for the stream, in milliseconds. Some answer only with the first event.
+const FIRST_WORD_TIMEOUT_MS: u64 = 250;
 /// Wait before a broken stream is opened again, in milliseconds.
 const REOPEN_WAIT_MS: u64 = 5_000;
 
@@ -51,14 +53,18 @@ pub(super) fn subscribe(remote: &Arc<Remote>, agreement: &Agreement, discovery: 
     });
 }
 
-/// Listens on the stream of a legacy session in a task, until the session is over.
-pub(super) fn follow(session: &Arc<Streamable>) {
+/// Listens on the stream of a legacy session in a task, until the session is over. Returns once the server has answered for
+/// the stream, or soon: what it says of the first call may come there.
+pub(super) async fn follow(session: &Arc<Streamable>) {
+    let (opening, opened) = oneshot::channel::<()>();
+    let mut opening = Some(opening);
     let (weak, over) = (Arc::downgrade(session), session.over().clone());
     let (stop, tasks) = (session.remote.stop.clone(), session.remote.tasks.clone());
     tasks.spawn(async move {
         let listening = async {
             while let Some(session) = weak.upgrade() {
                 let opened = session.stream(None).await;
+                opening = None;
                 drop(session);
                 match opened {
                     Ok(None) => return,
@@ -77,6 +83,8 @@ pub(super) fn follow(session: &Arc<Streamable>) {
             () = listening => {}
         }
     });
+    // Resolves when the other end is dropped.
+    let _ = timeout(Duration::from_millis(FIRST_WORD_TIMEOUT_MS), opened).await;
 }
 
 async fn lasting(stream: impl Future<Output = End>) -> End {

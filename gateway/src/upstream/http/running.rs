@@ -4,10 +4,14 @@
 use crate::upstream::{
     duplex,
     legacy::{self, session::Heard},
+    remap::Remap,
 };
 use parking_lot::Mutex;
-use protocol::{Notification, Request, method};
-use std::sync::Arc;
+use protocol::{Id, Notification, Request, Response, method};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use tokio::sync::mpsc;
 
 /// What waits for one caller to hear it; beyond it notifications are lost, and questions are refused.
@@ -20,6 +24,8 @@ pub(super) struct Running(Mutex<Vec<Entry>>);
 struct Entry {
     own: i64,
     askable: bool,
+    remap: Remap,
+    answered: Arc<AtomicBool>,
     said: mpsc::Sender<Heard>,
 }
 
@@ -36,11 +42,26 @@ impl Drop for Mark {
 }
 
 impl Running {
-    /// Notes that request `own` works; gives what is said to it elsewhere.
-    pub(super) fn enter(self: &Arc<Self>, own: i64, method: &str) -> (Mark, mpsc::Receiver<Heard>) {
+    /// Notes that request `own`, a `method`, works; gives what is said to it elsewhere. `answered` is set with its answer.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        own: i64,
+        method: &str,
+        (remap, answered): (Remap, Arc<AtomicBool>),
+    ) -> (Mark, mpsc::Receiver<Heard>) {
         let (said, heard) = mpsc::channel(SAID_MAX);
-        self.0.lock().push(Entry { own, askable: duplex::is_askable(method), said });
+        self.0.lock().push(Entry { own, askable: duplex::is_askable(method), remap, answered, said });
         (Mark { running: Arc::clone(self), own }, heard)
+    }
+
+    /// Gives an answer that came elsewhere to the request it is for: some servers answer on whatever stream is open.
+    pub(super) fn answer(&self, response: Response) {
+        let entries = self.0.lock();
+        let mine = |entry: &&Entry| response.id == Some(Id::Number(entry.own));
+        if let Some(entry) = entries.iter().find(mine) {
+            entry.answered.store(true, Ordering::Relaxed);
+            let _ = entry.said.try_send(Heard::Response(entry.remap.response(response)));
+        }
     }
 
     /// Carries `question` to the latest request whose client can be asked; gives it back if there is none.
@@ -74,7 +95,14 @@ impl Running {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::{Id, Members};
+    use protocol::Members;
+
+    fn enter(running: &Arc<Running>, own: i64, method: &str) -> (Mark, mpsc::Receiver<Heard>) {
+        let mut request =
+            Request { id: Id::Text("client".to_owned()), method: method.to_owned(), params: Members::new() };
+        let remap = Remap::outgoing(&mut request, own);
+        running.enter(own, method, (remap, Arc::default()))
+    }
 
     fn question() -> Request {
         Request { id: Id::Number(1), method: "elicitation/create".to_owned(), params: Members::new() }
@@ -88,9 +116,9 @@ mod tests {
     fn the_latest_that_can_be_asked_is_asked() {
         let running = Arc::new(Running::default());
         assert!(running.ask(question()).is_some());
-        let (_first, mut one) = running.enter(1, method::TOOLS_CALL);
-        let (second, mut two) = running.enter(2, method::PROMPTS_GET);
-        let (_list, _) = running.enter(3, method::TOOLS_LIST);
+        let (_first, mut one) = enter(&running, 1, method::TOOLS_CALL);
+        let (second, mut two) = enter(&running, 2, method::PROMPTS_GET);
+        let (_list, _) = enter(&running, 3, method::TOOLS_LIST);
         assert!(running.ask(question()).is_none());
         assert!(one.try_recv().is_err() && two.try_recv().is_ok());
         drop(second);
@@ -99,12 +127,25 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_on_another_stream_finds_its_request() {
+        let running = Arc::new(Running::default());
+        let (_first, mut one) = enter(&running, 1, method::TOOLS_CALL);
+        let (_second, mut two) = enter(&running, 2, method::TOOLS_CALL);
+        for id in [2, 9] {
+            running.answer(Response::ok(Id::Number(id), Members::new().to_raw()));
+        }
+        let Ok(Heard::Response(response)) = two.try_recv() else { panic!("a response") };
+        assert_eq!(response.id, Some(Id::Text("client".to_owned())));
+        assert!(one.try_recv().is_err());
+    }
+
+    #[test]
     fn a_log_message_goes_to_the_only_one() {
         let running = Arc::new(Running::default());
-        let (_first, mut one) = running.enter(1, method::TOOLS_LIST);
+        let (_first, mut one) = enter(&running, 1, method::TOOLS_LIST);
         assert!(running.tell(log()).is_none());
         assert!(one.try_recv().is_ok());
-        let (_second, _two) = running.enter(2, method::TOOLS_LIST);
+        let (_second, _two) = enter(&running, 2, method::TOOLS_LIST);
         assert!(running.tell(log()).is_some());
     }
 }

@@ -70,7 +70,7 @@ impl StreamableSession {
             forgotten: AtomicBool::new(false),
         });
         session.tell(legacy::initialized()).await;
-        super::listener::follow(&session);
+        super::listener::follow(&session).await;
         Ok(Self { session, memory: Memory::default() })
     }
 }
@@ -117,8 +117,7 @@ impl Streamable {
                     self.notice(note);
                 }
             }
-            // No answer belongs here.
-            Message::Response(_) => {}
+            Message::Response(response) => self.running.answer(response),
         }
     }
 
@@ -134,13 +133,15 @@ impl Streamable {
     /// Posts `request`; what is said to it elsewhere belongs to its answer.
     async fn send(self: &Arc<Self>, mut request: Request) -> Result<Hearing, UpstreamError> {
         let own = self.remote.next_id();
-        let (mark, mut elsewhere) = self.running.enter(own, &request.method);
+        let remap = Remap::outgoing(&mut request, own);
+        let answered = Arc::<AtomicBool>::default();
+        let (mark, mut elsewhere) = self.running.enter(own, &request.method, (remap.clone(), answered.clone()));
         let call = Call {
             remote: Arc::clone(&self.remote),
             session: Some(Arc::clone(self)),
             own,
-            remap: Remap::outgoing(&mut request, own),
-            withdrawal: Some(Withdrawal::new(self, own)),
+            remap,
+            withdrawal: Some(Withdrawal::new(self, own, answered)),
             probes: false,
         };
         let session = Arc::clone(self);
@@ -174,7 +175,10 @@ fn merged(answer: Hearing, first: Option<Heard>, elsewhere: (Mark, mpsc::Receive
         let (mut answer, (mark, mut elsewhere)) = state?;
         tokio::select! {
             biased;
-            Some(heard) = elsewhere.recv() => Some((Ok(heard), Some((answer, (mark, elsewhere))))),
+            Some(heard) = elsewhere.recv() => {
+                let last = matches!(heard, Heard::Response(_));
+                Some((Ok(heard), if last { None } else { Some((answer, (mark, elsewhere))) }))
+            }
             item = answer.next() => {
                 let item = item?;
                 let last = !matches!(item, Ok(Heard::Note(_) | Heard::Question(_)));
