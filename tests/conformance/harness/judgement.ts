@@ -51,7 +51,9 @@ export function judge(checks: Check[], anchor: Check[], expectations: Expectatio
         warnings: checks.filter(({ status }) => status === 'WARNING').length,
         lost,
         unexpected: lost.filter(check => !expected(check)),
-        stale: expectations.filter(line => passes(line, checks)).map(({ scenario, id }) => (id ? `${scenario}:${id}` : scenario))
+        stale: expectations
+            .filter(line => passes(line, checks))
+            .map(({ scenario, id }) => (id ? `${scenario}:${id}` : scenario))
     };
 }
 
@@ -76,5 +78,10 @@ function passes(line: Expectation, checks: Check[]): boolean {
 function missing(checks: Check[], anchor: Check[]): Check[] {
     const ran = new Set(checks.map(({ scenario }) => scenario));
     const lacking = new Set(anchor.map(({ scenario }) => scenario).filter(scenario => !ran.has(scenario)));
-    return [...lacking].map(scenario => ({ scenario, id: 'run', status: 'FAILURE', message: 'the scenario did not run' }));
+    return [...lacking].map(scenario => ({
+        scenario,
+        id: 'run',
+        status: 'FAILURE',
+        message: 'the scenario did not run'
+    }));
 }

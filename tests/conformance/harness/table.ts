@@ -11,11 +11,12 @@ export function table(rows: Row[]): string {
     const cells = rows.map(row => [
         row.cell,
         ...[row.passed, row.failed, row.warnings].map(String),
-        row.cell.startsWith('direct/') ? '–' : String(row.lost.length),
+        row.cell.startsWith('gateway/') ? String(row.lost.length) : '–',
         String(row.unexpected.length + row.stale.length)
     ]);
     const widths = HEADS.map((head, column) => Math.max(head.length, ...cells.map(line => line[column]?.length ?? 0)));
-    const line = (words: string[]) => `| ${words.map((word, column) => word.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+    const line = (words: string[]) =>
+        `| ${words.map((word, column) => word.padEnd(widths[column] ?? 0)).join(' | ')} |`;
     return [line(HEADS), line(widths.map(width => '-'.repeat(width))), ...cells.map(line)].join('\n');
 }
 
