@@ -13,7 +13,6 @@ pub mod method;
 pub mod param_headers;
 pub mod revision;
 pub mod sse;
-pub mod transit;
 
 pub use members::Members;
 pub use message::{Id, Message, Notification, Request, Response, RpcError};

@@ -130,6 +130,8 @@ pub(super) fn answer(method: &str, response: Response) -> Result<Box<RawValue>, 
     match response.payload {
         Ok(result) if Members::open(&result).is_ok() => Ok(result),
         Ok(_) | Err(_) if method == ELICIT => Ok(cancelled()),
+        // Old SDKs declare roots for clients that have none, and then refuse to list them.
+        Err(_) if method == ROOTS => Ok(no_roots()),
         Ok(_) => {
             Err(RpcError::new(code::INTERNAL_ERROR, format!("the client's answer to `{method}` is not an object")))
         }
@@ -154,6 +156,12 @@ pub(super) fn failed(id: protocol::Id, method: &str, error: RpcError) -> Respons
 fn cancelled() -> Box<RawValue> {
     let mut result = Members::new();
     result.set("action", "cancel");
+    result.to_raw()
+}
+
+fn no_roots() -> Box<RawValue> {
+    let mut result = Members::new();
+    result.set::<[Members]>("roots", &[]);
     result.to_raw()
 }
 

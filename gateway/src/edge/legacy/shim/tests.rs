@@ -96,6 +96,7 @@ fn answers_that_are_errors_cancel_or_end_the_call() {
     assert_eq!(answer(ELICIT, given()).unwrap().get(), r#"{"action":"decline"}"#);
     assert_eq!(answer(ELICIT, refused()).unwrap().get(), r#"{"action":"cancel"}"#);
     assert!(answer(SAMPLE, refused()).unwrap_err().message.contains("user says no"));
+    assert_eq!(answer(ROOTS, refused()).unwrap().get(), r#"{"roots":[]}"#);
     assert!(answer(ROOTS, Response::ok(Id::Number(1), members("{}").to_raw())).is_ok());
     assert!(answer(ROOTS, Response::ok(Id::Number(1), serde_json::from_str("[]").unwrap())).is_err());
 }
