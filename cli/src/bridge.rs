@@ -1,23 +1,31 @@
 //! `mcpctl mcp-stdio`: JSON-RPC lines on stdin and stdout on one side, the gateway's Streamable HTTP on the other.
 //!
 //! A modern request becomes one POST whose stream is closed to cancel it; a legacy client gets one session, opened
-//! again when the gateway forgets it. Bytes pass as they are. Nothing but MCP goes to stdout. It knows no policy.
+//! again when the gateway forgets it. What opens decides: from a successful `initialize` on the process belongs to that
+//! legacy session (2026-07-28 versioning). Bytes pass as they are. Nothing but MCP goes to stdout. It knows no policy.
 
+mod batch;
 mod gateway;
 mod legacy;
+mod listen;
+mod mirror;
 mod relay;
+mod reopen;
+mod resume;
+mod running;
+mod session;
 mod stdio;
 mod trouble;
 
 use crate::{failure::Failure, home::Home, pause::Deadline};
 use control_plane_api::name::Name;
 use gateway::Gateway;
-use legacy::Legacy;
-use protocol::{Id, Message, Notification, Request, Response, RpcError, code, headers, meta, method};
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use mirror::Mirror;
+use protocol::{Id, Message, Notification, Request, Response, RpcError, code, meta, method};
+use relay::Until;
+use running::{Running, Ticket};
+use session::Legacy;
+use std::sync::Arc;
 use stdio::{Lines, Writer};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -33,24 +41,19 @@ pub(crate) async fn run(project: Name, home: Home) -> Result<(), Failure> {
         gateway: Gateway::new(project, home),
         writer,
         legacy: Legacy::default(),
-        running: Mutex::default(),
+        mirror: Mirror::default(),
+        running: Arc::default(),
         tasks: TaskTracker::new(),
         closing: CancellationToken::new(),
     });
     let failed = |error| Failure::failed(format!("cannot wait for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut lines = Lines::stdin();
-    let drains = loop {
-        tokio::select! {
-            line = lines.next() => match line {
-                Some(line) => bridge.accept(line).await,
-                None => break true,
-            },
-            _ = terminate.recv() => break false,
-            _ = interrupt.recv() => break false,
-            () = bridge.writer.closed() => break false,
-        }
+    let drains = tokio::select! {
+        () = bridge.read(Lines::stdin()) => true,
+        _ = terminate.recv() => false,
+        _ = interrupt.recv() => false,
+        () = bridge.writer.closed() => false,
     };
     tokio::select! {
         () = bridge.close(drains) => {}
@@ -66,79 +69,96 @@ struct Bridge {
     gateway: Gateway,
     writer: Writer,
     legacy: Legacy,
+    mirror: Mirror,
     /// Requests under way, for cancelling them.
-    running: Mutex<HashMap<Id, CancellationToken>>,
+    running: Arc<Running>,
     tasks: TaskTracker,
     /// Ends the streams that have no end of their own.
     closing: CancellationToken,
 }
 
 impl Bridge {
+    /// Takes line after line, until the client closes its end.
+    async fn read(self: &Arc<Self>, mut lines: Lines) {
+        while let Some(line) = lines.next().await {
+            self.accept(line).await;
+        }
+    }
+
     /// Takes one line. Only what must keep its order is waited for.
     async fn accept(self: &Arc<Self>, line: Vec<u8>) {
+        if line.trim_ascii_start().first() == Some(&b'[') {
+            return self.batch(&line).await;
+        }
         let message = match Message::parse(&line) {
             Ok(message) => message,
             Err(error) => return self.refuse(&line, &error).await,
         };
         let body = String::from_utf8_lossy(&line).into_owned();
         match message {
-            Message::Request(request) if request.method == method::INITIALIZE && !is_modern(&request) => {
-                self.open(request, body).await;
-            }
-            Message::Request(request) => self.start(request, body),
+            Message::Request(request) if is_modern(&request) => match self.legacy.revision() {
+                Some(revision) => self.answer(Some(request.id), pinned(&revision)).await,
+                None => self.start(request, body, true).await,
+            },
+            Message::Request(request) if request.method == method::INITIALIZE => self.open(request, body).await,
+            Message::Request(request) => self.start(request, body, false).await,
             Message::Notification(notification) => self.notify(&notification, body).await,
-            Message::Response(_) => self.legacy_tell(body).await,
+            Message::Response(_) if self.legacy.is_open() => self.legacy_tell(body).await,
+            Message::Response(_) => tracing::debug!("an answer without a session is dropped"),
         }
     }
 
     /// Starts a request; its answer comes when it comes.
-    fn start(self: &Arc<Self>, request: Request, body: String) {
-        let cancelled = CancellationToken::new();
-        self.running().insert(request.id.clone(), cancelled.clone());
+    async fn start(self: &Arc<Self>, request: Request, body: String, modern: bool) {
+        let Some(ticket) = self.running.begin(&request.id, modern) else {
+            let error = RpcError::new(code::INVALID_REQUEST, "a request with this id is still running");
+            return self.answer(Some(request.id), error).await;
+        };
         let bridge = Arc::clone(self);
         self.tasks.spawn(async move {
-            let ends_by_itself = request.method != method::LISTEN;
-            let closing = async {
-                match ends_by_itself {
-                    true => std::future::pending().await,
-                    false => bridge.closing.cancelled().await,
-                }
+            let answered = if modern {
+                bridge.modern(&request, body, &ticket).await
+            } else {
+                bridge.legacy_request(&request, body, &ticket).await
             };
-            tokio::select! {
-                biased;
-                // A cancelled request gets no answer; dropping the exchange closes its stream.
-                () = cancelled.cancelled() => {}
-                () = closing => {}
-                () = bridge.exchange(&request, body) => {}
+            if let Err(trouble) = answered
+                && !ticket.is_cancelled()
+            {
+                bridge.answer(Some(request.id), trouble.to_error()).await;
             }
-            bridge.running().remove(&request.id);
         });
     }
 
-    async fn exchange(self: &Arc<Self>, request: &Request, body: String) {
-        let answered = if is_modern(request) {
-            self.modern(request, body).await
-        } else {
-            self.legacy_request(request, body).await
+    /// Passes on a modern request. A cancelled one gets no answer; dropping the exchange closes its stream.
+    async fn modern(&self, request: &Request, body: String, ticket: &Ticket) -> Result<(), Trouble> {
+        let exchange = async {
+            let response = self.mirrored(request, body).await?;
+            self.relay(response, Until::Answer(&request.id), None, |_| {}).await
         };
-        if let Err(trouble) = answered {
-            self.answer(Some(request.id.clone()), trouble.to_error()).await;
+        let closing = async {
+            match request.method.as_str() {
+                method::LISTEN => self.closing.cancelled().await,
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = ticket.cancelled() => Ok(()),
+            () = closing => Ok(()),
+            answered = exchange => answered,
         }
-    }
-
-    async fn modern(&self, request: &Request, body: String) -> Result<(), Trouble> {
-        let response = self.gateway.post(headers::of(request), body).await?;
-        self.relay(response, Some(&request.id), |_| {}).await
     }
 
     async fn notify(self: &Arc<Self>, notification: &Notification, body: String) {
         if notification.method == method::CANCELLED {
-            if self.legacy.is_open() {
-                self.legacy_tell(body).await;
-            }
             let id = notification.params.read::<Id>("requestId");
-            if let Some(cancelled) = id.and_then(|id| self.running().remove(&id)) {
-                cancelled.cancel();
+            let modern = id.as_ref().is_some_and(|id| self.running.is_modern(id));
+            // First here: whether the request reached the gateway before this does is for its own task to see.
+            if let Some(id) = id {
+                self.running.cancel(&id);
+            }
+            if self.legacy.is_open() && !modern {
+                self.legacy_tell(body).await;
             }
         } else if self.legacy.is_open() {
             self.legacy_tell(body).await;
@@ -169,10 +189,6 @@ impl Bridge {
         self.writer.send(text).await;
     }
 
-    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<Id, CancellationToken>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Lets requests under way finish if `drains`, and ends the session.
     async fn close(&self, drains: bool) {
         self.closing.cancel();
@@ -181,7 +197,7 @@ impl Bridge {
             let deadline = Deadline::after_secs(DRAIN_TIMEOUT_SECS);
             while !self.tasks.is_empty() && deadline.step().await {}
         }
-        self.running().values().for_each(CancellationToken::cancel);
+        self.running.cancel_all();
         self.legacy_close().await;
     }
 }
@@ -189,6 +205,16 @@ impl Bridge {
 /// Whether a request carries its own metadata (2026-07-28 and later).
 fn is_modern(request: &Request) -> bool {
     meta::of(&request.params).get(meta::PROTOCOL_VERSION).is_some()
+}
+
+/// The error for a modern request in a process that belongs to a legacy session. Its code is none of those by which
+/// clients know a modern server.
+fn pinned(revision: &str) -> RpcError {
+    let told = format!(
+        "`initialize` has opened this connection for revision {revision}; requests with metadata of their own need \
+         another connection"
+    );
+    RpcError::new(code::INVALID_REQUEST, told)
 }
 
 /// The error for an answer that never came.

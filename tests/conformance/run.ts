@@ -76,9 +76,10 @@ function expectedOf(cell: string): string {
     return join(import.meta.dirname, 'expected', `${cell.replaceAll('/', '-')}.yml`);
 }
 
-function tell(cell: string, seconds: number, { passed, failed, warnings, unexpected, stale }: Judgement): void {
+function tell(cell: string, seconds: number, { passed, failed, warnings, unseen, unexpected, stale }: Judgement): void {
     console.log(`${cell}: ${passed} passed, ${failed} failed, ${warnings} warnings (${seconds} s)`);
     for (const check of unexpected) console.log(`    ${check.status} ${name(check)}: ${check.message}`);
+    for (const check of unseen) console.log(`    not seen: ${check}`);
     for (const line of stale) console.log(`    passes now, though expected to fail: ${line}`);
 }
 

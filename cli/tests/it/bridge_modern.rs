@@ -170,3 +170,77 @@ fn what_is_not_a_message_is_refused_and_the_next_line_is_read() {
     assert!(bridge.ask(&request(1, "tools/list", "")).get("result").is_some());
     bridge.close();
 }
+
+#[test]
+fn arguments_that_a_tool_wants_mirrored_are_found_out_once() {
+    let stub = Stub::start(|seen, _| {
+        if seen.is("tools/list") {
+            let schema =
+                json!({"type": "object", "properties": {"region": {"type": "string", "x-mcp-header": "Region"}}});
+            let page = match seen.body.contains(r#""cursor":"2""#) {
+                true => json!({"tools": [{"name": "there", "inputSchema": schema}]}),
+                false => json!({"tools": [{"name": "here", "inputSchema": {"type": "object"}}], "nextCursor": "2"}),
+            };
+            let id = if seen.body.contains("mcpctl-list-1") { "mcpctl-list-1" } else { "mcpctl-list-0" };
+            return Reply::json(&json!({"jsonrpc": "2.0", "id": id, "result": page}).to_string());
+        }
+        if seen.header("mcp-param-region").is_empty() {
+            let error =
+                r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32020,"message":"header `mcp-param-region` is required"}}"#;
+            return Reply::new(400, "application/json", error);
+        }
+        let id = if seen.body.contains(r#""id":1,"#) { 1 } else { 2 };
+        Reply::json(&ok(id))
+    });
+    let mut bridge = Bridge::to(&stub);
+    for id in [1, 2] {
+        bridge.send(&request(id, "tools/call", r#""name":"there","arguments":{"region":"eu"},"#));
+        assert_eq!(bridge.line(), ok(id));
+    }
+    bridge.close();
+    let seen = stub.seen();
+    assert_eq!(seen.iter().filter(|seen| seen.is("tools/list")).count(), 2, "the pages of one list");
+    let regions: Vec<&str> =
+        seen.iter().filter(|seen| seen.is("tools/call")).map(|seen| seen.header("mcp-param-region")).collect();
+    assert_eq!(regions, ["", "eu", "eu"]);
+}
+
+#[test]
+fn a_refusal_about_headers_that_stays_is_passed_on() {
+    let stub = Stub::start(|seen, _| {
+        if seen.is("tools/list") {
+            return Reply::json(r#"{"jsonrpc":"2.0","id":"mcpctl-list-0","result":{"tools":[]}}"#);
+        }
+        let error = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32020,"message":"no"}}"#;
+        Reply::new(400, "application/json", error)
+    });
+    let mut bridge = Bridge::to(&stub);
+    assert_eq!(bridge.ask(&request(1, "tools/call", r#""name":"x","#))["error"]["code"], -32020);
+    bridge.close();
+    assert_eq!(stub.seen().iter().filter(|seen| seen.is("tools/call")).count(), 2);
+}
+
+#[test]
+fn subscriptions_run_side_by_side_and_are_told_apart_by_their_ids() {
+    let stub = Stub::start(|seen, _| {
+        let id: u32 = if seen.body.contains(r#""id":1,"#) { 1 } else { 2 };
+        let told = |method: &str| {
+            let meta = json!({"io.modelcontextprotocol/subscriptionId": id});
+            json!({"jsonrpc": "2.0", "method": method, "params": {"_meta": meta}}).to_string()
+        };
+        let acknowledged = told("notifications/subscriptions/acknowledged");
+        Reply::events(&[&acknowledged, &told("notifications/tools/list_changed")]).hanging()
+    });
+    let mut bridge = Bridge::to(&stub);
+    bridge.send(&request(1, "subscriptions/listen", ""));
+    bridge.send(&request(2, "subscriptions/listen", ""));
+    let mut told: Vec<_> = (0..4).map(|_| bridge.next()).collect();
+    told.sort_by_key(|message| message["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"].as_u64());
+    let methods: Vec<&str> = told.iter().map(|message| message["method"].as_str().unwrap()).collect();
+    let one = ["notifications/subscriptions/acknowledged", "notifications/tools/list_changed"];
+    assert_eq!(methods, [one, one].concat());
+    bridge.send(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}"#);
+    let closed = stub.wait_for(|seen| seen.method == "CLOSED");
+    assert!(closed.body.contains(r#""id":2,"#), "only the cancelled one ends");
+    assert_eq!(bridge.close().0, Vec::<String>::new());
+}

@@ -8,8 +8,11 @@
     reason = "tests say what must hold and stop where it does not"
 )]
 
+mod bridge_batches;
 mod bridge_legacy;
 mod bridge_modern;
+mod bridge_reopen;
+mod bridge_resume;
 mod claude;
 mod client;
 mod connection;

@@ -54,6 +54,11 @@ impl Reply {
         Self::new(200, "text/event-stream", &body)
     }
 
+    /// The events as they are written, with ids and without an answer among them if need be.
+    pub(crate) fn stream(text: &str) -> Self {
+        Self::new(200, "text/event-stream", text)
+    }
+
     /// Only a status.
     pub(crate) fn status(status: u16) -> Self {
         Self::new(status, "text/plain", "")

@@ -31,7 +31,11 @@ export async function startCompany({ folder, binaries, url, given }: Wish): Prom
     try {
         const start = (program: string, args: string[], env: NodeJS.ProcessEnv) => {
             const log = join(folder, `${program}.log`);
-            const child = new Child(join(binaries, program), args, log, { MCPCTL_HOME: folder, RUST_LOG: 'info', ...env });
+            const child = new Child(join(binaries, program), args, log, {
+                MCPCTL_HOME: folder,
+                RUST_LOG: 'info',
+                ...env
+            });
             started.push(child);
             return child;
         };
@@ -57,7 +61,11 @@ export async function startCompany({ folder, binaries, url, given }: Wish): Prom
     }
 }
 
-type ControlPlane = { url: string; token: string; send: (method: string, path: string, body: object) => Promise<unknown> };
+type ControlPlane = {
+    url: string;
+    token: string;
+    send: (method: string, path: string, body: object) => Promise<unknown>;
+};
 
 async function controlPlane(folder: string, child: Child): Promise<ControlPlane> {
     const read = (name: string) =>

@@ -42,7 +42,10 @@ async function client({ endpoint, token, open }: Company): Promise<Client> {
             return { action: (await open(params.url)) ? 'accept' : 'decline' };
         }
         // What is left out, the client fills with the form's defaults.
-        return { action: 'accept', content: 'confirmed' in params.requestedSchema.properties ? { confirmed: true } : {} };
+        return {
+            action: 'accept',
+            content: 'confirmed' in params.requestedSchema.properties ? { confirmed: true } : {}
+        };
     });
     const headers = { Authorization: `Bearer ${token}` };
     await made.connect(new StreamableHTTPClientTransport(new URL(endpoint), { requestInit: { headers } }));

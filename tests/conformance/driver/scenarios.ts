@@ -15,7 +15,12 @@ type Call = { name: string; arguments?: Record<string, unknown> };
 /** Gives consent at the server, as somebody does who misses its tools. */
 export type Connect = () => Promise<void>;
 
-export async function act(client: Client, scenario: string, given: Record<string, unknown>, connect: Connect): Promise<void> {
+export async function act(
+    client: Client,
+    scenario: string,
+    given: Record<string, unknown>,
+    connect: Connect
+): Promise<void> {
     switch (scenario) {
         case 'tools_call':
             await list(client);

@@ -58,7 +58,10 @@ function through(kind: Kind, set: Set): Cell {
         run: setting => {
             const into = folder(setting, name);
             return withFixture(kind, into, async url => {
-                const gateway = await startGateway(join(setting.binaries, 'mcp-gateway'), join(into, 'home'), { url, era: 'auto' });
+                const gateway = await startGateway(join(setting.binaries, 'mcp-gateway'), join(into, 'home'), {
+                    url,
+                    era: 'auto'
+                });
                 const front = await startFront(gateway.endpoint, TOKEN);
                 try {
                     return await serverScenarios(front.url, set, setting, into);
@@ -86,7 +89,17 @@ function client(set: Set): Cell {
                 mkdirSync(into, { recursive: true });
                 const driver = join(import.meta.dirname, '../driver/drive.ts');
                 const command = [process.execPath, driver, join(into, 'home'), setting.binaries].join(' ');
-                const args = ['--command', command, '--scenario', scenario, '--spec-version', set, '--force', '--timeout', '60000'];
+                const args = [
+                    '--command',
+                    command,
+                    '--scenario',
+                    scenario,
+                    '--spec-version',
+                    set,
+                    '--force',
+                    '--timeout',
+                    '60000'
+                ];
                 checks.push(...(await runSuite('client', args, into, setting.scenario !== undefined)));
             }
             return checks;

@@ -58,7 +58,12 @@ export class Child {
 }
 
 /** Runs a command to its end; everything it prints is shown too where `shown`. */
-export async function run(command: string, args: string[], shown = false, env: NodeJS.ProcessEnv = {}): Promise<Finished> {
+export async function run(
+    command: string,
+    args: string[],
+    shown = false,
+    env: NodeJS.ProcessEnv = {}
+): Promise<Finished> {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
     let stdout = '';
     child.stdout.on('data', (piece: Buffer) => {

@@ -12,12 +12,15 @@ export async function startFront(endpoint: string, token: string): Promise<Front
         const headers = [...incoming.rawHeaders];
         if (incoming.headers.authorization === undefined) headers.push('Authorization', `Bearer ${token}`);
         const { hostname, port } = behind;
-        const forward = ask({ hostname, port, method: incoming.method, path: incoming.url, headers, setHost: false }, reply => {
-            outgoing.writeHead(reply.statusCode ?? 502, reply.statusMessage, reply.rawHeaders);
-            outgoing.flushHeaders();
-            reply.pipe(outgoing);
-            reply.on('error', () => outgoing.destroy());
-        });
+        const forward = ask(
+            { hostname, port, method: incoming.method, path: incoming.url, headers, setHost: false },
+            reply => {
+                outgoing.writeHead(reply.statusCode ?? 502, reply.statusMessage, reply.rawHeaders);
+                outgoing.flushHeaders();
+                reply.pipe(outgoing);
+                reply.on('error', () => outgoing.destroy());
+            }
+        );
         forward.on('error', () => outgoing.destroy());
         outgoing.on('close', () => forward.destroy());
         incoming.pipe(forward);

@@ -22,7 +22,10 @@ export async function startGateway(binary: string, folder: string, upstream: Ups
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const snapshot = join(folder, 'snapshot.json');
-    writeFileSync(snapshot, JSON.stringify({ revision: 1, issued_at: '2026-01-01T00:00:00Z', objects: objects(upstream) }));
+    writeFileSync(
+        snapshot,
+        JSON.stringify({ revision: 1, issued_at: '2026-01-01T00:00:00Z', objects: objects(upstream) })
+    );
     const flags = ['--listen', '127.0.0.1:0', '--home', folder, '--config-file', snapshot];
     const child = new Child(binary, flags, join(folder, 'gateway.log'), { RUST_LOG: process.env.RUST_LOG ?? 'info' });
     try {
@@ -45,7 +48,11 @@ export async function ready(child: Child, folder: string, project: string): Prom
     const endpoint = `http://${address}/projects/${project}/mcp`;
     // Nothing is sent that could reach the server: the first thing it hears is to be the scenario's doing.
     await child.until('a configuration in force', async () => {
-        const { status } = await fetch(endpoint, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' });
+        const { status } = await fetch(endpoint, {
+            method: 'POST',
+            headers: { 'Content-Type': 'application/json' },
+            body: '{}'
+        });
         return status === 503 ? undefined : status;
     });
     return endpoint;

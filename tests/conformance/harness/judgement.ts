@@ -12,7 +12,9 @@ export type Judgement = {
     warnings: number;
     /** Failed here, not without the gateway. */
     lost: Check[];
-    /** Of those, what no line of the file expects. */
+    /** Passed without the gateway, and neither passed nor failed here: nothing is shown about these. */
+    unseen: string[];
+    /** Of those lost, what no line of the file expects. */
     unexpected: Check[];
     /** Lines whose checks pass now. */
     stale: string[];
@@ -44,14 +46,18 @@ export function judge(checks: Check[], anchor: Check[], expectations: Expectatio
     const failing = checks.filter(failed);
     const without = new Set(anchor.filter(failed).map(name));
     const lost = [...failing.filter(check => !without.has(name(check))), ...missing(checks, anchor)];
+    const judged = new Set(checks.filter(check => check.status === 'SUCCESS' || failed(check)).map(name));
     const expected = (check: Check) => expectations.some(line => covers(line, check));
     return {
         passed: checks.filter(({ status }) => status === 'SUCCESS').length,
         failed: checks.filter(({ status }) => status === 'FAILURE').length,
         warnings: checks.filter(({ status }) => status === 'WARNING').length,
         lost,
+        unseen: anchor.filter(({ status }) => status === 'SUCCESS').map(name).filter(other => !judged.has(other)),
         unexpected: lost.filter(check => !expected(check)),
-        stale: expectations.filter(line => passes(line, checks)).map(({ scenario, id }) => (id ? `${scenario}:${id}` : scenario))
+        stale: expectations
+            .filter(line => passes(line, checks))
+            .map(({ scenario, id }) => (id ? `${scenario}:${id}` : scenario))
     };
 }
 
@@ -76,5 +82,10 @@ function passes(line: Expectation, checks: Check[]): boolean {
 function missing(checks: Check[], anchor: Check[]): Check[] {
     const ran = new Set(checks.map(({ scenario }) => scenario));
     const lacking = new Set(anchor.map(({ scenario }) => scenario).filter(scenario => !ran.has(scenario)));
-    return [...lacking].map(scenario => ({ scenario, id: 'run', status: 'FAILURE', message: 'the scenario did not run' }));
+    return [...lacking].map(scenario => ({
+        scenario,
+        id: 'run',
+        status: 'FAILURE',
+        message: 'the scenario did not run'
+    }));
 }

@@ -15,7 +15,12 @@ const PROGRAM = join(import.meta.dirname, '../node_modules/@modelcontextprotocol
 const SEVERITY: Status[] = ['FAILURE', 'WARNING', 'SUCCESS', 'SKIPPED', 'INFO'];
 
 /** Runs scenarios and gives every check that says something. */
-export async function runSuite(side: 'server' | 'client', args: string[], folder: string, shown: boolean): Promise<Check[]> {
+export async function runSuite(
+    side: 'server' | 'client',
+    args: string[],
+    folder: string,
+    shown: boolean
+): Promise<Check[]> {
     const results = join(folder, 'results');
     rmSync(results, { recursive: true, force: true });
     mkdirSync(results, { recursive: true });
@@ -37,7 +42,8 @@ export async function scenariosOf(set: Set, side: 'server' | 'client'): Promise<
     const names: string[] = [];
     let section = '';
     for (const line of stdout.split('\n')) {
-        section = /^(Server|Client) scenarios|^Run and reported/.exec(line)?.[0].split(' ')[0]?.toLowerCase() ?? section;
+        section =
+            /^(Server|Client) scenarios|^Run and reported/.exec(line)?.[0].split(' ')[0]?.toLowerCase() ?? section;
         const [, name, leg] = /^ +- (\S+)(?: \[(\w+)\])?$/.exec(line) ?? [];
         if (name && (leg ?? section) === side) names.push(name);
     }
@@ -51,7 +57,10 @@ function read(results: string, side: 'server' | 'client'): Check[] {
         const [, named] = /^(.+)-\d{4}-\d\d-\d\dT[\d-]+Z\/checks\.json$/.exec(path) ?? [];
         if (named === undefined) continue;
         const scenario = side === 'server' ? named.replace(/^server-/, '') : named;
-        const found = JSON.parse(readFileSync(join(results, path), 'utf8')) as (Check & { errorMessage?: string; description?: string })[];
+        const found = JSON.parse(readFileSync(join(results, path), 'utf8')) as (Check & {
+            errorMessage?: string;
+            description?: string;
+        })[];
         checks.push(...collapse(scenario, found));
     }
     return checks;

@@ -5,17 +5,18 @@ import type { Expectation, Judgement } from './judgement.ts';
 
 export type Row = { cell: string; seconds: number } & Judgement;
 
-const HEADS = ['cell', 'passed', 'failed', 'warnings', 'lost by the gateway', 'unexpected'];
+const HEADS = ['cell', 'passed', 'failed', 'warnings', 'lost by the gateway', 'not seen', 'unexpected'];
 
 export function table(rows: Row[]): string {
     const cells = rows.map(row => [
         row.cell,
         ...[row.passed, row.failed, row.warnings].map(String),
-        row.cell.startsWith('direct/') ? '–' : String(row.lost.length),
+        ...[row.lost, row.unseen].map(checks => (row.cell.startsWith('gateway/') ? String(checks.length) : '–')),
         String(row.unexpected.length + row.stale.length)
     ]);
     const widths = HEADS.map((head, column) => Math.max(head.length, ...cells.map(line => line[column]?.length ?? 0)));
-    const line = (words: string[]) => `| ${words.map((word, column) => word.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+    const line = (words: string[]) =>
+        `| ${words.map((word, column) => word.padEnd(widths[column] ?? 0)).join(' | ')} |`;
     return [line(HEADS), line(widths.map(width => '-'.repeat(width))), ...cells.map(line)].join('\n');
 }
 
@@ -32,6 +33,11 @@ ${table(rows)}
 Cells are \`direct/<fixture>/<set>\` (the suite against the fixture, without the gateway), \`gateway/<fixture>/<set>\` (with the
 gateway in between) and \`client/<set>\` (the suite's servers behind the gateway). A check is *lost by the gateway* when it
 fails through the gateway and passes directly.
+
+*Not seen* is what passes directly and is neither passed nor failed through the gateway, so nothing is shown about it: mostly
+checks of several event streams at once, and of streams that a server cuts and its client resumes. The gateway answers with
+JSON what is done at once, and does not cut its client's stream when a server cuts the one behind it. That it comes back itself
+for the rest of a cut stream is the scenario \`sse-retry\` of \`client/2025-11-25\`.
 
 ## Failures that are expected, and why
 
