@@ -3,6 +3,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './children.ts';
+import { unrefused } from './refusals.ts';
 
 export const SETS = ['2026-07-28', '2025-11-25'] as const;
 export type Set = (typeof SETS)[number];
@@ -33,6 +34,8 @@ export async function runSuite(
     if (scenario && trouble) {
         checks.push({ scenario, id: 'client', status: 'FAILURE', message: `the client ${trouble.toLowerCase()}` });
     }
+    const missing = scenario && unrefused(scenario, stdout);
+    if (missing) checks.push(missing);
     return checks;
 }
 
