@@ -24,7 +24,7 @@ test: ## formatting, lints, import rules and all tests
 check: ## formatting, lints and import rules only
 	@scripts/test --checks
 
-conformance: ## the official MCP conformance suite against the gateway (ARGS="--era legacy")
+conformance: ## the official MCP conformance suite against the gateway; ARGS chooses, see tests/conformance
 	@scripts/conformance $(ARGS)
 
 bench: ## measure the filtering hot path (see bench/README.md)
