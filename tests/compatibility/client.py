@@ -225,6 +225,13 @@ FEATURES = {
 }
 
 
+def cause(error):
+    """The first that went wrong of those that came together."""
+    while getattr(error, "exceptions", None):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"
+
+
 async def step(row, name, work):
     try:
         async with asyncio.timeout(STEP_SECONDS):
@@ -234,7 +241,7 @@ async def step(row, name, work):
         row[name] = f"n/a: {reason}"
     except Exception as error:
         traceback.print_exc()
-        row[name] = f"FAILED: {type(error).__name__}: {error}"
+        row[name] = f"FAILED: {cause(error)}"
 
 
 async def visit(url, token, plan):
@@ -248,7 +255,7 @@ async def visit(url, token, plan):
                 await step(row, name, feature(client))
     except BaseException as error:
         traceback.print_exc()
-        row["open and close"] = f"FAILED: {type(error).__name__}: {error}"
+        row["open and close"] = f"FAILED: {cause(error)}"
     return row
 
 

@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 
+from codex import Codex
 from gateway import HERE, token
 
 LIMIT_S = 400
@@ -16,9 +17,10 @@ def run(command, folder=None, **environment):
                           env={**os.environ, **environment})
 
 
-def last_line(done):
-    lines = (done.stdout + done.stderr).strip().splitlines()
-    return lines[-1][:200] if lines else f"ended with {done.returncode}, and said nothing"
+def said(done):
+    """The end of it."""
+    told = " ".join((done.stdout + done.stderr).split())
+    return told[-200:] or f"ended with {done.returncode}, and said nothing"
 
 
 @dataclass
@@ -38,7 +40,7 @@ class Sdk:
         try:
             return json.loads(done.stdout.strip().splitlines()[-1])
         except (IndexError, ValueError):
-            return {"open": f"FAILED: {last_line(done)}"}
+            return {"open": f"FAILED: {said(done)}"}
 
 
 @dataclass
@@ -59,11 +61,11 @@ class Inspector:
             tools = [tool["name"] for tool in json.loads(listed.stdout)["tools"]]
             name = next(tool for tool in tools if tool == plan["tool"] or tool.endswith(f"_{plan['tool']}"))
         except (ValueError, KeyError, StopIteration):
-            return {"list": f"FAILED: {last_line(listed)}"}
+            return {"list": f"FAILED: {said(listed)}"}
         arguments = [f"{name}={value}" for name, value in plan["arguments"].items()]
         called = run([*base, "tools/call", "--tool-name", name, *(["--tool-arg", *arguments] if arguments else [])])
         fine = called.returncode == 0 and plan["text"] in called.stdout
-        return {"call": "ok" if fine else f"FAILED: {last_line(called)}"}
+        return {"call": "ok" if fine else f"FAILED: {said(called)}"}
 
 
 @dataclass
@@ -84,13 +86,14 @@ class ClaudeCode:
             added = run([claude, "mcp", "add", "--scope", "user", "--transport", "http", "demo", f"{url}/mcp",
                          "--header", f"Authorization: Bearer {token()}"], home, **own)
             if added.returncode:
-                return {"add": f"FAILED: {last_line(added)}"}
+                return {"add": f"FAILED: {said(added)}"}
             listed = run([claude, "mcp", "list"], home, **own)
-            return {"open": "ok" if "✔ Connected" in listed.stdout else f"FAILED: {last_line(listed)}"}
+            return {"open": "ok" if "✔ Connected" in listed.stdout else f"FAILED: {said(listed)}"}
 
 
 def all_of_them(versions):
-    clients = [Sdk("1.6.0", "sse"), Sdk("1.9.4"), Sdk("1.22.0"), Sdk("1.30.0"), Sdk("2.3.0"), Inspector(versions["inspector"])]
+    clients = [Sdk("1.6.0", "sse"), Sdk("1.9.4"), Sdk("1.22.0"), Sdk("1.30.0"), Sdk("2.3.0"), Inspector(versions["inspector"]),
+               Codex(versions["codex"])]
     if os.environ.get("E2E_CLAUDE"):
         clients.append(ClaudeCode(versions["claude"]))
     return clients
