@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -52,10 +53,10 @@ def listens(port):
 
 
 class Running:
-    """Processes that end with the block, and a folder for them."""
+    """Processes that end with the block, and a folder for them, which goes too unless it is worth a look."""
 
     def __init__(self):
-        self.processes = []
+        self.processes, self.keep = [], False
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="compatibility-"))
 
     def __enter__(self):
@@ -69,6 +70,10 @@ class Running:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        if self.keep:
+            print(f"what they logged is in {self.home}", flush=True)
+        else:
+            shutil.rmtree(self.home, ignore_errors=True)
 
     def start(self, name, command, **environment):
         with open(self.home / f"{name}.log", "w") as log:

@@ -53,6 +53,7 @@ def visit(server, clients, installed):
             url = running.gateway(server.start(installed, running))
         except Exception as error:  # one server that does not start leaves the others as they are
             traceback.print_exc()
+            running.keep = True
             return {client.name: {"start": f"FAILED: {error}"} for client in clients}
         plan = {"tool": server.tool, "arguments": filled(server.arguments, running.home), "text": server.text, "resource": server.resource}
         seen = {}
@@ -61,6 +62,7 @@ def visit(server, clients, installed):
                 seen[client.name] = client.visit(installed, url, plan)
             except Exception as error:
                 seen[client.name] = {"run": f"FAILED: {type(error).__name__}"}
+            running.keep |= any(told.startswith("FAILED") for told in seen[client.name].values() if told)
             print(f"{client.name} × {server.name}: {json.dumps(seen[client.name])}", flush=True)
         return seen
 
