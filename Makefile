@@ -1,12 +1,12 @@
 # Every target installs what it needs first (scripts/setup), so each works on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check conformance bench clean-demo
+.PHONY: help setup build demo test check conformance compatibility bench clean-demo
 SHELL := /bin/bash
 
 TOOLS := . target/tools/env &&
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install everything that building and testing need
 	@scripts/setup test
@@ -26,6 +26,9 @@ check: ## formatting, lints and import rules only
 
 conformance: ## the official MCP conformance suite against the gateway; ARGS chooses, see tests/conformance
 	@scripts/conformance $(ARGS)
+
+compatibility: ## real clients of every revision through the gateway to real servers (ARGS=--write)
+	@scripts/compatibility $(ARGS)
 
 bench: ## measure the filtering hot path (see bench/README.md)
 	@scripts/setup build

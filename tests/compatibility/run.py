@@ -1,158 +1,143 @@
 #!/usr/bin/env python3
-"""Real clients of every revision through the gateway to a real server over every transport; the table says what came of it.
+"""Real clients of every revision through the gateway to real servers of either era; the tables say what came of it.
 
-    python3 tests/compatibility/run.py FOLDER [--write]
+    python3 tests/compatibility/run.py FOLDER [--write] [--only SERVER]
 
-FOLDER holds what scripts/compatibility installed: one virtual environment per client, and the server. With --write the table
-goes into docs/compatibility.md; otherwise it is compared with the one there, and a cell that was `ok` there has to be `ok`.
+FOLDER holds what scripts/compatibility installed. With --write the tables go into docs/compatibility.md; otherwise they are
+compared with those there, and no cell may be `FAILED` that is not there. --only looks at the servers with that word in their name.
 """
 
-import hashlib
+import argparse
+import datetime
 import json
 import os
 import pathlib
 import re
-import socket
 import subprocess
 import sys
-import tempfile
-import time
-import zlib
+import traceback
 
-HERE = pathlib.Path(__file__).parent
-ROOT = HERE.parent.parent
-FOLDER = pathlib.Path(sys.argv[1]).resolve()
+import programs
+import servers
+from gateway import ROOT, Running
+
 PAGE = ROOT / "docs/compatibility.md"
-PATIENCE_S = 60
-CLIENTS = ["1.6.0", "1.9.4", "1.22.0", "1.30.0", "2.3.0"]
-TRANSPORTS = ["stdio", "streamableHttp", "sse"]
-ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+MARKED = re.compile(r"(?<=<!-- table -->\n).*(?=<!-- /table -->)", re.S)
 
 
-def base62(value, length):
-    text = ""
-    while value:
-        value, digit = divmod(value, 62)
-        text = ALPHABET[digit] + text
-    return text.rjust(length, "0")
-
-
-def token():
-    """A personal token of the one user; no other gateway knows it."""
-    body = base62(int.from_bytes(b"\7" * 32, "big"), 43)
-    return f"mcpctl_pat_{body}" + base62(zlib.crc32(f"pat{body}".encode()), 6)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def until(condition, complaint):
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        found = condition()
+def installed_version(installed, package):
+    """What is there, not what was wished for."""
+    manifest = installed / "node_modules" / package / "package.json"
+    if manifest.exists():
+        return json.loads(manifest.read_text())["version"]
+    for place in ("servers", "atlassian", "mcp-2.3.0"):
+        found = sorted(installed.glob(f"{place}/lib/python3*/site-packages/{package.replace('-', '_')}-*.dist-info"))
         if found:
-            return found
-        time.sleep(0.05)
-    raise SystemExit(complaint)
+            return found[0].name.removesuffix(".dist-info").rpartition("-")[2]
+    return "?"
 
 
-def listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def claude_version():
+    program = os.environ.get("E2E_CLAUDE")
+    return subprocess.run([program, "--version"], capture_output=True, text=True).stdout.split(" ")[0] if program else ""
 
 
-class Running:
-    """Processes that end with the block."""
-
-    def __init__(self):
-        self.processes = []
-        self.home = pathlib.Path(tempfile.mkdtemp(prefix="compatibility-"))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for process in reversed(self.processes):
-            process.terminate()
-            process.wait()
-
-    def start(self, name, command, **environment):
-        log = open(self.home / f"{name}.log", "w")
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **environment})
-        self.processes.append(process)
-        return process
-
-    def server(self, transport):
-        """The server over `transport`; how the gateway reaches it."""
-        program = str(FOLDER / "node_modules/.bin/mcp-server-everything")
-        if transport == "stdio":
-            return {"type": "stdio", "command": program, "args": ["stdio"]}
-        port = free_port()
-        self.start("server", [program, transport], PORT=str(port))
-        until(lambda: listens(port), f"the server does not listen; see {self.home}/server.log")
-        path = "sse" if transport == "sse" else "mcp"
-        return {"type": "http", "url": f"http://127.0.0.1:{port}/{path}"}
-
-    def gateway(self, transport):
-        """A gateway before that server; where it listens."""
-        program = os.environ.get("MCP_GATEWAY_BIN", str(ROOT / "target/debug/mcp-gateway"))
-        digest = hashlib.sha256(token().encode()).hexdigest()
-        grant = {"server": "everything", "access": "full", "allow": ["*"], "prompts": ["*"], "resources": ["*"]}
-        objects = [("user", "ada", {"roles": ["developer"], "tokens": [{"id": "ada", "digest": digest}]}),
-                   ("server", "everything", {"transport": self.server(transport)}),
-                   ("profile", "all", grant),
-                   ("project", "demo", {"profiles": ["all"], "members": ["ada"]})]
-        snapshot = {"revision": 1, "issued_at": "2026-01-01T00:00:00Z",
-                    "objects": [dict(kind=kind, name=name, spec=spec) for kind, name, spec in objects]}
-        file = self.home / "snapshot.json"
-        file.write_text(json.dumps(snapshot))
-        self.start("gateway", [program, "--listen", "127.0.0.1:0", "--home", str(self.home), "--config-file", str(file)])
-        address = self.home / "gateway/local/addr"
-        return until(lambda: address.exists() and address.read_text(), f"the gateway does not start; see {self.home}")
+def filled(arguments, home):
+    return {name: value.replace("{home}", str(home)) for name, value in arguments.items()}
 
 
-def client(version, address):
-    """What a client of that version gets done."""
-    script = "client_modern.py" if version.startswith("2.") else "client_sessions.py"
-    path = "sse" if version == "1.6.0" else "mcp"
-    url = f"http://{address}/projects/demo/{path}"
-    command = [str(FOLDER / f"mcp-{version}/bin/python"), str(HERE / script), url, token(), "everything_"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    lines = done.stdout.strip().splitlines()
-    return json.loads(lines[-1]) if lines else {"open": done.stderr.strip().splitlines()[-1:] or ["it said nothing"]}
+def visit(server, clients, installed):
+    """What each client gets done with that server."""
+    with Running() as running:
+        try:
+            url = running.gateway(server.start(installed, running))
+        except Exception as error:  # one server that does not start leaves the others as they are
+            traceback.print_exc()
+            running.keep = True
+            return {client.name: {"start": f"FAILED: {error}"} for client in clients}
+        plan = {"tool": server.tool, "arguments": filled(server.arguments, running.home), "text": server.text, "resource": server.resource}
+        seen = {}
+        for client in clients:
+            try:
+                seen[client.name] = client.visit(installed, url, plan)
+            except Exception as error:
+                seen[client.name] = {"run": f"FAILED: {type(error).__name__}"}
+            running.keep |= any(told.startswith("FAILED") for told in seen[client.name].values() if told)
+            print(f"{client.name} × {server.name}: {json.dumps(seen[client.name])}", flush=True)
+        return seen
 
 
-def verdict(seen):
-    steps = {name: told for name, told in seen.items() if name not in ("revision", "tools")}
-    failed = [f"{name}: {told}" for name, told in steps.items() if told not in ("ok", "not offered")]
-    missing = [name for name, told in steps.items() if told == "not offered"]
-    if failed or not seen.get("tools"):
-        return "FAILED " + "; ".join(failed)
-    return "ok" + (f" ({', '.join(missing)} not offered)" if missing else "")
+def cell(steps):
+    """Opening, listing and, where the client can be told to, one call."""
+    failed = [told for name, told in steps.items() if name in ("start", "run", "add", "open", "list", "call", "open and close") and told != "ok"]
+    if failed:
+        return tidy(failed[0])
+    return "ok" if "call" in steps else "ok (no call)"
+
+
+def tidy(told):
+    return re.sub(r"127\.0\.0\.1:\d+|/tmp/\S+", "…", told).replace("|", "\\|").replace("\n", " ")
+
+
+def table(first, columns, rows):
+    """`rows`: for each row its name and cells."""
+    lines = [[first, *columns], ["---"] * (len(columns) + 1), *([name, *cells] for name, cells in rows)]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def written(seen, clients, asked, versions):
+    """The part of the page between the marks."""
+    revisions = {client.name: next((s[client.name].get("revision") for s in seen.values() if "revision" in s[client.name]), "its own choice")
+                 for client in clients}
+    first = [(name, [revisions[name], *(cell(seen[server.name][name]) for server in asked)]) for name in revisions]
+    parts = [f"As of {datetime.date.today()}. Servers: {versions}.\n",
+             "### Open, list the tools, call one\n",
+             table("client", ["revision", *(server.name for server in asked)], first)]
+    for server in asked:
+        rows = {name: steps for name, steps in seen[server.name].items() if "progress" in steps}
+        if rows:
+            columns = [step for step in next(iter(rows.values())) if step not in ("revision", "call", "open and close")]
+            cells = [(name, [tidy(steps.get(column, "FAILED: not reached")) for column in columns]) for name, steps in rows.items()]
+            parts += [f"### {server.name}: the rest of MCP\n", table("client", columns, cells)]
+    return "\n".join(parts)
+
+
+def failures(text):
+    """Which cells say FAILED: their table, row and column."""
+    found, title, columns = set(), "", None
+    for line in text.splitlines():
+        if not line.startswith("|"):
+            title, columns = (line if line.startswith("#") else title), None
+            continue
+        row = [part.strip() for part in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if columns is None:
+            columns = row
+        found.update((title, row[0], column) for column, told in zip(columns, row) if told.startswith("FAILED"))
+    return found
 
 
 def main():
-    rows, revisions = {}, {}
-    for transport in TRANSPORTS:
-        with Running() as running:
-            address = running.gateway(transport)
-            for version in CLIENTS:
-                seen = client(version, address)
-                revisions[version] = seen.get("revision", "?")
-                rows[version, transport] = verdict(seen)
-                print(f"{version} ({revisions[version]}) × {transport}: {rows[version, transport]}", flush=True)
-    head = "| client | revision | " + " | ".join(TRANSPORTS) + " |\n|" + "---|" * (len(TRANSPORTS) + 2)
-    lines = [f"| `mcp` {version} | {revisions[version]} | " + " | ".join(rows[version, t] for t in TRANSPORTS) + " |"
-             for version in CLIENTS]
-    table = "<!-- table -->\n" + "\n".join([head, *lines]) + "\n<!-- /table -->"
-    page = PAGE.read_text()
-    if "--write" in sys.argv:
-        PAGE.write_text(re.sub(r"<!-- table -->.*<!-- /table -->", lambda _: table, page, flags=re.S))
+    reader = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    reader.add_argument("folder", type=pathlib.Path)
+    reader.add_argument("--write", action="store_true")
+    reader.add_argument("--only", default="")
+    wishes = reader.parse_args()
+    installed = wishes.folder.resolve()
+    known = {"inspector": installed_version(installed, "@modelcontextprotocol/inspector"),
+             "codex": installed_version(installed, "@openai/codex"), "claude": claude_version()}
+    clients = programs.all_of_them(known)
+    asked = [server for server in servers.all_of_them() if wishes.only in server.name]
+    packages = dict.fromkeys(server.package for server in asked)
+    versions = ", ".join(f"`{package}` {installed_version(installed, package)}" for package in packages)
+    seen = {server.name: visit(server, clients, installed) for server in asked}
+    new, page = written(seen, clients, asked, versions), PAGE.read_text()
+    if wishes.write:
+        PAGE.write_text(MARKED.sub(lambda _: new, page))
         return 0
-    worse = [line for line in lines if "FAILED" in line and line not in page]
+    worse = failures(new) - failures(page)
+    print(new)
+    for title, row, column in sorted(worse):
+        print(f"worse than docs/compatibility.md says: {title}: {row}, {column}")
     return 1 if worse else 0
 
 
