@@ -66,13 +66,24 @@ pub struct Decoder {
     event: Event,
     has_data: bool,
     event_bytes_max: usize,
+    /// How much of the buffer holds no line end, as was seen already.
+    searched: usize,
+    /// The last line ended with a carriage return: a line feed that comes next belongs to it.
+    after_return: bool,
 }
 
 impl Decoder {
     /// A decoder that refuses events (and lines) over `event_bytes_max`.
     #[must_use]
     pub fn new(event_bytes_max: usize) -> Self {
-        Self { buffer: BytesMut::new(), event: Event::default(), has_data: false, event_bytes_max }
+        Self {
+            buffer: BytesMut::new(),
+            event: Event::default(),
+            has_data: false,
+            event_bytes_max,
+            searched: 0,
+            after_return: false,
+        }
     }
 
     /// Adds a chunk; [`Self::next_event`] then gives what became complete.
@@ -91,9 +102,7 @@ impl Decoder {
     /// The next complete event.
     pub fn next_event(&mut self) -> Option<Event> {
         loop {
-            let end = self.line_end()?;
-            let line = self.buffer.split_to(end.0);
-            self.buffer.advance(end.1);
+            let line = self.next_line()?;
             if line.is_empty() {
                 let event = std::mem::take(&mut self.event);
                 if std::mem::take(&mut self.has_data) || event.retry_ms.is_some() || event.id.is_some() {
@@ -105,14 +114,24 @@ impl Decoder {
         }
     }
 
-    /// Length of the next line and of its end. A carriage return at the very end may be half of a pair: wait.
-    fn line_end(&self) -> Option<(usize, usize)> {
-        let at = memchr::memchr2(b'\n', b'\r', &self.buffer)?;
-        match (self.buffer.get(at), self.buffer.get(at + 1)) {
-            (Some(b'\r'), Some(b'\n')) => Some((at, 2)),
-            (Some(b'\r'), None) => None,
-            _ => Some((at, 1)),
+    /// The next whole line. A carriage return ends it at once: the other half of a pair may be long in coming.
+    fn next_line(&mut self) -> Option<BytesMut> {
+        if self.after_return && !self.buffer.is_empty() {
+            self.after_return = false;
+            if self.buffer.first() == Some(&b'\n') {
+                self.buffer.advance(1);
+            }
         }
+        let fresh = self.buffer.get(self.searched..).unwrap_or_default();
+        let Some(found) = memchr::memchr2(b'\n', b'\r', fresh) else {
+            self.searched = self.buffer.len();
+            return None;
+        };
+        let line = self.buffer.split_to(self.searched + found);
+        self.searched = 0;
+        self.after_return = self.buffer.first() == Some(&b'\r');
+        self.buffer.advance(1);
+        Some(line)
     }
 
     fn line(&mut self, line: &str) {
@@ -191,5 +210,19 @@ mod tests {
         assert!(decoder.push(b"data: 123").is_ok());
         decoder.next_event();
         assert!((0..10).any(|_| decoder.push(b"45678").is_err()));
+    }
+
+    #[test]
+    fn a_carriage_return_ends_a_line_before_the_next_byte_is_there() {
+        let mut decoder = Decoder::new(100);
+        decoder.push(b"data: 1\r\r").unwrap();
+        assert_eq!(decoder.next_event().map(|event| event.data).as_deref(), Some("1"));
+        // A pair cut in two is one end of a line all the same.
+        for chunk in [&b"data: 2\r"[..], b"\ndata: 3\r", b"\n\r"] {
+            decoder.push(chunk).unwrap();
+        }
+        assert_eq!(decoder.next_event().map(|event| event.data).as_deref(), Some("2\n3"));
+        decoder.push(b"\n").unwrap();
+        assert_eq!(decoder.next_event(), None);
     }
 }

@@ -40,8 +40,7 @@ export async function startGateway(binary: string, folder: string, upstream: Ups
 export async function ready(child: Child, folder: string, project: string): Promise<string> {
     const address = await child.until('an address', () => {
         try {
-            // The file is there a moment before the address is.
-            return readFileSync(join(folder, 'gateway/local/addr'), 'utf8').trim() || undefined;
+            return readFileSync(join(folder, 'gateway/local/addr'), 'utf8');
         } catch {
             return undefined;
         }
