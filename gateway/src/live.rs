@@ -117,6 +117,7 @@ impl Live {
             relevance: RelevanceFilter::new(policy, router.clone(), self.means.relevance.clone()),
             sealer: self.means.sealer.clone(),
             patience: Duration::from_millis(snapshot.limits.question_timeout_ms),
+            task_lifetime: Duration::from_millis(snapshot.limits.task_id_lifetime_ms),
             permissions: Permissions::compile(snapshot, router.clone(), local),
             router,
         };
