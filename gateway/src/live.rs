@@ -144,8 +144,8 @@ impl Live {
             match values(spec, open) {
                 Ok(values) => {
                     let (spec, limits) = (spec.clone(), snapshot.limits.clone());
-                    let tokens = self.tokens.of(name);
-                    endpoints.push(Endpoint { name: name.clone(), spec, values, limits, tokens });
+                    let (tokens, metrics) = (self.tokens.of(name), self.means.metrics.clone());
+                    endpoints.push(Endpoint { name: name.clone(), spec, values, limits, tokens, metrics });
                 }
                 Err(message) => violations.push(Violation {
                     object: ObjectRef { kind: Kind::Server, name: name.clone() },
