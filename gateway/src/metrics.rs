@@ -219,6 +219,7 @@ fn method_label(method: &str) -> &'static str {
 fn outcome_label(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Ok => "ok",
+        Outcome::InputRequired => "input_required",
         Outcome::ToolError => "tool_error",
         Outcome::Error => "error",
         Outcome::Denied => "denied",

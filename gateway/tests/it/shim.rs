@@ -4,7 +4,7 @@ use crate::{
     client::{Client, Events},
     world::{World, objects, server},
 };
-use control_plane_api::audit::Phase;
+use control_plane_api::audit::{Outcome, Phase};
 use serde_json::{Value, json};
 
 async fn world() -> World {
@@ -13,6 +13,12 @@ async fn world() -> World {
 
 fn able() -> Value {
     json!({"elicitation": {"form": {}, "url": {}}, "sampling": {}, "roots": {"listChanged": true}})
+}
+
+/// What became of the calls of `tool`, in order.
+fn outcomes(world: &World, tool: &str) -> Vec<Outcome> {
+    let of_tool = world.audit().into_iter().filter(|event| event.target.as_deref() == Some(tool));
+    of_tool.filter(|event| event.phase == Phase::Outcome).map(|event| event.outcome).collect()
 }
 
 #[tokio::test]
@@ -43,9 +49,11 @@ async fn several_questions_are_asked_at_once_and_answered_in_any_order() {
     assert_eq!(told["responses"]["form"], json!({"action": "accept", "content": {"who": "ada"}}));
     assert_eq!(told["responses"]["roots"], json!({"roots": []}));
     assert_eq!(told["responses"]["sampling"]["content"]["text"], "yes");
-    let intents =
-        |e: &control_plane_api::audit::AuditEvent| e.target.as_deref() == Some("new_ask") && e.phase == Phase::Intent;
-    assert_eq!(world.audit().into_iter().filter(intents).count(), 2, "every round is an exchange of its own");
+    assert_eq!(
+        outcomes(&world, "new_ask"),
+        [Outcome::InputRequired, Outcome::Ok],
+        "every round is an exchange of its own"
+    );
 }
 
 #[tokio::test]
