@@ -119,6 +119,30 @@ async fn who_declared_nothing_is_asked_nothing() {
 }
 
 #[tokio::test]
+async fn a_capability_that_a_server_misses_is_told_in_the_clients_own_words() {
+    let world = world().await;
+    let required = json!({"requiredCapabilities": {"sampling": {}}});
+    let arguments = json!({"capabilities": {"sampling": {}}});
+    let call = json!({"name": "new_require", "arguments": arguments});
+    for revision in ["2025-03-26", "2025-06-18", "2025-11-25"] {
+        let lacking = Client::open(&world, "ada", revision, json!({"roots": {}})).await;
+        let refused = lacking.ask(1, "tools/call", call.clone()).await;
+        let (status, (code, told)) = (refused.status, refused.error());
+        assert_eq!((status, code, told.as_str()), (200, -32_600, "a client capability is missing"), "{revision}");
+        assert_eq!(refused.last()["error"]["data"], required, "{revision}");
+        // It was declared, and has got lost between the client and the server.
+        let having = Client::open(&world, "ada", revision, able()).await;
+        let refused = having.ask(1, "tools/call", call.clone()).await;
+        assert_eq!((refused.status, refused.error().0), (200, -32_603), "{revision}");
+        assert_eq!(refused.last()["error"].get("data"), None, "{revision}");
+    }
+    let modern = world.call("ada", "new_require", arguments).await;
+    assert_eq!((modern.status, modern.error().0), (400, -32_021));
+    assert_eq!(modern.last()["error"]["data"], required);
+    assert!(outcomes(&world, "new_require").iter().all(|outcome| *outcome == Outcome::Error));
+}
+
+#[tokio::test]
 async fn a_client_without_streams_is_asked_on_the_one_it_opened() {
     let world = world().await;
     let ada = Client::open(&world, "ada", "2025-06-18", able()).await;

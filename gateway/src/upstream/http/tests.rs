@@ -238,6 +238,8 @@ async fn redirects_are_not_followed() {
 async fn a_refusal_with_an_error_in_it_is_an_answer() {
     let messages = check(|seen| json_reply(404, &seen.error(-32601))).await.unwrap();
     assert_eq!((&messages[0]["id"], &messages[0]["error"]["code"]), (&json!("r"), &json!(-32601)));
+    let messages = check(|seen| json_reply(400, &seen.error(-32021))).await.unwrap();
+    assert_eq!((&messages[0]["id"], &messages[0]["error"]["code"]), (&json!("r"), &json!(-32021)));
     let messages =
         check(|_| json_reply(400, &json!({"jsonrpc": "2.0", "error": {"code": -32602, "message": ""}}))).await;
     assert_eq!(messages.unwrap()[0]["id"], "r");
