@@ -64,11 +64,9 @@ impl Exchange {
 pub struct Sealed {
     /// Digest of what is asked, as the client asked it: a state handed out for it is good for nothing else.
     pub digest: Option<[u8; 32]>,
-    /// The request is about a task of this server, whose id the client was given sealed.
-    pub task: bool,
-    /// The tasks a listen is about: the sealed id the client has, and whose task it is. Permissions takes out those of
-    /// servers that are not open any more.
-    pub watched: Vec<(String, Target)>,
+    /// The tasks the exchange is about: the sealed id the client has, and whose task it is. Of a listen, permissions takes
+    /// out those of servers that are not open any more.
+    pub tasks: Vec<(String, Target)>,
 }
 
 /// Who asks. `Anonymous` holds no grants anywhere.

@@ -125,7 +125,7 @@ impl Permissions {
         let of_server = open.iter().flat_map(|p| &p.grants).filter(|(_, spec)| spec.server == target.server);
         let mut denial = Denial::NoProfile(target.server.clone());
         for (profile, spec) in of_server {
-            if exchange.sealed.task || spec.access == AccessLevel::Full {
+            if !exchange.sealed.tasks.is_empty() || spec.access == AccessLevel::Full {
                 return Ok(profile);
             }
             denial = Denial::NotGranted { profile: profile.clone(), name: target.name.clone() };
@@ -243,9 +243,9 @@ impl Filter for Permissions {
                 exchange.allowed_by = profile.cloned();
                 if exchange.request.method == method::LISTEN {
                     self.prune_watched(exchange);
-                    let mut watched = std::mem::take(&mut exchange.sealed.watched);
-                    watched.retain(|(_, task)| self.profile_of(exchange, &task.server).is_some());
-                    exchange.sealed.watched = watched;
+                    let mut tasks = std::mem::take(&mut exchange.sealed.tasks);
+                    tasks.retain(|(_, task)| self.profile_of(exchange, &task.server).is_some());
+                    exchange.sealed.tasks = tasks;
                 }
                 ControlFlow::Continue(())
             }

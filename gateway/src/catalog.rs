@@ -67,7 +67,7 @@ impl Catalog {
             catalog: self.clone(),
             project: exchange.project.clone(),
             principal: exchange.principal.clone(),
-            watched: exchange.sealed.watched.clone(),
+            watched: exchange.sealed.tasks.clone(),
             legacy: exchange.affinity.is_some(),
         }
     }

@@ -21,6 +21,8 @@ pub struct Parts {
     pub sealer: Arc<Sealer>,
     /// Time a person may take to answer a question.
     pub patience: Duration,
+    /// Time the id of a task is good for whose server does not say how long it keeps the task.
+    pub task_lifetime: Duration,
     /// What is looked for.
     pub relevance: RelevanceFilter,
     /// Who may do what.
@@ -38,7 +40,7 @@ pub fn assemble(parts: Parts) -> Chain {
         // What the client was given sealed is opened once its server is known, and before anything is taken out of the
         // arguments: a state is bound to the request as the client sends it. On the way out it comes after everything that
         // may still look into a result.
-        Box::new(Sealing::new(parts.sealer, parts.patience)),
+        Box::new(Sealing::new(parts.sealer, parts.patience, parts.task_lifetime)),
         // Takes `_context` out of the arguments, so that permissions judge what will be sent. On the way out it comes
         // after permissions: it never spends time on what the client may not see.
         Box::new(parts.relevance),

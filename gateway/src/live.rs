@@ -117,6 +117,7 @@ impl Live {
             relevance: RelevanceFilter::new(policy, router.clone(), self.means.relevance.clone()),
             sealer: self.means.sealer.clone(),
             patience: Duration::from_millis(snapshot.limits.question_timeout_ms),
+            task_lifetime: Duration::from_millis(snapshot.limits.task_id_lifetime_ms),
             permissions: Permissions::compile(snapshot, router.clone(), local),
             router,
         };
@@ -143,8 +144,8 @@ impl Live {
             match values(spec, open) {
                 Ok(values) => {
                     let (spec, limits) = (spec.clone(), snapshot.limits.clone());
-                    let tokens = self.tokens.of(name);
-                    endpoints.push(Endpoint { name: name.clone(), spec, values, limits, tokens });
+                    let (tokens, metrics) = (self.tokens.of(name), self.means.metrics.clone());
+                    endpoints.push(Endpoint { name: name.clone(), spec, values, limits, tokens, metrics });
                 }
                 Err(message) => violations.push(Violation {
                     object: ObjectRef { kind: Kind::Server, name: name.clone() },

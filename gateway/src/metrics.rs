@@ -59,6 +59,7 @@ pub struct Metrics {
     filter_bytes: IntCounterVec,
     filter_duration: Histogram,
     upstream_up: IntGaugeVec,
+    upstream_dropped: IntCounterVec,
     config_revision: IntGauge,
     audit_append_failures: IntCounter,
     audit_backlog: IntGauge,
@@ -98,6 +99,11 @@ impl Metrics {
                 Opts::new("mcpctl_upstream_up", "Whether a configured server answers (1) or not (0)."),
                 &["server"],
             )?,
+            upstream_dropped: counters(
+                "mcpctl_upstream_messages_dropped_total",
+                "What a server sent where only messages may be and what is none; dropped.",
+                &["server"],
+            )?,
             config_revision: IntGauge::new("mcpctl_config_revision", "Configuration revision in force; 0: none.")?,
             audit_append_failures: IntCounter::new(
                 "mcpctl_audit_append_failures_total",
@@ -119,7 +125,7 @@ impl Metrics {
             .const_label("component", "gateway");
         let build_info = IntGauge::with_opts(version)?;
         build_info.set(1);
-        let all: [Box<dyn prometheus::core::Collector>; 10] = [
+        let all: [Box<dyn prometheus::core::Collector>; 11] = [
             Box::new(build_info),
             Box::new(self.operations.clone()),
             Box::new(self.decisions.clone()),
@@ -127,6 +133,7 @@ impl Metrics {
             Box::new(self.filter_bytes.clone()),
             Box::new(self.filter_duration.clone()),
             Box::new(self.upstream_up.clone()),
+            Box::new(self.upstream_dropped.clone()),
             Box::new(self.config_revision.clone()),
             Box::new(self.audit_append_failures.clone()),
             Box::new(self.audit_backlog.clone()),
@@ -173,6 +180,11 @@ impl Metrics {
         }
     }
 
+    /// Something that `server` sent in place of a message was dropped.
+    pub fn upstream_message_dropped(&self, server: &Name) {
+        self.upstream_dropped.with_label_values(&[server.as_str()]).inc();
+    }
+
     /// The configuration revision in force; none: 0.
     pub fn revision(&self, revision: Option<u64>) {
         self.config_revision.set(gauge(revision.unwrap_or_default()));
@@ -207,6 +219,7 @@ fn method_label(method: &str) -> &'static str {
 fn outcome_label(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Ok => "ok",
+        Outcome::InputRequired => "input_required",
         Outcome::ToolError => "tool_error",
         Outcome::Error => "error",
         Outcome::Denied => "denied",

@@ -23,7 +23,7 @@ use control_plane_api::{
 use filters::{Chain, Exchange, LocalReply, Principal, Verdict, authentication::Authentication};
 use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode};
-use protocol::{Message, Response, RpcError, code};
+use protocol::{Members, Message, Response, RpcError, code};
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -249,11 +249,31 @@ fn unrecorded() -> LocalReply {
 }
 
 fn outcome_of(payload: &Result<Box<serde_json::value::RawValue>, RpcError>) -> Outcome {
-    match payload {
-        Err(_) => Outcome::Error,
-        Ok(raw) => match protocol::Members::open(raw).ok().and_then(|result| result.read::<bool>("isError")) {
-            Some(true) => Outcome::ToolError,
-            _ => Outcome::Ok,
-        },
+    let Ok(raw) = payload else {
+        return Outcome::Error;
+    };
+    let result = Members::open(raw).unwrap_or_default();
+    if result.read::<String>("resultType").as_deref() == Some("input_required") {
+        Outcome::InputRequired
+    } else if result.read("isError") == Some(true) {
+        Outcome::ToolError
+    } else {
+        Outcome::Ok
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_what_the_client_is_told() {
+        let check = |result: &str| outcome_of(&Ok(serde_json::from_str(result).unwrap()));
+        assert_eq!(outcome_of(&Err(RpcError::new(code::INTERNAL_ERROR, "no"))), Outcome::Error);
+        assert_eq!(check(r#"{"resultType":"input_required","requestState":"s"}"#), Outcome::InputRequired);
+        assert_eq!(check(r#"{"resultType":"complete","isError":true}"#), Outcome::ToolError);
+        for answered in [r#"{"resultType":"complete","isError":false}"#, r#"{"resultType":"task"}"#, "{}", "[]"] {
+            assert_eq!(check(answered), Outcome::Ok, "{answered}");
+        }
     }
 }

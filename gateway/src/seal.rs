@@ -11,7 +11,6 @@ use chacha20poly1305::{
     aead::{Aead as _, OsRng, Payload},
 };
 use control_plane_api::timestamp::Timestamp;
-use sha2::{Digest as _, Sha256};
 use std::{io, path::Path, time::Duration};
 use zeroize::Zeroizing;
 
@@ -20,10 +19,7 @@ const NONCE_BYTES: usize = 24;
 const EXPIRY_BYTES: usize = 8;
 
 /// Seals and opens. Replicas that share a key open what any of them sealed.
-pub struct Sealer {
-    cipher: XChaCha20Poly1305,
-    key: Zeroizing<[u8; KEY_BYTES]>,
-}
+pub struct Sealer(XChaCha20Poly1305);
 
 /// What a seal is bound to: it opens only under the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +45,7 @@ impl Sealer {
     /// With `key`.
     #[must_use]
     pub fn new(key: &[u8; KEY_BYTES]) -> Self {
-        Self { cipher: XChaCha20Poly1305::new(key.into()), key: Zeroizing::new(*key) }
+        Self(XChaCha20Poly1305::new(key.into()))
     }
 
     /// With the key in the file at `path`, 64 hex digits; `make` one (mode 0600) if it is not there.
@@ -79,24 +75,8 @@ impl Sealer {
         let expiry = now.saturating_add(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX));
         let plain = [&expiry.to_be_bytes(), content].concat();
         let nonce = XChaCha20Poly1305::generate_nonce(&mut OsRng);
-        self.with_nonce(&nonce, bound, &plain)
-    }
-
-    /// [`Self::seal`] that gives the same text for the same content, and never ends: for ids that are compared.
-    #[must_use]
-    pub fn seal_stable(&self, bound: Bound<'_>, content: &[u8]) -> String {
-        let plain = [&u64::MAX.to_be_bytes(), content].concat();
-        // Two nested digests, the outer one keyed: a nonce that nobody can compute, and equal only for equal content.
-        let inner = Sha256::new().chain_update(bound.aad()).chain_update(b"\0").chain_update(&plain).finalize();
-        let outer = Sha256::new().chain_update(*self.key).chain_update(inner).finalize();
-        let mut nonce = XNonce::default();
-        nonce.iter_mut().zip(outer).for_each(|(to, from)| *to = from);
-        self.with_nonce(&nonce, bound, &plain)
-    }
-
-    fn with_nonce(&self, nonce: &XNonce, bound: Bound<'_>, plain: &[u8]) -> String {
         // Fails only above 256 GiB; what does not open is the same as nothing.
-        let sealed = self.cipher.encrypt(nonce, Payload { msg: plain, aad: &bound.aad() }).unwrap_or_default();
+        let sealed = self.0.encrypt(&nonce, Payload { msg: &plain, aad: &bound.aad() }).unwrap_or_default();
         BASE64_URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat())
     }
 
@@ -106,7 +86,7 @@ impl Sealer {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE_BYTES)?;
         let payload = Payload { msg: sealed, aad: &bound.aad() };
-        let plain = self.cipher.decrypt(XNonce::from_slice(nonce), payload).ok()?;
+        let plain = self.0.decrypt(XNonce::from_slice(nonce), payload).ok()?;
         let (expiry, content) = plain.split_at_checked(EXPIRY_BYTES)?;
         let expiry = u64::from_be_bytes(expiry.try_into().ok()?);
         let now = u64::try_from(Timestamp::now().as_millis()).unwrap_or(u64::MAX);
@@ -145,16 +125,6 @@ mod tests {
         }
         assert_eq!(Sealer::new(&[8; KEY_BYTES]).open(ADA, &sealed), None);
         assert_eq!(sealer.open(ADA, &sealer.seal(ADA, b"x", Duration::ZERO)), None);
-    }
-
-    #[test]
-    fn an_id_is_sealed_the_same_every_time() {
-        let sealer = Sealer::new(&[7; KEY_BYTES]);
-        let sealed = sealer.seal_stable(ADA, b"x");
-        assert_eq!(sealer.seal_stable(ADA, b"x"), sealed);
-        assert_eq!(sealer.open(ADA, &sealed).as_deref(), Some(b"x".as_slice()));
-        assert_ne!(sealer.seal_stable(Bound { owner: Some("bob"), ..ADA }, b"x"), sealed);
-        assert_ne!(sealer.seal_stable(ADA, b"y"), sealed);
     }
 
     #[test]

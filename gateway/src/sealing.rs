@@ -1,8 +1,8 @@
 //! The filter that seals: states of unfinished calls and ids of tasks leave the gateway sealed and come back opened.
 //!
 //! A state is good for the user who got it, for the same request to the same server, and for a time; a task's id for its
-//! user. What does not open is refused with one sentence, whatever the reason. Deliberately unknown here: what a server
-//! puts into a state.
+//! user, and for as long as the server keeps the task. What does not open is refused with one sentence, whatever the
+//! reason. Deliberately unknown here: what a server puts into a state.
 
 use crate::seal::{Bound, Sealer};
 use async_trait::async_trait;
@@ -21,11 +21,15 @@ const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
 const OF_ROUNDS: [&str; 3] = ["_meta", "inputResponses", "requestState"];
 /// Time a state outlives the patience of who waits for it.
 const MARGIN: Duration = Duration::from_secs(60);
+/// Time the id of a task outlives the time the server said it would keep the task: it may keep it longer, and say so only
+/// later, and the id that clients compare cannot change.
+const TASK_MARGIN: Duration = Duration::from_secs(3_600);
 
 /// See the module.
 pub struct Sealing {
     sealer: Arc<Sealer>,
-    lifetime: Duration,
+    state_lifetime: Duration,
+    task_lifetime: Duration,
 }
 
 /// The content of a sealed state.
@@ -44,10 +48,11 @@ struct Task {
 }
 
 impl Sealing {
-    /// States are good for as long as a person may take to answer (`patience`).
+    /// States are good for as long as a person may take to answer (`patience`), ids of tasks for `task_lifetime` where the
+    /// server does not say how long it keeps them.
     #[must_use]
-    pub fn new(sealer: Arc<Sealer>, patience: Duration) -> Self {
-        Self { sealer, lifetime: patience.saturating_add(MARGIN) }
+    pub fn new(sealer: Arc<Sealer>, patience: Duration, task_lifetime: Duration) -> Self {
+        Self { sealer, state_lifetime: patience.saturating_add(MARGIN), task_lifetime }
     }
 
     fn open_state(&self, exchange: &mut Exchange) -> Result<(), LocalReply> {
@@ -86,7 +91,7 @@ impl Sealing {
             let task = self.task(exchange, &sealed)?;
             Some((sealed, Target { server: task.server, name: task.id }))
         };
-        exchange.sealed.watched = ids.into_iter().filter_map(opened).collect();
+        exchange.sealed.tasks = ids.into_iter().filter_map(opened).collect();
     }
 
     fn open_task(&self, exchange: &mut Exchange) -> Result<(), LocalReply> {
@@ -97,40 +102,54 @@ impl Sealing {
         let task =
             self.task(exchange, &sealed).ok_or_else(|| refused("the task is not known, or not known any more"))?;
         exchange.request.params.set("taskId", &task.id);
-        exchange.target = Some(Target { server: task.server, name: task.id });
-        exchange.sealed.task = true;
+        let target = Target { server: task.server, name: task.id };
+        exchange.target = Some(target.clone());
+        exchange.sealed.tasks = vec![(sealed, target)];
         Ok(())
     }
 
     /// The members of `result`, or of a notification's parameters, with what they hold sealed.
-    fn seal(&self, exchange: &Exchange, members: &mut Members) {
-        let Some(server) = exchange.target.as_ref().map(|target| &target.server) else {
+    fn seal(&self, exchange: &mut Exchange, members: &mut Members) {
+        let Some(server) = exchange.target.as_ref().map(|target| target.server.clone()) else {
             return;
         };
         let asks = members.read::<String>("resultType").as_deref() == Some("input_required");
         if let (true, Some(state), Some(digest)) = (asks, members.get("requestState"), exchange.sealed.digest) {
             let state = State { server: server.clone(), digest, state: state.to_owned() };
             let content = serde_json::to_vec(&state).unwrap_or_default();
-            let sealed = self.sealer.seal(bound("request-state", exchange), &content, self.lifetime);
+            let sealed = self.sealer.seal(bound("request-state", exchange), &content, self.state_lifetime);
             members.set("requestState", &sealed);
         }
-        self.seal_task(exchange, server, members);
+        self.seal_task(exchange, &server, members);
         if let Some(mut task) = members.object("task") {
-            self.seal_task(exchange, server, &mut task);
+            self.seal_task(exchange, &server, &mut task);
             members.set("task", &task);
         }
         let mut meta = meta::of(members);
         if let Some(mut related) = meta.object(RELATED_TASK) {
-            self.seal_task(exchange, server, &mut related);
+            self.seal_task(exchange, &server, &mut related);
             meta.set(RELATED_TASK, &related);
             members.set("_meta", &meta);
         }
     }
 
-    fn seal_task(&self, exchange: &Exchange, server: &Name, members: &mut Members) {
-        if let Some(id) = members.read::<String>("taskId") {
-            let content = serde_json::to_vec(&Task { server: server.clone(), id }).unwrap_or_default();
-            members.set("taskId", &self.sealer.seal_stable(bound("task", exchange), &content));
+    /// The id the client has already stays the one it has: clients compare them.
+    fn seal_task(&self, exchange: &mut Exchange, server: &Name, members: &mut Members) {
+        let Some(id) = members.read::<String>("taskId") else {
+            return;
+        };
+        let task = Target { server: server.clone(), name: id };
+        if let Some((sealed, _)) = exchange.sealed.tasks.iter().find(|(_, known)| *known == task) {
+            return members.set("taskId", sealed);
+        }
+        let content = Task { server: task.server.clone(), id: task.name.clone() };
+        let content = serde_json::to_vec(&content).unwrap_or_default();
+        let lifetime = lifetime(members).unwrap_or(self.task_lifetime);
+        let sealed = self.sealer.seal(bound("task", exchange), &content, lifetime);
+        members.set("taskId", &sealed);
+        // A call begins one task; a server that names more has nobody who knows them.
+        if exchange.sealed.tasks.is_empty() {
+            exchange.sealed.tasks.push((sealed, task));
         }
     }
 }
@@ -177,6 +196,12 @@ fn may_hold_seals<E>(payload: &Result<Box<RawValue>, E>) -> bool {
             .iter()
             .any(|name| memchr::memmem::find(raw.get().as_bytes(), name.as_bytes()).is_some())
     })
+}
+
+/// Time the id of a task is good for whose server says in `members` how long it keeps the task (`ttl` in 2025-11-25).
+fn lifetime(members: &Members) -> Option<Duration> {
+    let kept_ms: u64 = members.read("ttlMs").or_else(|| members.read("ttl"))?;
+    Some(Duration::from_millis(kept_ms).saturating_add(TASK_MARGIN))
 }
 
 fn bound<'a>(kind: &'static str, exchange: &'a Exchange) -> Bound<'a> {
@@ -231,8 +256,16 @@ mod tests {
     use filters::testing;
     use protocol::{Id, Response};
 
+    const DECLARED: &str =
+        r#""_meta":{"io.modelcontextprotocol/clientCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}}"#;
+
     fn filter() -> Sealing {
-        Sealing::new(Arc::new(Sealer::new(&[7; 32])), Duration::from_secs(60))
+        keeping(Duration::from_secs(60))
+    }
+
+    /// Ids of tasks whose server says nothing are good for `task_lifetime`.
+    fn keeping(task_lifetime: Duration) -> Sealing {
+        Sealing::new(Arc::new(Sealer::new(&[7; 32])), Duration::from_secs(60), task_lifetime)
     }
 
     fn exchange(user: &str, method: &str, params: &str) -> Exchange {
@@ -309,8 +342,7 @@ mod tests {
         let id: String = answer(&filter, &mut asked, begun).await.read("taskId").unwrap();
         let legacy = answer(&filter, &mut asked, r#"{"task":{"taskId":"t1"}}"#).await;
         assert_eq!(legacy.object("task").unwrap().read::<String>("taskId").as_deref(), Some(id.as_str()));
-        let declared = r#""_meta":{"io.modelcontextprotocol/clientCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}}"#;
-        let params = format!(r#"{{"taskId":"{id}",{declared}}}"#);
+        let params = format!(r#"{{"taskId":"{id}",{DECLARED}}}"#);
         let mut get = exchange("ada", "tasks/get", &params);
         get.target = None;
         assert!(filter.on_request(&mut get).await.is_continue());
@@ -329,15 +361,65 @@ mod tests {
             let mut listen = exchange(user, method::LISTEN, &params);
             listen.target = None;
             assert!(filter.on_request(&mut listen).await.is_continue());
-            listen.sealed.watched
+            listen.sealed.tasks
         };
         let own = Target { server: "jira".parse().unwrap(), name: "t1".to_owned() };
-        assert_eq!(watched("ada", declared).await, [(id.clone(), own)]);
-        assert_eq!(watched("bob", declared).await, []);
+        assert_eq!(watched("ada", DECLARED).await, [(id.clone(), own)]);
+        assert_eq!(watched("bob", DECLARED).await, []);
         assert_eq!(watched("ada", r#""_meta":{}"#).await, []);
-        assert_eq!(code("ada", "tasks/get", &format!(r#"{{"taskId":"t1",{declared}}}"#)).await, code::INVALID_PARAMS);
+        assert_eq!(code("ada", "tasks/get", &format!(r#"{{"taskId":"t1",{DECLARED}}}"#)).await, code::INVALID_PARAMS);
         assert_eq!(code("ada", "tasks/get", r#"{"taskId":"t1"}"#).await, code::MISSING_CAPABILITY);
         assert_eq!(code("ada", "tasks/result", &params).await, code::METHOD_NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn a_tasks_id_stays_what_its_client_has() {
+        let filter = filter();
+        let begun = async || {
+            let mut asked = exchange("ada", method::TOOLS_CALL, CALL);
+            answer(&filter, &mut asked, r#"{"taskId":"t1"}"#).await.read::<String>("taskId").unwrap()
+        };
+        let (id, other) = (begun().await, begun().await);
+        assert_ne!(id, other);
+        let mut get = exchange("ada", "tasks/get", &format!(r#"{{"taskId":"{id}",{DECLARED}}}"#));
+        assert!(filter.on_request(&mut get).await.is_continue());
+        let told = r#"{"taskId":"t1","_meta":{"io.modelcontextprotocol/related-task":{"taskId":"t1"}}}"#;
+        let told = answer(&filter, &mut get, told).await;
+        assert_eq!(told.read::<String>("taskId").as_ref(), Some(&id));
+        let related = meta::of(&told).object(RELATED_TASK).unwrap();
+        assert_eq!(related.read::<String>("taskId").as_ref(), Some(&id));
+        let another = answer(&filter, &mut get, r#"{"taskId":"t2"}"#).await.read::<String>("taskId").unwrap();
+        assert!(another != id && another != "t2");
+    }
+
+    #[tokio::test]
+    async fn a_tasks_id_is_good_for_a_time_and_then_as_if_it_had_never_been() {
+        let filter = keeping(Duration::ZERO);
+        let refusal = async |begun: &str| {
+            let mut asked = exchange("ada", method::TOOLS_CALL, CALL);
+            let id: String = answer(&filter, &mut asked, begun).await.read("taskId").unwrap();
+            let mut get = exchange("ada", "tasks/get", &format!(r#"{{"taskId":"{id}",{DECLARED}}}"#));
+            match filter.on_request(&mut get).await {
+                ControlFlow::Break(reply) => Some((reply.status, reply.error.code, reply.error.message)),
+                ControlFlow::Continue(()) => None,
+            }
+        };
+        assert_eq!(refusal(r#"{"taskId":"t1","ttlMs":1000}"#).await, None, "its server said how long it keeps it");
+        let expired = refusal(r#"{"taskId":"t1","ttlMs":null}"#).await;
+        let mut unknown = exchange("ada", "tasks/get", &format!(r#"{{"taskId":"t1",{DECLARED}}}"#));
+        let ControlFlow::Break(unknown) = filter.on_request(&mut unknown).await else { panic!("a refusal") };
+        assert_eq!(expired, Some((unknown.status, unknown.error.code, unknown.error.message)));
+    }
+
+    #[test]
+    fn a_task_lives_as_long_as_its_server_says_and_a_little_more() {
+        let check = |members: &str| lifetime(&serde_json::from_str(members).unwrap());
+        assert_eq!(check(r#"{"ttlMs":1000}"#), Some(Duration::from_secs(1) + TASK_MARGIN));
+        assert_eq!(check(r#"{"ttl":2000}"#), Some(Duration::from_secs(2) + TASK_MARGIN));
+        assert_eq!(check(r#"{"ttlMs":18446744073709551615}"#).map(|time| time > TASK_MARGIN), Some(true));
+        for unsaid in ["{}", r#"{"ttl":null}"#, r#"{"ttlMs":-1}"#, r#"{"ttlMs":"long"}"#] {
+            assert_eq!(check(unsaid), None, "{unsaid}");
+        }
     }
 
     #[tokio::test]

@@ -17,12 +17,14 @@ mod redactor;
 mod remap;
 mod slot;
 pub mod stdio;
+mod strays;
 #[cfg(test)]
 mod testing;
 
 pub use caller::Caller;
 pub use credentials::{Credentials, Tokens};
 
+use crate::metrics::Metrics;
 use async_trait::async_trait;
 use control_plane_api::{
     gateway::ServerState,
@@ -155,6 +157,8 @@ pub struct Endpoint {
     pub limits: Limits,
     /// The tokens its requests carry. They change without the server being opened anew.
     pub tokens: Arc<dyn Credentials>,
+    /// Where what it does wrong is counted.
+    pub metrics: Metrics,
 }
 
 /// The upstream for `endpoint`. Nothing is started or connected before the first call.

@@ -136,6 +136,8 @@ pub enum Decision {
 pub enum Outcome {
     /// Answered.
     Ok,
+    /// Answered with a question, or a state: the client is to ask again, and that will be another exchange.
+    InputRequired,
     /// Answered by the tool with `isError`.
     ToolError,
     /// Answered with a JSON-RPC error, or the upstream failed.

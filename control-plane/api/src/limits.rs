@@ -49,6 +49,8 @@ pub struct Limits {
     pub upstream_session_idle_timeout_ms: u64,
     /// Calls at once that wait for an answer to a question of their legacy server.
     pub parked_calls_max: u32,
+    /// Time the id of a task is good for whose server does not say how long it keeps the task, in milliseconds.
+    pub task_id_lifetime_ms: u64,
     /// Time to connect to an upstream, in milliseconds.
     pub upstream_connect_timeout_ms: u64,
     /// Time for an upstream to answer one call, in milliseconds.
@@ -97,6 +99,7 @@ impl Default for Limits {
             upstream_sessions_max: 256,
             upstream_session_idle_timeout_ms: 600_000,
             parked_calls_max: 1_024,
+            task_id_lifetime_ms: 2_592_000_000,
             upstream_connect_timeout_ms: 5_000,
             upstream_call_timeout_ms: 120_000,
             upstream_list_timeout_ms: 10_000,

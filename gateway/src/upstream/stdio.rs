@@ -23,6 +23,7 @@ use super::{
     pulse::Pulse,
     redactor::Redactor,
     slot::{self, Opener, Slot},
+    strays::Strays,
 };
 use async_trait::async_trait;
 use control_plane_api::server::Era;
@@ -52,6 +53,7 @@ pub fn open(endpoint: Endpoint) -> Arc<dyn Upstream> {
     let shared = Shared {
         restarts: Restarts::new(&endpoint.limits),
         redactor: Redactor::new(&endpoint),
+        strays: Strays::new(&endpoint),
         pulse: Pulse::new(),
         unaskable: Unaskable::default(),
         started_before: AtomicBool::new(false),
@@ -74,6 +76,7 @@ struct Stdio {
 struct Shared {
     endpoint: Endpoint,
     redactor: Redactor,
+    strays: Strays,
     pulse: Pulse,
     restarts: Restarts,
     /// The server does not live through the question which era it speaks.

@@ -1,6 +1,7 @@
 //! What the tests of both transports ask, and how they read the answer.
 
 use super::{Caller, Endpoint, Reply, Tokens, Upstream, UpstreamError};
+use crate::metrics::Metrics;
 use control_plane_api::limits::Limits;
 use futures::StreamExt as _;
 use protocol::{Id, Members, Message, Request, meta, method};
@@ -15,6 +16,7 @@ pub(super) fn endpoint(spec: Value, values: &[(&str, &str)], limits: Limits) -> 
         values: values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         limits,
         tokens: Tokens::default().of(&"x".parse().unwrap()),
+        metrics: Metrics::new().unwrap(),
     }
 }
 

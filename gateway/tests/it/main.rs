@@ -8,6 +8,7 @@ mod connections;
 mod consent;
 mod control_plane;
 mod crosstalk;
+mod crowd;
 mod eras;
 mod http_sse;
 mod legacy_streams;

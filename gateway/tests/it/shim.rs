@@ -4,7 +4,7 @@ use crate::{
     client::{Client, Events},
     world::{World, objects, server},
 };
-use control_plane_api::audit::Phase;
+use control_plane_api::audit::{Outcome, Phase};
 use serde_json::{Value, json};
 
 async fn world() -> World {
@@ -13,6 +13,12 @@ async fn world() -> World {
 
 fn able() -> Value {
     json!({"elicitation": {"form": {}, "url": {}}, "sampling": {}, "roots": {"listChanged": true}})
+}
+
+/// What became of the calls of `tool`, in order.
+fn outcomes(world: &World, tool: &str) -> Vec<Outcome> {
+    let of_tool = world.audit().into_iter().filter(|event| event.target.as_deref() == Some(tool));
+    of_tool.filter(|event| event.phase == Phase::Outcome).map(|event| event.outcome).collect()
 }
 
 #[tokio::test]
@@ -43,9 +49,11 @@ async fn several_questions_are_asked_at_once_and_answered_in_any_order() {
     assert_eq!(told["responses"]["form"], json!({"action": "accept", "content": {"who": "ada"}}));
     assert_eq!(told["responses"]["roots"], json!({"roots": []}));
     assert_eq!(told["responses"]["sampling"]["content"]["text"], "yes");
-    let intents =
-        |e: &control_plane_api::audit::AuditEvent| e.target.as_deref() == Some("new_ask") && e.phase == Phase::Intent;
-    assert_eq!(world.audit().into_iter().filter(intents).count(), 2, "every round is an exchange of its own");
+    assert_eq!(
+        outcomes(&world, "new_ask"),
+        [Outcome::InputRequired, Outcome::Ok],
+        "every round is an exchange of its own"
+    );
 }
 
 #[tokio::test]
@@ -108,6 +116,30 @@ async fn who_declared_nothing_is_asked_nothing() {
         assert_eq!(answer.messages.len(), 1);
         assert!(answer.last().to_string().contains("did not declare"), "{}", answer.last());
     }
+}
+
+#[tokio::test]
+async fn a_capability_that_a_server_misses_is_told_in_the_clients_own_words() {
+    let world = world().await;
+    let required = json!({"requiredCapabilities": {"sampling": {}}});
+    let arguments = json!({"capabilities": {"sampling": {}}});
+    let call = json!({"name": "new_require", "arguments": arguments});
+    for revision in ["2025-03-26", "2025-06-18", "2025-11-25"] {
+        let lacking = Client::open(&world, "ada", revision, json!({"roots": {}})).await;
+        let refused = lacking.ask(1, "tools/call", call.clone()).await;
+        let (status, (code, told)) = (refused.status, refused.error());
+        assert_eq!((status, code, told.as_str()), (200, -32_600, "a client capability is missing"), "{revision}");
+        assert_eq!(refused.last()["error"]["data"], required, "{revision}");
+        // It was declared, and has got lost between the client and the server.
+        let having = Client::open(&world, "ada", revision, able()).await;
+        let refused = having.ask(1, "tools/call", call.clone()).await;
+        assert_eq!((refused.status, refused.error().0), (200, -32_603), "{revision}");
+        assert_eq!(refused.last()["error"].get("data"), None, "{revision}");
+    }
+    let modern = world.call("ada", "new_require", arguments).await;
+    assert_eq!((modern.status, modern.error().0), (400, -32_021));
+    assert_eq!(modern.last()["error"]["data"], required);
+    assert!(outcomes(&world, "new_require").iter().all(|outcome| *outcome == Outcome::Error));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
 };
 
@@ -40,25 +40,30 @@ impl Upstream {
     }
 }
 
+/// The head of the next request and its body; none at the end of the connection.
+pub(crate) async fn next_request(stream: &mut (impl AsyncBufRead + Unpin)) -> Option<(String, Vec<u8>)> {
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let start = head.len();
+        if stream.read_line(&mut head).await.unwrap_or(0) == 0 {
+            return None;
+        }
+        let line = head[start..].trim().to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.ok()?;
+    Some((head, body))
+}
+
 async fn serve(stream: TcpStream, log: Arc<Mutex<String>>, refused: Arc<Mutex<Option<String>>>) {
     let mut stream = BufReader::new(stream);
-    loop {
-        let (mut head, mut length) = (String::new(), 0);
-        loop {
-            let start = head.len();
-            if stream.read_line(&mut head).await.unwrap_or(0) == 0 {
-                return;
-            }
-            let line = head[start..].trim().to_ascii_lowercase();
-            if let Some(value) = line.strip_prefix("content-length:") {
-                length = value.trim().parse().unwrap();
-            }
-            if line.is_empty() {
-                break;
-            }
-        }
-        let mut body = vec![0; length];
-        stream.read_exact(&mut body).await.unwrap();
+    while let Some((head, body)) = next_request(&mut stream).await {
         let head = head.to_ascii_lowercase();
         let wrong = refused.lock().as_ref().is_some_and(|token| head.contains(&format!("bearer {token}\r\n")));
         if wrong && head.contains("mcp-method: tools/call") {

@@ -149,15 +149,21 @@ impl World {
         project: &str,
         who: &str,
         method: &str,
-        mut params: Value,
+        params: Value,
     ) -> reqwest::RequestBuilder {
-        params["_meta"] = json!({"io.modelcontextprotocol/protocolVersion": MODERN,
-            "io.modelcontextprotocol/clientCapabilities": {},
-            "io.modelcontextprotocol/clientInfo": {"name": "it", "version": "1"}});
-        let mut request =
-            self.post(project, who, &json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params}));
-        request = request.header("mcp-protocol-version", MODERN).header("mcp-method", method);
-        match params["name"].as_str() {
+        self.modern_message(project, who, &json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params}))
+    }
+
+    /// The legacy request `message` as a modern client sends it.
+    pub(crate) fn modern_message(&self, project: &str, who: &str, message: &Value) -> reqwest::RequestBuilder {
+        let mut message = message.clone();
+        let meta = &mut message["params"]["_meta"];
+        meta["io.modelcontextprotocol/protocolVersion"] = json!(MODERN);
+        meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+        meta["io.modelcontextprotocol/clientInfo"] = json!({"name": "it", "version": "1"});
+        let request = self.post(project, who, &message).header("mcp-protocol-version", MODERN);
+        let request = request.header("mcp-method", message["method"].as_str().unwrap());
+        match message["params"]["name"].as_str() {
             Some(name) => request.header("mcp-name", name),
             None => request,
         }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::upstream::{Caller, era, legacy::session::Heard};
 use futures::StreamExt as _;
-use protocol::{Id, Message, Response, sse::Decoder};
+use protocol::{Id, Response, sse::Decoder};
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::oneshot, time::timeout};
 
@@ -138,7 +138,9 @@ async fn heard_on(session: &std::sync::Weak<Streamable>, mut connection: Connect
         }
         while let Some(event) = decoder.next_event() {
             bookmark.note(&event);
-            if let (Ok(message), Some(session)) = (Message::parse(event.data.as_bytes()), session.upgrade()) {
+            if let Some(session) = session.upgrade()
+                && let Some(message) = session.remote.message(&event)
+            {
                 session.hear(message);
             }
         }

@@ -13,11 +13,12 @@ use crate::upstream::{
     pulse::Pulse,
     redactor::Redactor,
     remap::Remap,
+    strays::Strays,
 };
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use protocol::{Message, Request, Response, code, headers, method};
+use protocol::{Message, Request, Response, code, headers, method, sse::Event};
 use std::{
     sync::{
         Arc,
@@ -29,7 +30,7 @@ use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Longest error body that is looked into, in bytes.
-const ERROR_BYTES_MAX: usize = 64 << 10;
+pub(super) const ERROR_BYTES_MAX: usize = 64 << 10;
 
 /// See the module.
 pub(super) struct Remote {
@@ -41,6 +42,7 @@ pub(super) struct Remote {
     pub(super) stop: CancellationToken,
     target: Result<Target, String>,
     redactor: Redactor,
+    strays: Strays,
     dialer: Dialer,
     next: AtomicI64,
     /// The headers that mirror arguments of its tools.
@@ -93,6 +95,7 @@ impl Remote {
         Self {
             target: Target::new(&endpoint),
             redactor: Redactor::new(&endpoint),
+            strays: Strays::new(&endpoint),
             dialer: Dialer::new(Duration::from_millis(endpoint.limits.upstream_connect_timeout_ms)),
             pulse: Pulse::new(),
             tasks: TaskTracker::new(),
@@ -257,6 +260,16 @@ impl Remote {
         let connection = self.dialer.send(self.target()?, &request).await?;
         let answer = answer::read(connection.status(), |name| connection.header(name));
         Ok((answer == Answer::Events).then_some(connection))
+    }
+
+    /// The message that `event` of a stream brings, if it brings one.
+    pub(super) fn message(&self, event: &Event) -> Option<Message> {
+        // Events without data open a stream or carry its reconnection time.
+        if event.data.is_empty() || !matches!(event.event.as_str(), "" | "message") {
+            return None;
+        }
+        let text = event.data.as_bytes();
+        Message::parse(text).map_err(|error| self.strays.dropped(text, &error)).ok()
     }
 
     /// Posts a message that wants no answer, within the time an opening may take.

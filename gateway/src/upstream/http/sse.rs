@@ -3,7 +3,7 @@
 
 use super::{
     connection::{Broken, Connection},
-    remote::Remote,
+    remote::{ERROR_BYTES_MAX, Remote},
     target::Target,
 };
 use crate::upstream::{
@@ -29,6 +29,9 @@ const NOTICES_MAX: usize = 256;
 const SAID_MAX: usize = 64;
 /// Longest wait for the first event, in milliseconds: a page that is no such stream may never end.
 const ENDPOINT_TIMEOUT_MS: u64 = 10_000;
+
+/// Characters of a refusal that its caller is told.
+const WORDS_MAX: usize = 200;
 
 /// See the module.
 pub(super) struct SseSession {
@@ -108,9 +111,7 @@ async fn read(wire: std::sync::Weak<Wire>, over: CancellationToken, mut connecti
     loop {
         while let Some(event) = decoder.next_event() {
             let Some(wire) = wire.upgrade() else { return };
-            if matches!(event.event.as_str(), "" | "message")
-                && let Ok(message) = Message::parse(event.data.as_bytes())
-            {
+            if let Some(message) = wire.remote.message(&event) {
                 wire.hear(message);
             }
         }
@@ -151,8 +152,14 @@ impl Wire {
         let gone = self.remote.broken(Broken::Lost("its event stream ended".to_owned()));
         let message = self.calls.lock().begin(outgoing);
         let pending = Pending::new(said_rx, response_rx, gone, cancellable.then(|| withdraw(self, own)));
-        if let Some(message) = message {
-            self.post(&message).await?;
+        if let Some(message) = message
+            && let Err(error) = self.post(&message).await
+        {
+            if let UpstreamError::Unusable { .. } = error {
+                // It was refused: there is nothing to take back.
+                self.calls.lock().cancel(own);
+            }
+            return Err(error);
         }
         if self.over.is_cancelled() {
             return Err(UpstreamError::Forgotten { server: self.remote.endpoint.name.clone() });
@@ -167,14 +174,18 @@ impl Wire {
         match connection.status() {
             status if status.is_success() => {
                 // The answer comes on the stream; what stands here means nothing.
-                let _ = connection.collect(1 << 16).await;
+                let _ = connection.collect(ERROR_BYTES_MAX).await;
                 Ok(())
             }
-            StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST => {
+            StatusCode::NOT_FOUND => {
                 self.over.cancel();
                 Err(UpstreamError::Forgotten { server: self.remote.endpoint.name.clone() })
             }
-            status => Err(self.remote.unusable(&format!("it refused a message (HTTP {status})"))),
+            // About this message alone: while its stream is there, so is the session.
+            status => {
+                let body = connection.collect(ERROR_BYTES_MAX).await.ok().flatten().unwrap_or_default();
+                Err(self.remote.unusable(&format!("it refused a message (HTTP {status}){}", words(&body))))
+            }
         }
     }
 
@@ -202,6 +213,16 @@ impl Wire {
             Sorted::Notice(note) => drop(self.notices.send(note)),
         }
     }
+}
+
+/// What the body of a refusal says, after a colon: of a JSON-RPC error its message, else its first words.
+fn words(body: &[u8]) -> String {
+    let text = match Message::parse(body) {
+        Ok(Message::Response(Response { payload: Err(error), .. })) => error.message,
+        _ => String::from_utf8_lossy(body).into_owned(),
+    };
+    let text: String = text.trim().chars().filter(|c| !c.is_control()).take(WORDS_MAX).collect();
+    if text.is_empty() { text } else { format!(": {text}") }
 }
 
 fn withdraw(wire: &Arc<Wire>, own: i64) -> Withdraw {
@@ -257,5 +278,18 @@ impl Kept for SseSession {
 
     fn retire(&self) {
         self.retired.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_refusal_is_told_in_its_own_words() {
+        let check = |body: &str, told: &str| assert_eq!(super::words(body.as_bytes()), told);
+        check(r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"too long"}}"#, ": too long");
+        check(r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"no JSON"}}"#, ": no JSON");
+        check(" Invalid\r\n message\n", ": Invalid message");
+        check("", "");
+        check(&"x".repeat(1_000), &format!(": {}", "x".repeat(200)));
     }
 }

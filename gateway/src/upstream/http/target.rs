@@ -107,17 +107,11 @@ fn headers(endpoint: &Endpoint) -> Result<Vec<(HeaderName, HeaderValue)>, String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::testing::endpoint;
     use control_plane_api::limits::Limits;
 
     fn check(url: &str, header: (&str, &str)) -> Result<Target, String> {
-        let spec = serde_json::json!({"transport": {"type": "http", "url": url}});
-        Target::new(&Endpoint {
-            name: "x".parse().unwrap(),
-            spec: serde_json::from_value(spec).unwrap(),
-            values: [(header.0.to_owned(), header.1.to_owned())].into(),
-            limits: Limits::default(),
-            tokens: crate::upstream::Tokens::default().of(&"x".parse().unwrap()),
-        })
+        Target::new(&endpoint(serde_json::json!({"type": "http", "url": url}), &[header], Limits::default()))
     }
 
     #[test]

@@ -236,11 +236,7 @@ impl Actor {
                     let _ = self.notices.send(note);
                 }
             },
-            Err(error) => {
-                let head = text.get(..text.len().min(200)).unwrap_or_default();
-                let head = self.shared.redactor.redact(&String::from_utf8_lossy(head));
-                tracing::debug!(%server, "stdout holds something that is no message ({error}): {head}");
-            }
+            Err(error) => self.shared.strays.dropped(&text, &error),
         }
     }
 

@@ -59,6 +59,16 @@ async fn both_eras_look_alike() {
 }
 
 #[tokio::test]
+async fn what_is_no_message_is_dropped_and_counted() {
+    let transport = json!({"type": "stdio", "command": "python3", "args": [SERVER, "noisy,modern"]});
+    let endpoint = endpoint(transport, &[], limits());
+    let (metrics, upstream) = (endpoint.metrics.clone(), open(endpoint));
+    ask(&*upstream, tool("echo", json!({}))).await.unwrap();
+    // Three before the answer to the probe, and three before that to the call.
+    assert!(metrics.render().unwrap().contains("mcpctl_upstream_messages_dropped_total{server=\"x\"} 6"));
+}
+
+#[tokio::test]
 async fn a_legacy_server_sees_nothing_modern_and_a_modern_one_everything() {
     let meta = |said: &Value| said["meta"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     let legacy = start("", limits());
