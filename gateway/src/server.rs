@@ -72,7 +72,8 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(
     let admin = Admin::new(told, settings.clone());
     let serving = serve("edge", listener, Edge::new(live.clone(), settings.clone()), watch.clone())?;
     serve("admin", admin_listener, admin, watch)?;
-    replace_file(&state.join("addr"), address.to_string().as_bytes()).context("the address could not be written down")?;
+    replace_file(&state.join("addr"), address.to_string().as_bytes())
+        .context("the address could not be written down")?;
     tracing::info!(%address, role = %settings.role, name = %settings.name, "gateway listens");
     stop.await;
     tracing::info!("gateway stops");
