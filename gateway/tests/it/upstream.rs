@@ -42,24 +42,7 @@ impl Upstream {
 
 async fn serve(stream: TcpStream, log: Arc<Mutex<String>>, refused: Arc<Mutex<Option<String>>>) {
     let mut stream = BufReader::new(stream);
-    loop {
-        let (mut head, mut length) = (String::new(), 0);
-        loop {
-            let start = head.len();
-            if stream.read_line(&mut head).await.unwrap_or(0) == 0 {
-                return;
-            }
-            let line = head[start..].trim().to_ascii_lowercase();
-            if let Some(value) = line.strip_prefix("content-length:") {
-                length = value.trim().parse().unwrap();
-            }
-            if line.is_empty() {
-                break;
-            }
-        }
-        let mut body = vec![0; length];
-        stream.read_exact(&mut body).await.unwrap();
-        let head = head.to_ascii_lowercase();
+    while let Some((head, body)) = receive(&mut stream).await {
         let wrong = refused.lock().as_ref().is_some_and(|token| head.contains(&format!("bearer {token}\r\n")));
         if wrong && head.contains("mcp-method: tools/call") {
             let refusal =
@@ -77,7 +60,28 @@ async fn serve(stream: TcpStream, log: Arc<Mutex<String>>, refused: Arc<Mutex<Op
     }
 }
 
-fn answer(request: &Value) -> Value {
+/// Head, in lower case, and body of the next request.
+pub(crate) async fn receive(stream: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let start = head.len();
+        if stream.read_line(&mut head).await.unwrap_or(0) == 0 {
+            return None;
+        }
+        let line = head[start..].trim().to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.unwrap();
+    Some((head.to_ascii_lowercase(), body))
+}
+
+pub(crate) fn answer(request: &Value) -> Value {
     let result = match request["method"].as_str().unwrap_or_default() {
         "server/discover" => json!({"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}},
             "serverInfo": {"name": "web", "version": "1"}}),
