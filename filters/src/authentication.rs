@@ -82,6 +82,10 @@ impl Filter for Authentication {
         "authentication"
     }
 
+    fn needs_whole(&self, _exchange: &Exchange) -> bool {
+        false
+    }
+
     async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         let recognised = self.authenticate(&exchange.headers, &exchange.endpoint);
         exchange.headers.remove(header::AUTHORIZATION);

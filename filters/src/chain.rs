@@ -23,6 +23,12 @@ impl Chain {
         ControlFlow::Continue(())
     }
 
+    /// Whether any filter has to see the whole response.
+    #[must_use]
+    pub fn needs_whole(&self, exchange: &Exchange) -> bool {
+        self.0.iter().any(|filter| filter.needs_whole(exchange))
+    }
+
     /// In reverse, until one drops the message.
     pub async fn on_message(&self, exchange: &mut Exchange, message: &mut Message) -> Verdict {
         for filter in self.0.iter().rev() {
@@ -67,6 +73,10 @@ mod tests {
             exchange.intent.get_or_insert_default().push_str(self.0);
             if self.0 == "-" { Verdict::Drop } else { Verdict::Pass }
         }
+
+        fn needs_whole(&self, _exchange: &Exchange) -> bool {
+            self.0 == "whole"
+        }
     }
 
     async fn check(steps: &[&'static str], way_in: &str, way_out: &str) {
@@ -83,6 +93,15 @@ mod tests {
     #[tokio::test]
     async fn filters_run_in_order_and_back_in_reverse() {
         check(&["a", "b", "c"], "abc", "cba").await;
+    }
+
+    #[test]
+    fn one_filter_that_needs_the_whole_response_is_enough() {
+        let needs = |steps: &[&'static str]| {
+            let chain = Chain::new(steps.iter().map(|s| Box::new(Step(s)) as Box<dyn Filter>).collect());
+            chain.needs_whole(&request("tools/call", "{}"))
+        };
+        assert!(needs(&["a", "whole", "b"]) && !needs(&["a", "b"]));
     }
 
     #[tokio::test]

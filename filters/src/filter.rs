@@ -17,6 +17,12 @@ pub trait Filter: Send + Sync {
         ControlFlow::Continue(())
     }
 
+    /// Whether the response has to be held for [`Self::on_message`]. A filter that says no to an exchange may be shown of a
+    /// large result only the members in [`protocol::transit::RIM`], those that come late in a message of their own.
+    fn needs_whole(&self, _exchange: &Exchange) -> bool {
+        true
+    }
+
     /// Sees every message on its way out: notifications, and last the response.
     async fn on_message(&self, _exchange: &mut Exchange, _message: &mut Message) -> Verdict {
         Verdict::Pass

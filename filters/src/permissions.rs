@@ -229,6 +229,10 @@ impl Filter for Permissions {
         "permissions"
     }
 
+    fn needs_whole(&self, exchange: &Exchange) -> bool {
+        method::list_member(&exchange.request.method).is_some()
+    }
+
     async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         let project = exchange.project.as_deref();
         let decision = match (&exchange.primitive, &exchange.target) {

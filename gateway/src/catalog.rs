@@ -172,7 +172,7 @@ impl Upstream for View {
         };
         let payload = payload.map(|result| result.to_raw());
         let response = Message::Response(Response { id: Some(request.id), payload });
-        Ok(stream::once(async { Ok(response) }).boxed())
+        Ok(stream::once(async { Ok(response.into()) }).boxed())
     }
 
     fn health(&self) -> Health {

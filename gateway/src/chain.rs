@@ -64,6 +64,10 @@ impl Filter for Shared {
         self.0.on_request(exchange).await
     }
 
+    fn needs_whole(&self, exchange: &Exchange) -> bool {
+        self.0.needs_whole(exchange)
+    }
+
     async fn on_message(&self, exchange: &mut Exchange, message: &mut Message) -> Verdict {
         self.0.on_message(exchange, message).await
     }

@@ -3,6 +3,8 @@
 //! A pipeline is immutable; a new snapshot makes a new one, which is swapped in. An exchange takes the current pipeline
 //! once and keeps it.
 
+mod relay;
+
 use crate::{
     catalog::Catalog,
     chain,
@@ -11,10 +13,11 @@ use crate::{
     router::Router,
     translation,
     upstream::{
-        Caller, Tokens, Upstream, UpstreamError,
+        Caller, Said, Tokens, Upstream, UpstreamError,
         connect::{self, Links, Reaction},
     },
 };
+use bytes::Bytes;
 use control_plane_api::{
     audit::{Decision, Outcome},
     limits::Limits,
@@ -35,6 +38,14 @@ pub enum Outgoing {
     Message(Message),
     /// An answer of the gateway itself.
     Local(LocalReply),
+    /// A piece of the JSON text of a long response, without line ends. One that ends before its last piece is broken off.
+    /// Only for clients without a session ([`Exchange::affinity`]).
+    Piece {
+        /// The piece.
+        bytes: Bytes,
+        /// Whether it is the last one.
+        last: bool,
+    },
 }
 
 /// The client's side of an exchange. A closed channel means the client is gone.
@@ -136,7 +147,18 @@ impl Pipeline {
                 return self.finish(record, payload, client).await;
             }
         };
-        while let Some(message) = reply.next().await {
+        while let Some(said) = reply.next().await {
+            let message = match said {
+                Ok(Said::Long(long)) if self.passes(&record.exchange) => {
+                    return Box::pin(self.relay(record, long, client)).await;
+                }
+                Ok(Said::Long(long)) => {
+                    let id = record.exchange.request.id.clone();
+                    long.whole(id, self.limits.upstream_message_bytes_max).await.map(Message::Response)
+                }
+                Ok(Said::Message(message)) => Ok(message),
+                Err(error) => Err(error),
+            };
             let mut message = match message {
                 Ok(message) => message,
                 Err(error) => {

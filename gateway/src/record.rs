@@ -1,6 +1,6 @@
 //! The record of one exchange: owns it, starts as cancelled, and reaches the audit log exactly once as an outcome.
 //!
-//! `intent` is durable before anything leaves for an upstream, `close` before the result leaves for the client. A record
+//! `intent` is durable before anything leaves for an upstream, `close` before the result, or the last piece of a long one, leaves for the client. A record
 //! that is dropped instead (the client went away) says so.
 
 use crate::audit::{AuditError, Auditor};
@@ -36,6 +36,8 @@ pub struct Record {
     time: Timestamp,
     started: Instant,
     request_bytes: u64,
+    /// Bytes of the reply that left before its end was known.
+    passed_bytes: usize,
     decision: Decision,
     reason: String,
     closed: bool,
@@ -53,6 +55,7 @@ impl Record {
             time: Timestamp::now(),
             started: Instant::now(),
             request_bytes: u64::try_from(request_bytes).unwrap_or(u64::MAX),
+            passed_bytes: 0,
             decision: Decision::Allow,
             reason: String::new(),
             closed: false,
@@ -75,6 +78,17 @@ impl Record {
     #[must_use]
     pub fn elapsed(&self) -> std::time::Duration {
         self.started.elapsed()
+    }
+
+    /// Notes that `bytes` more bytes of the reply leave for the client.
+    pub fn passed(&mut self, bytes: usize) {
+        self.passed_bytes += bytes;
+    }
+
+    /// Bytes of the reply that left so far.
+    #[must_use]
+    pub fn passed_bytes(&self) -> usize {
+        self.passed_bytes
     }
 
     /// Writes down what is about to be sent upstream.
@@ -147,7 +161,8 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         if !self.closed {
-            let (auditor, event) = (self.ledger.auditor.clone(), self.event(Phase::Outcome, Outcome::Cancelled, 0));
+            let event = self.event(Phase::Outcome, Outcome::Cancelled, self.passed_bytes);
+            let auditor = self.ledger.auditor.clone();
             tokio::spawn(async move { auditor.append(event).await });
         }
     }

@@ -200,6 +200,10 @@ impl Filter for Routing {
         "routing"
     }
 
+    fn needs_whole(&self, _exchange: &Exchange) -> bool {
+        false
+    }
+
     async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         self.router.prepare(exchange).await;
         let table = self.router.table(exchange.project.as_deref());

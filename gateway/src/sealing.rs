@@ -160,6 +160,11 @@ impl Filter for Sealing {
         "sealing"
     }
 
+    /// Whatever is sealed stands at the rim; a result that asks is never passed on while it comes.
+    fn needs_whole(&self, _exchange: &Exchange) -> bool {
+        false
+    }
+
     async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         let opened = match exchange.request.method.as_str() {
             name if method::is_about_task(name) => self.open_task(exchange),

@@ -10,6 +10,7 @@ mod duplex;
 mod era;
 pub mod http;
 mod legacy;
+pub(crate) mod long;
 mod modern;
 mod pool;
 mod pulse;
@@ -23,6 +24,7 @@ mod testing;
 
 pub use caller::Caller;
 pub use credentials::{Credentials, Tokens};
+pub use long::Long;
 
 use crate::metrics::Metrics;
 use async_trait::async_trait;
@@ -38,9 +40,24 @@ use serde_json::value::RawValue;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
-/// What an upstream answers: notifications about the request, then one [`Message::Response`], then the end. A stream that
-/// ends without a response lost its upstream on the way. Dropping it cancels the request at the upstream.
-pub type Reply = BoxStream<'static, Result<Message, UpstreamError>>;
+/// What an upstream answers: notifications about the request, then one response, then the end. A stream that ends without
+/// a response lost its upstream on the way. Dropping it cancels the request at the upstream.
+pub type Reply = BoxStream<'static, Result<Said, UpstreamError>>;
+
+/// What an upstream says.
+#[derive(Debug)]
+pub enum Said {
+    /// A message: a notification, or a [`Message::Response`].
+    Message(Message),
+    /// A response that is still coming; to a call, a read or a prompt only.
+    Long(Long),
+}
+
+impl From<Message> for Said {
+    fn from(message: Message) -> Self {
+        Self::Message(message)
+    }
+}
 
 /// A place requests can be sent to.
 #[async_trait]

@@ -59,8 +59,12 @@ pub struct Limits {
     pub upstream_list_timeout_ms: u64,
     /// Time for an upstream to answer the probe of its era and its handshake, in milliseconds.
     pub upstream_open_timeout_ms: u64,
-    /// Largest single message from an upstream, in bytes.
+    /// Largest single message from an upstream that is held whole, in bytes.
     pub upstream_message_bytes_max: u64,
+    /// Results from this size on that nobody has to look into are passed on while they come, in bytes.
+    pub reply_stream_bytes_min: u64,
+    /// Largest result that is passed on while it comes, in bytes.
+    pub reply_stream_bytes_max: u64,
     /// Age at which a server's lists are fetched anew, in milliseconds.
     pub list_ttl_ms: u64,
     /// Pages followed in one list of one server.
@@ -105,6 +109,8 @@ impl Default for Limits {
             upstream_list_timeout_ms: 10_000,
             upstream_open_timeout_ms: 30_000,
             upstream_message_bytes_max: 64 << 20,
+            reply_stream_bytes_min: 1 << 20,
+            reply_stream_bytes_max: 1 << 30,
             list_ttl_ms: 60_000,
             list_pages_max: 100,
             restart_backoff_ms: 500,

@@ -14,6 +14,7 @@ pub mod param_headers;
 pub mod revision;
 pub mod sse;
 pub mod subscription;
+pub mod transit;
 
 pub use members::Members;
 pub use message::{Id, Message, Notification, Request, Response, RpcError};

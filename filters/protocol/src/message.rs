@@ -212,11 +212,19 @@ impl Response {
 }
 
 fn refuse_other_case(members: &Members, known: &[&str]) -> Result<(), MessageError> {
-    let alike = |name: &str| known.iter().any(|k| *k != name && k.chars().map(folded).eq(name.chars().map(folded)));
-    if members.iter().any(|(name, _)| alike(name)) {
+    if members.iter().any(|(name, _)| known.iter().any(|k| *k != name && is_alike(k, name))) {
         return Err(MessageError::Shape("a field name differs from the protocol's in letter case"));
     }
     Ok(())
+}
+
+/// Whether some reader may take `name` for one of the envelope's.
+pub(crate) fn is_of_envelope(name: &str) -> bool {
+    ENVELOPE.iter().any(|known| is_alike(known, name))
+}
+
+fn is_alike(one: &str, other: &str) -> bool {
+    one.chars().map(folded).eq(other.chars().map(folded))
 }
 
 /// As readers that do not look at case see it: to them the long s and the sign for kelvin are letters, too.

@@ -1,5 +1,9 @@
 //! The event-stream codec (WHATWG HTML, server-sent events), as far as MCP uses it.
 
+mod tail;
+
+pub use tail::Tail;
+
 use bytes::{Buf as _, Bytes, BytesMut};
 
 /// One event.
@@ -43,6 +47,9 @@ impl Event {
     }
 }
 
+/// What comes before and behind the data of an event that is written piece by piece; its data has no line ends.
+pub const PIECEWISE: [Bytes; 2] = [Bytes::from_static(b"event: message\ndata: "), Bytes::from_static(b"\n\n")];
+
 /// Writes an event of the default type holding `data`.
 #[must_use]
 pub fn encode(data: &str) -> Bytes {
@@ -57,6 +64,16 @@ pub const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
 #[error("an event of the stream is larger than {max} bytes")]
 pub struct EventTooLarge {
     max: usize,
+}
+
+/// An event is not of the default type.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("an event of another type")]
+pub struct OtherType;
+
+/// Whether `event:` names the default type.
+fn is_default(event: &str) -> bool {
+    matches!(event, "" | "message")
 }
 
 /// Reads events out of chunks cut anywhere.
@@ -97,6 +114,25 @@ impl Decoder {
             return Err(EventTooLarge { max: self.event_bytes_max });
         }
         Ok(())
+    }
+
+    /// Bytes of the event that is not complete yet.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        self.event.data.len() + self.buffer.len()
+    }
+
+    /// The event that is not complete yet, to be read on while it comes, and its data so far.
+    ///
+    /// # Errors
+    /// [`OtherType`].
+    pub fn tail(&self) -> Result<(Tail, Bytes), OtherType> {
+        if !is_default(&self.event.event) {
+            return Err(OtherType);
+        }
+        let mut tail = Tail::new(self.has_data);
+        let rest = tail.push(&self.buffer)?;
+        Ok((tail, [self.event.data.as_bytes(), &rest].concat().into()))
     }
 
     /// The next complete event.

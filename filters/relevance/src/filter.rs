@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use control_plane_api::relevance::Relevance as Settings;
 use filters::relevance_policy::RelevancePolicy;
 use filters::{Exchange, Filter, LocalReply, Names, Target, Verdict};
 use protocol::method::{self, Primitive};
@@ -16,6 +17,7 @@ use protocol::{Members, Message};
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use crate::intent::Intent;
 use crate::relevance::{Filtered, Relevance};
 
 /// The argument.
@@ -59,6 +61,13 @@ impl RelevanceFilter {
         Self { policy, names, relevance }
     }
 
+    /// How the result of the exchange is pruned; none: not at all.
+    fn pruned_by(&self, exchange: &Exchange) -> Option<Settings> {
+        let intent = exchange.intent.as_deref().filter(|_| exchange.request.method == method::TOOLS_CALL)?;
+        Intent::read(intent)?;
+        self.policy.for_tool(exchange.project.as_deref(), exchange.target.as_ref()?)
+    }
+
     /// The list of tools with `_context` in the schema of those whose results are filtered.
     fn offered(&self, project: Option<&str>, result: &RawValue) -> Option<Box<RawValue>> {
         let mut result = Members::open(result).ok()?;
@@ -94,6 +103,10 @@ impl Filter for RelevanceFilter {
         "relevance"
     }
 
+    fn needs_whole(&self, exchange: &Exchange) -> bool {
+        exchange.request.method == method::TOOLS_LIST || self.pruned_by(exchange).is_some()
+    }
+
     async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         let Some(target) = exchange.target.as_ref().filter(|_| exchange.request.method == method::TOOLS_CALL) else {
             return ControlFlow::Continue(());
@@ -117,16 +130,14 @@ impl Filter for RelevanceFilter {
         let Ok(result) = &mut response.payload else {
             return Verdict::Pass;
         };
-        let project = exchange.project.as_deref();
         match exchange.request.method.as_str() {
             method::TOOLS_LIST => {
-                if let Some(offered) = self.offered(project, result) {
+                if let Some(offered) = self.offered(exchange.project.as_deref(), result) {
                     *result = offered;
                 }
             }
             method::TOOLS_CALL => {
-                let settings = exchange.target.as_ref().and_then(|target| self.policy.for_tool(project, target));
-                if let (Some(intent), Some(settings)) = (&exchange.intent, settings) {
+                if let (Some(settings), Some(intent)) = (self.pruned_by(exchange), &exchange.intent) {
                     let filtered = self.relevance.filter_result(result, intent, settings).await;
                     if let Filtered::Rewritten { result: rewritten, outcome } = filtered {
                         *result = rewritten;

@@ -80,7 +80,7 @@ pub(super) fn open(view: &View, request: Request, caller: &Caller) -> Reply {
     });
     // The sender stays with the stream, so that it does not end when there is nothing to watch.
     let changes = changes(view, request.id, kinds, (updates, told, watching));
-    acknowledged.chain(changes).chain(complete).map(Ok).boxed()
+    acknowledged.chain(changes).chain(complete).map(|message| Ok(message.into())).boxed()
 }
 
 /// What of `wanted` can be watched, by server: resources of servers that take subscriptions, and the view's tasks.

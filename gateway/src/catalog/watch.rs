@@ -1,7 +1,7 @@
 //! One server's part of a listen: its resources and tasks are watched by a listen of its own, opened again when it ends. What changed
 //! in between was not told, so everything is told as changed then.
 
-use crate::upstream::{Caller, Upstream};
+use crate::upstream::{Caller, Said, Upstream};
 use futures::StreamExt as _;
 use protocol::{Members, Message, Notification, Request, meta, method, subscription};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -83,8 +83,8 @@ impl Watch {
             return false;
         };
         let mut acknowledged = false;
-        while let Some(Ok(message)) = reply.next().await {
-            let Message::Notification(note) = message else { break };
+        while let Some(Ok(said)) = reply.next().await {
+            let Said::Message(Message::Notification(note)) = said else { break };
             match note.method.as_str() {
                 method::ACKNOWLEDGED => {
                     acknowledged = true;

@@ -104,12 +104,14 @@ struct Writer {
     state: State,
 }
 
-#[derive(PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum State {
     /// Nothing is written yet.
     Waiting,
     /// The head of an event stream is written.
     Streaming,
+    /// Pieces of the response are written, as an object or as an event of the stream; nothing may come between them.
+    Midway { event: bool },
     /// Everything is written.
     Done,
 }
@@ -129,7 +131,31 @@ impl Writer {
                 reply::respond(http, status(&message), &[], &message.to_json()).await
             }
             Outgoing::Message(message) => self.event(http, &message).await,
+            Outgoing::Piece { bytes, last } => self.piece(http, bytes, last).await,
         }
+    }
+
+    /// A piece of the response: of an object, or of an event where there is a stream already.
+    async fn piece(&mut self, http: &mut ServerSession, bytes: Bytes, last: bool) -> Result<(), Hangup> {
+        let [before, behind] = sse::PIECEWISE;
+        match self.state {
+            State::Waiting => {
+                reply::open_json(http).await?;
+                self.state = State::Midway { event: false };
+            }
+            State::Streaming => {
+                reply::body(http, before, false).await?;
+                self.state = State::Midway { event: true };
+            }
+            State::Midway { .. } | State::Done => {}
+        }
+        let event = self.state == State::Midway { event: true };
+        reply::body(http, bytes, last && !event).await?;
+        if !last {
+            return Ok(());
+        }
+        self.state = if event { State::Streaming } else { State::Done };
+        if event { reply::body(http, behind, false).await } else { Ok(()) }
     }
 
     /// Nothing has been written for a while: keeps the connection alive where the client takes a stream.
@@ -147,6 +173,8 @@ impl Writer {
     async fn finish(&mut self, http: &mut ServerSession) -> Result<(), Hangup> {
         match std::mem::replace(&mut self.state, State::Done) {
             State::Done => Ok(()),
+            // The response was broken off. An ending would make it look complete.
+            State::Midway { .. } => Err(Hangup),
             State::Streaming => reply::body(http, Bytes::new(), true).await,
             State::Waiting => {
                 let told = "the exchange ended without an answer";

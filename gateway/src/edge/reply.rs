@@ -3,7 +3,7 @@
 use super::Hangup;
 use bytes::Bytes;
 use filters::LocalReply;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use pingora_core::protocols::http::ServerSession;
 use pingora_http::ResponseHeader;
 use protocol::{Id, Message, Response, RpcError, code};
@@ -64,7 +64,25 @@ pub(super) async fn open_stream(http: &mut ServerSession) -> Result<(), Hangup> 
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];
-    head(http, StatusCode::OK, &headers, None).await
+    open(http, &headers).await
+}
+
+/// Opens a JSON object that is written piece by piece.
+pub(super) async fn open_json(http: &mut ServerSession) -> Result<(), Hangup> {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    open(http, &headers).await
+}
+
+/// Opens a body of a length nobody knows yet, so that it can be told whether all of it came (RFC 9112 §7.1, §8).
+async fn open(http: &mut ServerSession, headers: &[(HeaderName, HeaderValue)]) -> Result<(), Hangup> {
+    let mut all = headers.to_vec();
+    if http.req_header().version == Version::HTTP_11 {
+        all.push((header::TRANSFER_ENCODING, HeaderValue::from_static("chunked")));
+    }
+    head(http, StatusCode::OK, &all, None).await
 }
 
 /// Answers `text`, which is JSON.

@@ -27,6 +27,10 @@ impl Filter for Mirroring {
         "mirroring"
     }
 
+    fn needs_whole(&self, _exchange: &Exchange) -> bool {
+        false
+    }
+
     async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         // Clients of older revisions send no such headers.
         let Some(Primitive::Tool(exposed)) = exchange.primitive.as_ref().filter(|_| exchange.affinity.is_none()) else {

@@ -1,7 +1,7 @@
 //! What one server offers, fetched page by page.
 
 use super::Kind;
-use crate::upstream::{Caller, Upstream, UpstreamError};
+use crate::upstream::{Caller, Said, Upstream, UpstreamError};
 use control_plane_api::limits::Limits;
 use futures::StreamExt as _;
 use protocol::{Id, Members, Message, Request, Response, meta, method};
@@ -124,8 +124,8 @@ async fn ask(upstream: &dyn Upstream, what: &str, cursor: Option<&str>) -> Resul
     }
     let request = Request { id: Id::Number(0), method: what.to_owned(), params };
     let mut reply = upstream.call(request, &Caller::GATEWAY).await?;
-    while let Some(message) = reply.next().await {
-        if let Message::Response(response) = message? {
+    while let Some(said) = reply.next().await {
+        if let Said::Message(Message::Response(response)) = said? {
             return Ok(response);
         }
     }

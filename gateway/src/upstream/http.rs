@@ -9,6 +9,7 @@ mod connection;
 mod heed;
 mod listener;
 mod mirrored;
+mod passing;
 mod remote;
 mod running;
 mod sse;

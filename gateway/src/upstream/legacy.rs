@@ -140,7 +140,7 @@ impl Bounds {
 
 /// A reply of one message.
 pub(super) fn only(response: Response) -> Reply {
-    Box::pin(stream::iter([Ok(Message::Response(response))]))
+    Box::pin(stream::iter([Ok(Message::Response(response).into())]))
 }
 
 /// One answer for states that never were, are used up, are another's or too old: it tells nobody which.

@@ -2,7 +2,7 @@
 //! of theirs is nobody's.
 
 use super::{
-    Reply, UpstreamError,
+    Reply, Said, UpstreamError,
     legacy::session::{Heard, Hearing},
 };
 use futures::{StreamExt as _, stream};
@@ -28,8 +28,12 @@ pub(super) fn reply(hearing: Hearing, deadline: Instant, late: UpstreamError) ->
                 Err(_) => return Some((Err(late), None)),
             };
             match heard {
-                Ok(Heard::Note(note)) => return Some((Ok(Message::Notification(note)), Some((hearing, late)))),
-                Ok(Heard::Response(response)) => return Some((Ok(Message::Response(response)), None)),
+                Ok(Heard::Note(note)) => return Some((Ok(Message::Notification(note).into()), Some((hearing, late)))),
+                Ok(Heard::Response(response)) => return Some((Ok(Message::Response(response).into()), None)),
+                Ok(Heard::Long(long)) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    return Some((Ok(Said::Long(long.within(left))), None));
+                }
                 Ok(Heard::Question(_)) => {}
                 Err(error) => return Some((Err(error), None)),
             }

@@ -1,6 +1,6 @@
 //! What the tests of both transports ask, and how they read the answer.
 
-use super::{Caller, Endpoint, Reply, Tokens, Upstream, UpstreamError};
+use super::{Caller, Endpoint, Reply, Said, Tokens, Upstream, UpstreamError};
 use crate::metrics::Metrics;
 use control_plane_api::limits::Limits;
 use futures::StreamExt as _;
@@ -39,8 +39,11 @@ pub(super) fn tool(name: &str, arguments: Value) -> Request {
 /// All of `reply`, as JSON.
 pub(super) async fn read(mut reply: Reply) -> Result<Vec<Value>, UpstreamError> {
     let mut messages = Vec::new();
-    while let Some(message) = reply.next().await {
-        messages.push(value(&message?));
+    while let Some(said) = reply.next().await {
+        messages.push(match said? {
+            Said::Message(message) => value(&message),
+            Said::Long(long) => value(&Message::Response(long.whole(Id::Text("r".to_owned()), u64::MAX).await?)),
+        });
     }
     Ok(messages)
 }
@@ -53,6 +56,14 @@ pub(super) async fn ask(upstream: &dyn Upstream, request: Request) -> Result<Vec
 /// The text of the one content of the last message.
 pub(super) fn text(messages: &[Value]) -> String {
     messages.last().unwrap()["result"]["content"][0]["text"].as_str().unwrap().to_owned()
+}
+
+/// What was said, if it is a message.
+pub(super) fn said(said: &Said) -> Value {
+    match said {
+        Said::Message(message) => value(message),
+        Said::Long(long) => panic!("a message: {long:?}"),
+    }
 }
 
 pub(super) fn value(message: &Message) -> Value {

@@ -15,6 +15,7 @@ mod legacy_streams;
 mod life;
 mod listen;
 mod listing;
+mod long;
 mod raw_http;
 mod refusals;
 mod shim;

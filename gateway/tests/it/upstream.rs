@@ -82,7 +82,7 @@ async fn serve(stream: TcpStream, log: Arc<Mutex<String>>, refused: Arc<Mutex<Op
     }
 }
 
-fn answer(request: &Value) -> Value {
+pub(crate) fn answer(request: &Value) -> Value {
     let result = match request["method"].as_str().unwrap_or_default() {
         "server/discover" => json!({"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}},
             "serverInfo": {"name": "web", "version": "1"}}),

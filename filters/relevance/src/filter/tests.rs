@@ -86,6 +86,7 @@ async fn results_are_pruned_by_the_intent_of_the_call() {
     let whole = json!({"content": [{"type": "text", "text": text}]});
     let mut exchange = call("get", &json!({"_context": "outages"}));
     assert!(filter.on_request(&mut exchange).await.is_continue());
+    assert!(filter.needs_whole(&exchange));
     let mut message = response(&whole);
     assert_eq!(filter.on_message(&mut exchange, &mut message).await, Verdict::Pass);
     assert_eq!(exchange.relevance.as_ref().map(|outcome| (outcome.kept, outcome.total)), Some((5, 50)));
@@ -96,4 +97,9 @@ async fn results_are_pruned_by_the_intent_of_the_call() {
     let mut message = response(&whole);
     filter.on_message(&mut exchange, &mut message).await;
     assert_eq!((result(&message), exchange.relevance.is_none()), (whole, true));
+    assert!(!filter.needs_whole(&exchange));
+
+    let mut exchange = call("get", &json!({"_context": "*"}));
+    assert!(filter.on_request(&mut exchange).await.is_continue());
+    assert!(!filter.needs_whole(&exchange), "who asks for everything gets it as it comes");
 }

@@ -115,6 +115,8 @@ impl Call {
                     Some(Outgoing::Local(reply)) => return Answer::Refused(self.request.id.clone(), Box::new(reply)),
                     Some(Outgoing::Message(Message::Response(response))) => return Answer::Message(response),
                     Some(Outgoing::Message(other)) => self.tell(other).await,
+                    // Not to a session.
+                    Some(Outgoing::Piece { .. }) => {}
                     None => return self.failed(RpcError::new(code::INTERNAL_ERROR, "the exchange ended without an answer")),
                 },
                 () = &mut serve, if !served => served = true,

@@ -64,7 +64,7 @@ async fn once(pipeline: &Arc<Pipeline>, exchange: Exchange, method: &str, bytes:
             match told {
                 Outgoing::Local(reply) => return Answer::Refused(id, Box::new(reply)),
                 Outgoing::Message(Message::Response(response)) => return Answer::Message(response),
-                Outgoing::Message(_) => {}
+                Outgoing::Message(_) | Outgoing::Piece { .. } => {}
             }
         }
         let error = RpcError::new(code::INTERNAL_ERROR, "the exchange ended without an answer");

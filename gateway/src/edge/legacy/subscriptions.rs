@@ -242,7 +242,7 @@ impl Listener {
                         Ok(_) => End::Lost,
                     };
                 }
-                Some(Outgoing::Message(Message::Request(_))) => {}
+                Some(Outgoing::Message(Message::Request(_)) | Outgoing::Piece { .. }) => {}
                 Some(Outgoing::Local(reply)) => {
                     let again = reply.status.is_server_error();
                     return refused(acknowledged, reply.error, again);

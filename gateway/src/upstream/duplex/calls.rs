@@ -123,7 +123,7 @@ impl Calls {
                 Ok(()) => Sorted::Done,
                 Err(mpsc::error::TrySendError::Full(heard) | mpsc::error::TrySendError::Closed(heard)) => match heard {
                     Heard::Question(question) => Sorted::Answer(legacy::answer(&question, declared)),
-                    Heard::Note(_) | Heard::Response(_) => Sorted::Done,
+                    Heard::Note(_) | Heard::Response(_) | Heard::Long(_) => Sorted::Done,
                 },
             },
             None => Sorted::Answer(legacy::answer(&question, declared)),

@@ -199,17 +199,30 @@ impl Connection {
     /// The rest of the body, and the connection kept for the next request. None if it is longer than `bytes_max`.
     pub(super) async fn collect(mut self, bytes_max: usize) -> Result<Option<Vec<u8>>, Broken> {
         let mut body = Vec::new();
-        while let Some(chunk) = self.chunk().await? {
-            if body.len() + chunk.len() > bytes_max {
-                return Ok(None);
-            }
-            body.extend_from_slice(&chunk);
+        if !self.fill(&mut body, bytes_max).await? {
+            return Ok(None);
         }
+        self.release().await;
+        Ok(Some(body))
+    }
+
+    /// Reads into `body` until it has more than `bytes` bytes, or the body ends: whether it did.
+    pub(super) async fn fill(&mut self, body: &mut Vec<u8>, bytes: usize) -> Result<bool, Broken> {
+        while body.len() <= bytes {
+            match self.chunk().await? {
+                Some(chunk) => body.extend_from_slice(&chunk),
+                None => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Keeps the connection, whose body was read to its end, for the next request.
+    pub(super) async fn release(self) {
         if let Ok(connector) = connector(self.tls) {
             let idle = Some(Duration::from_millis(IDLE_TIMEOUT_MS));
             connector.release_http_session(self.session, &self.peer, idle).await;
         }
-        Ok(Some(body))
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! Pulled by whoever hears it; nothing is read ahead. Dropping it closes the connection, which takes a modern request back;
 //! a legacy one is taken back by a notification (2025-11-25 transports: closing is not cancelling). A legacy server may
-//! close a stream and go on with it later: it is asked for the rest (2025-11-25 transports, resumability).
+//! close a stream and go on with it later: it is asked for the rest (2025-11-25 transports, resumability). A large response
+//! may be heard before its end ([`super::passing`]); where its stream breaks then, half of it is gone and it cannot go on.
 
 use super::{
     connection::{Broken, Connection},
+    passing::{Begun, Source},
     remote::Remote,
     streamable::Streamable,
 };
@@ -17,7 +19,7 @@ use crate::upstream::{
 use futures::stream;
 use protocol::{
     Id, Message, Notification, Response,
-    sse::{Decoder, Event},
+    sse::{Decoder, Event, Tail},
 };
 use std::{
     sync::{
@@ -126,12 +128,23 @@ impl Call {
         }
     }
 
-    /// The one message of a JSON body.
-    pub(super) fn single(mut self, connection: Connection) -> Hearing {
+    /// The one message of a JSON body; from `long` bytes on it need not be held.
+    pub(super) fn single(mut self, mut connection: Connection, long: usize) -> Hearing {
         Box::pin(stream::once(async move {
             let remote = Arc::clone(&self.remote);
-            let body = connection.collect(remote.message_bytes_max()).await.map_err(|broken| remote.broken(broken))?;
-            let body = body.ok_or_else(|| remote.too_large())?;
+            let (mut body, whole) = (Vec::new(), remote.message_bytes_max());
+            let broken = |broken| remote.broken(broken);
+            if !connection.fill(&mut body, long.min(whole)).await.map_err(broken)? {
+                if body.len() > long
+                    && let Some(begun) = self.begun(&body)
+                {
+                    return Ok(Heard::Long(begun.pass(Source::Body(self, connection))));
+                }
+                if !connection.fill(&mut body, whole).await.map_err(broken)? {
+                    return Err(remote.too_large());
+                }
+            }
+            connection.release().await;
             self.disarm();
             let message = Message::parse(&body).map_err(|error| remote.unusable(&format!("its answer is {error}")))?;
             match self.sort(message) {
@@ -141,14 +154,28 @@ impl Call {
         }))
     }
 
-    /// What comes as a stream of events.
-    pub(super) fn events(self, connection: Connection) -> Hearing {
-        let decoder = Decoder::new(self.remote.message_bytes_max());
-        let bookmark = Bookmark::default();
-        let streaming = Streaming { call: self, connection: Some(connection), decoder, bookmark, resumes: 0 };
-        Box::pin(stream::unfold(Some(streaming), |streaming| async {
+    /// What comes as a stream of events; an event of more than `long` bytes need not be held.
+    pub(super) fn events(self, connection: Connection, long: usize) -> Hearing {
+        let streaming = Streaming {
+            decoder: Decoder::new(self.remote.message_bytes_max()),
+            call: self,
+            connection: Some(connection),
+            bookmark: Bookmark::default(),
+            resumes: 0,
+            long,
+            judged: false,
+        };
+        Box::pin(stream::unfold(Some(Box::new(streaming)), |streaming| async {
             let mut streaming = streaming?;
-            let item = streaming.next().await;
+            let item = match streaming.next().await {
+                Ok(Next::Heard(heard)) => Ok(heard),
+                Ok(Next::Begun(all)) => {
+                    let (begun, connection, tail) = *all;
+                    let long = begun.pass(Source::Event(streaming, connection, tail));
+                    return Some((Ok(Heard::Long(long)), None));
+                }
+                Err(error) => Err(error),
+            };
             let last = !matches!(item, Ok(Heard::Note(_) | Heard::Question(_)));
             Some((item, if last { None } else { Some(streaming) }))
         }))
@@ -190,24 +217,40 @@ impl Bookmark {
     }
 }
 
-struct Streaming {
-    call: Call,
-    connection: Option<Connection>,
+/// A stream of events that goes on.
+pub(super) struct Streaming {
+    pub(super) call: Call,
+    pub(super) connection: Option<Connection>,
     decoder: Decoder,
     bookmark: Bookmark,
     resumes: u32,
+    /// Size from which on an event need not be held.
+    long: usize,
+    /// Whether the event that is coming was looked at.
+    judged: bool,
+}
+
+/// What comes of the next event.
+enum Next {
+    Heard(Heard),
+    /// It is a response to be passed on while it comes.
+    Begun(Box<(Begun, Connection, Tail)>),
 }
 
 impl Streaming {
-    async fn next(&mut self) -> Result<Heard, UpstreamError> {
+    async fn next(&mut self) -> Result<Next, UpstreamError> {
         loop {
             while let Some(event) = self.decoder.next_event() {
+                self.judged = false;
                 if let Some(heard) = self.read(event)? {
                     if matches!(heard, Heard::Response(_)) {
                         self.finish();
                     }
-                    return Ok(heard);
+                    return Ok(Next::Heard(heard));
                 }
+            }
+            if let Some(begun) = self.begun() {
+                return Ok(begun);
             }
             let chunk = match &mut self.connection {
                 Some(connection) => connection.chunk().await,
@@ -219,6 +262,17 @@ impl Streaming {
                 Err(broken) => self.resume(broken).await?,
             }
         }
+    }
+
+    /// The event that is coming, if it is a response to be passed on.
+    fn begun(&mut self) -> Option<Next> {
+        if self.decoder.unfinished() <= self.long || std::mem::replace(&mut self.judged, true) {
+            return None;
+        }
+        let (tail, data) = self.decoder.tail().ok()?;
+        let begun = self.call.begun(&data)?;
+        self.decoder = Decoder::new(0);
+        Some(Next::Begun(Box::new((begun, self.connection.take()?, tail))))
     }
 
     fn read(&mut self, event: Event) -> Result<Option<Heard>, UpstreamError> {
@@ -239,6 +293,7 @@ impl Streaming {
     async fn resume(&mut self, broken: Broken) -> Result<(), UpstreamError> {
         self.connection = None;
         self.decoder = Decoder::new(self.call.remote.message_bytes_max());
+        self.judged = false;
         let (Some(session), Some(last)) = (self.call.session.clone(), self.bookmark.last().map(str::to_owned)) else {
             return Err(self.call.remote.broken(broken));
         };
@@ -260,7 +315,7 @@ impl Streaming {
     }
 
     /// The response is there: the request is not taken back any more, and the connection is kept if the stream ends now.
-    fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         self.call.disarm();
         if let Some(connection) = self.connection.take() {
             let rest = connection.collect(TRAILING_BYTES_MAX);

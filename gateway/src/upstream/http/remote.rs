@@ -126,13 +126,13 @@ impl Remote {
         caller: &Caller,
     ) -> Result<Posted, Fault> {
         let map = self.authorized(map, caller)?;
-        let repeatable = request.method != method::TOOLS_CALL;
+        let (repeatable, long) = (request.method != method::TOOLS_CALL, self.long_from(&request.method));
         let sent = self.post(self.target(), map, &Message::Request(request), repeatable).await;
         let connection = sent.map_err(|broken| self.broken(broken))?;
         let session_id = connection.header(&headers::SESSION_ID).map(str::to_owned);
         let hearing = match answer::read(connection.status(), |name| connection.header(name)) {
-            Answer::Events => call.events(connection),
-            Answer::Json => call.single(connection),
+            Answer::Events => call.events(connection, long),
+            Answer::Json => call.single(connection, long),
             refused => {
                 call.disarm();
                 self.refused(call, connection, refused).await?

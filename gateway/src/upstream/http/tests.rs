@@ -2,6 +2,7 @@
 
 mod eras;
 mod fake;
+mod long;
 mod sessions;
 mod streams;
 

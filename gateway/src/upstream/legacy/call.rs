@@ -67,7 +67,7 @@ impl Call {
     }
 
     /// Legacy servers have no other kind of result, and no word on how long it is good for.
-    fn complete(&self, result: &mut Members) {
+    pub(super) fn complete(&self, result: &mut Members) {
         result.set("resultType", "complete");
         if method::list_member(&self.method).is_some() || self.method == method::RESOURCES_READ {
             if result.read::<u64>("ttlMs").is_none() {

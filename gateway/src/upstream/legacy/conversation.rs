@@ -11,7 +11,7 @@ use super::{
     session::{Heard, Hearing},
     tasks, visits,
 };
-use crate::upstream::{Caller, Reply, UpstreamError};
+use crate::upstream::{Caller, Long, Reply, Said, UpstreamError};
 use futures::{FutureExt as _, StreamExt as _, future, stream};
 use protocol::{Id, Message, Notification, Request, Response, code, method};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -34,12 +34,18 @@ pub(super) struct Conversation {
     hearing: Option<Hearing>,
     notes: VecDeque<Notification>,
     /// What it came to, if that was not told yet.
-    end: Option<Result<Response, UpstreamError>>,
+    end: Option<Result<End, UpstreamError>>,
     open: Open,
     /// Time the server still has, waiting for answers not counted.
     left: Duration,
     /// The call as it was sent, while it may turn out that it has to be made a task.
     plain: Option<Request>,
+}
+
+/// The server's answer.
+enum End {
+    Response(Response),
+    Long(Long),
 }
 
 impl Conversation {
@@ -99,23 +105,23 @@ impl Conversation {
         }))
     }
 
-    async fn next(mut self: Box<Self>) -> (Result<Message, UpstreamError>, Option<Box<Self>>) {
+    async fn next(mut self: Box<Self>) -> (Result<Said, UpstreamError>, Option<Box<Self>>) {
         loop {
             if let Some(note) = self.notes.pop_front() {
                 if let Some(note) = self.call.told(note) {
-                    return (Ok(Message::Notification(note)), Some(self));
+                    return (Ok(Message::Notification(note).into()), Some(self));
                 }
                 continue;
             }
             if let Some(end) = self.end.take() {
                 match self.finish(end).await {
-                    Some(end) => return (end.map(Message::Response), None),
+                    Some(end) => return (end, None),
                     None => continue,
                 }
             }
             if !self.open.is_empty() {
                 match self.park().await {
-                    Ok(response) => return (Ok(Message::Response(response)), None),
+                    Ok(response) => return (Ok(Message::Response(response).into()), None),
                     Err(conversation) => {
                         self = conversation;
                         continue;
@@ -155,13 +161,14 @@ impl Conversation {
         match heard {
             Some(Ok(Heard::Note(note))) => self.note(note),
             Some(Ok(Heard::Question(question))) => self.question(question).await,
-            Some(Ok(Heard::Response(response))) => self.over(Ok(response)),
+            Some(Ok(Heard::Response(response))) => self.over(Ok(End::Response(response))),
+            Some(Ok(Heard::Long(long))) => self.over(Ok(End::Long(long))),
             Some(Err(error)) => self.over(Err(error)),
             None => self.over(Err(self.rim.lost("it ended its answer before the response"))),
         }
     }
 
-    fn over(&mut self, end: Result<Response, UpstreamError>) {
+    fn over(&mut self, end: Result<End, UpstreamError>) {
         self.hearing = None;
         self.end = Some(end);
     }
@@ -195,9 +202,14 @@ impl Conversation {
     }
 
     /// The end as the caller gets it; none if the call goes on as a task.
-    async fn finish(&mut self, end: Result<Response, UpstreamError>) -> Option<Result<Response, UpstreamError>> {
+    async fn finish(&mut self, end: Result<End, UpstreamError>) -> Option<Result<Said, UpstreamError>> {
         let mut response = match end {
-            Ok(response) => response,
+            Ok(End::Response(response)) => response,
+            Ok(End::Long(mut long)) => {
+                self.call.complete(long.rim());
+                let long = long.within(self.left).keeping(Arc::clone(&self.session));
+                return Some(Ok(Said::Long(long)));
+            }
             Err(error) => return Some(Err(error)),
         };
         let refused = matches!(&response.payload, Err(error) if error.code == code::METHOD_NOT_FOUND);
@@ -218,7 +230,7 @@ impl Conversation {
         self.call.incoming(&mut response);
         visits::shape(&mut response, &self.call.method, &self.declared);
         response.id = Some(self.id.clone());
-        Some(Ok(response))
+        Some(Ok(Message::Response(response).into()))
     }
 
     /// Asks the caller. The conversation comes back if there is no place to wait for the answers; nobody was asked then.

@@ -52,8 +52,8 @@ pub(super) async fn open(rim: &Arc<Rim>, session: Arc<dyn Session>, request: Req
     Ok(Box::pin(stream::unfold(Some(listener), |listener| async {
         let mut listener = listener?;
         match listener.next().await {
-            Some(note) => Some((Ok(Message::Notification(note)), Some(listener))),
-            None => Some((Ok(Message::Response(listener.result())), None)),
+            Some(note) => Some((Ok(Message::Notification(note).into()), Some(listener))),
+            None => Some((Ok(Message::Response(listener.result()).into()), None)),
         }
     })))
 }

@@ -4,7 +4,7 @@
 //! Ids and progress tokens are the transport's affair on both ways.
 
 use super::{Declared, Memory, Welcome};
-use crate::upstream::UpstreamError;
+use crate::upstream::{Long, UpstreamError};
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream::BoxStream};
 use protocol::{Id, Members, Message, Notification, Request, Response};
@@ -24,6 +24,8 @@ pub(in crate::upstream) enum Heard {
     Question(Request),
     /// The answer, under the client's own id; nothing comes after it.
     Response(Response),
+    /// The answer, which is still coming: a result. Only to calls, reads and prompts.
+    Long(Long),
 }
 
 /// What is heard of one request. Dropping it before the response takes the request back. It has no deadline of its own.
@@ -68,6 +70,8 @@ impl dyn Session {
                 Heard::Note(_) => {}
                 Heard::Question(question) => self.tell(super::answer(&question, &Declared::default())).await,
                 Heard::Response(response) => return Ok(Some(response)),
+                // To nothing that the gateway asks by itself.
+                Heard::Long(_) => return Ok(None),
             }
         }
         Ok(None)

@@ -95,7 +95,7 @@ pub(super) async fn begin(
     Ok(Box::pin(stream::unfold(Some(Box::new(running)), |running| async {
         let mut running = running?;
         let heard = running.next().await?;
-        let last = matches!(heard, Err(_) | Ok(Heard::Response(_)));
+        let last = !matches!(heard, Ok(Heard::Note(_) | Heard::Question(_)));
         Some((heard, if last { None } else { Some(running) }))
     })))
 }

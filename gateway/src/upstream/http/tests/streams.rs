@@ -25,7 +25,7 @@ async fn who_listens_at_a_modern_server_is_not_timed_out() {
     // By now the time for a call is over.
     assert!(matches!(ask(&*upstream, tool("hang", json!({}))).await, Err(UpstreamError::TimedOut { .. })));
     late.send_replace(true);
-    let told = crate::upstream::testing::value(&listen.next().await.unwrap().unwrap());
+    let told = crate::upstream::testing::said(&listen.next().await.unwrap().unwrap());
     assert_eq!(told["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], "l");
 }
 

@@ -185,7 +185,7 @@ pub(super) fn tool(id: &str, more: Value) -> Request {
 
 /// The next message of `reply`.
 pub(super) async fn next(reply: &mut Reply) -> Value {
-    testing::value(&timeout(PATIENCE, reply.next()).await.unwrap().unwrap().unwrap())
+    testing::said(&timeout(PATIENCE, reply.next()).await.unwrap().unwrap().unwrap())
 }
 
 /// The one message left in `reply`.
