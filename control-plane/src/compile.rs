@@ -55,7 +55,9 @@ impl Configuration {
     pub(crate) fn connections_in_use(&self) -> impl Iterator<Item = &StoredConnection> {
         let targets: Vec<Target> = self.objects.iter().filter_map(Target::of).collect();
         self.connections.iter().filter(move |connection| {
-            connection.state != ConnectionState::Pending && targets.iter().any(|target| target.is_of(connection))
+            connection.state != ConnectionState::Pending
+                && connection.holds_tokens()
+                && targets.iter().any(|target| target.is_of(connection))
         })
     }
 }
@@ -115,7 +117,7 @@ mod tests {
             state: ConnectionState::Connected,
             problem: None,
             scopes: Vec::new(),
-            ciphertext: String::new(),
+            ciphertext: "locked".to_owned(),
             connected_at: None,
             expires_at: None,
             renew_at: None,
@@ -185,6 +187,8 @@ mod tests {
         assert!(!used(connection("ann", url, "https://other.example")));
         let pending = StoredConnection { state: ConnectionState::Pending, ..connection("ann", url, issuer) };
         assert!(!used(pending));
+        let wiped = StoredConnection { ciphertext: String::new(), ..connection("ann", url, issuer) };
+        assert!(!used(wiped), "the server refused its token for good");
     }
 
     #[test]

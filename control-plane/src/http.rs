@@ -38,7 +38,7 @@ use control_plane_api::{
         ControlPlaneStatus, EnrolReply, EnrolRequest, GatewayStatus, GatewaySummary, JoinToken, JoinTokenRequest,
     },
     issuer::IssuerSpec,
-    oauth::{ConnectLink, ConnectRequest, ConnectionSummary},
+    oauth::{ConnectLink, ConnectRequest, ConnectionSummary, TokenRefusal, TokenRefusalReply},
     profile::ProfileSpec,
     project::ProjectSpec,
     secret::{SecretSummary, SecretValue},
@@ -169,6 +169,14 @@ fn gateway_routes() -> Vec<Route> {
         put("/api/v1/gateways/{name}/status", Gateway, gateways::report, "Report which configuration is in force")
             .takes(one::<GatewayStatus>())
             .answers(204, Shape::Nothing),
+        post(
+            "/api/v1/gateways/{name}/refused-token",
+            Gateway,
+            connections::refused,
+            "Say that a server refused a token, and hear whether there is another",
+        )
+        .takes(one::<TokenRefusal>())
+        .answers(200, one::<TokenRefusalReply>()),
         post("/api/v1/gateways/{name}/audit", Gateway, audit::ship, "Ship audit events; again changes nothing")
             .takes(one::<AuditBatch>())
             .answers(200, one::<AuditReceipt>()),

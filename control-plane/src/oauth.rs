@@ -1,8 +1,9 @@
 //! mcpd as the OAuth client of upstream servers: discovery, registration, consent with PKCE, renewal.
 //!
 //! Reading order: `discovery` asks a server who issues its tokens; `registration` says who we are there; `flow` leads
-//! a person's browser there and back; `exchange` talks to the token endpoint; `renewal` keeps tokens fresh. All of it
-//! goes through [`crate::fetch`]. Pages and routes are `http`'s business; where tokens go from here is `publish`'s.
+//! a person's browser there and back; `exchange` talks to the token endpoint; `renewal` keeps tokens fresh; `refusal`
+//! is about those that a server does not take. All of it goes through [`crate::fetch`]. Pages and routes are `http`'s
+//! business; where tokens go from here is `publish`'s.
 
 mod challenge;
 mod discovery;
@@ -10,6 +11,7 @@ mod exchange;
 mod flow;
 mod grant;
 mod metadata;
+mod refusal;
 mod registration;
 mod renewal;
 mod scopes;

@@ -110,6 +110,22 @@ pub struct Target {
     pub server: Name,
     /// The server's own name (or URI) for it.
     pub name: String,
+    /// It is no tool of the server, but the gateway's own by which a user connects it.
+    pub connects: bool,
+}
+
+impl Target {
+    /// What `server` calls `name`.
+    #[must_use]
+    pub fn new(server: Name, name: impl Into<String>) -> Self {
+        Self { server, name: name.into(), connects: false }
+    }
+
+    /// The gateway's tool `name` by which a user connects `server`.
+    #[must_use]
+    pub fn connecting(server: Name, name: impl Into<String>) -> Self {
+        Self { server, name: name.into(), connects: true }
+    }
 }
 
 /// Looks exposed names up. The gateway's router implements it over a compiled table; names are never split.

@@ -173,6 +173,10 @@ impl Permissions {
     }
 
     fn judge(&self, profile: &Name, spec: &ProfileSpec, primitive: &Primitive, target: &Target) -> Result<(), Denial> {
+        if target.connects {
+            // Whoever may use anything of a server may connect it.
+            return Ok(());
+        }
         let named = |patterns: &[control_plane_api::pattern::Pattern]| patterns.iter().any(|p| p.matches(&target.name));
         let granted = match primitive {
             Primitive::Prompt(_) => named(&spec.prompts),

@@ -44,7 +44,7 @@ impl RelevancePolicy {
     #[must_use]
     pub fn for_tool(&self, project: Option<&str>, target: &Target) -> Option<Relevance> {
         let server = self.servers.get(&target.server)?;
-        if matches!(server.class_of(&target.name), ToolClass::Write | ToolClass::Destructive) {
+        if target.connects || matches!(server.class_of(&target.name), ToolClass::Write | ToolClass::Destructive) {
             return None;
         }
         let through = project.and_then(|name| self.projects.get(name)).and_then(|by| by.get(&target.server));
@@ -69,7 +69,7 @@ mod tests {
             {"kind": "project", "name": "off", "spec": {"profiles": ["p"], "relevance": {"enabled": false}}},
         ]);
         let policy = RelevancePolicy::compile(&testing::snapshot(objects), enabled);
-        let target = Target { server: "slack".parse().unwrap(), name: tool.to_owned() };
+        let target = Target::new("slack".parse().unwrap(), tool);
         policy.for_tool(project, &target).map(|relevance| relevance.max_records)
     }
 
@@ -78,6 +78,14 @@ mod tests {
         assert_eq!(check(Some("a"), "get", true), Some(9));
         assert_eq!(check(Some("b"), "get", true), Some(8));
         assert_eq!(check(None, "get", true), Some(7));
+    }
+
+    #[test]
+    fn the_gateways_own_tools_are_left_alone() {
+        let server = serde_json::json!([{"kind": "server", "name": "s", "spec": {"transport": {"type": "stdio", "command": "x"}}}]);
+        let policy = RelevancePolicy::compile(&testing::snapshot(server), true);
+        assert!(policy.for_tool(None, &Target::new("s".parse().unwrap(), "t")).is_some());
+        assert!(policy.for_tool(None, &Target::connecting("s".parse().unwrap(), "t")).is_none());
     }
 
     #[test]

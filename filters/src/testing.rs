@@ -41,8 +41,7 @@ impl Table {
     /// Of `(exposed, server, own name)`.
     #[must_use]
     pub fn of(rows: &[(&str, &str, &str)]) -> Self {
-        let target =
-            |server: &str, name: &str| server.parse().ok().map(|server| Target { server, name: name.to_owned() });
+        let target = |server: &str, name: &str| server.parse().ok().map(|server| Target::new(server, name));
         Self(rows.iter().filter_map(|(e, s, n)| Some(((*e).to_owned(), target(s, n)?))).collect())
     }
 }

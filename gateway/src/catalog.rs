@@ -12,7 +12,7 @@ use crate::{
     router::{Router, table::Table},
     seal::Sealer,
     servers::{Server, lists::implementation, offer::Listed},
-    upstream::{Caller, Health, Reply, Upstream, UpstreamError},
+    upstream::{Caller, Health, Reply, Tokens, Upstream, UpstreamError},
 };
 use async_trait::async_trait;
 use control_plane_api::{gateway::ServerState, limits::Limits, name::Name, server::Era};
@@ -34,6 +34,7 @@ pub struct Catalog {
     sealer: Arc<Sealer>,
     superseded: CancellationToken,
     limits: Limits,
+    tokens: Tokens,
 }
 
 /// The catalog as one exchange sees it.
@@ -48,10 +49,16 @@ pub struct View {
 }
 
 impl Catalog {
-    /// Over `router`'s table; streams end when `superseded` is cancelled.
+    /// Over `router`'s table; streams end when `superseded` is cancelled. `tokens` say who has connected what.
     #[must_use]
-    pub fn new(router: Arc<Router>, sealer: Arc<Sealer>, superseded: CancellationToken, limits: Limits) -> Self {
-        Self { router, sealer, superseded, limits }
+    pub fn new(
+        router: Arc<Router>,
+        sealer: Arc<Sealer>,
+        superseded: CancellationToken,
+        limits: Limits,
+        tokens: Tokens,
+    ) -> Self {
+        Self { router, sealer, superseded, limits, tokens }
     }
 
     /// Whether `method` is answered here.
@@ -78,11 +85,24 @@ impl View {
         self.catalog.router.servers_open_to(&self.principal, self.project.as_deref())
     }
 
+    /// The tools by which this client's user connects the servers that it has not connected.
+    fn connecting<'t>(&self, servers: &[&Arc<Server>], table: &'t Table) -> Vec<&'t Listed> {
+        let Some(user) = self.principal.name() else { return Vec::new() };
+        let caller = Caller { principal: Some(user.clone()), affinity: None };
+        let open = |listed: &&Listed| servers.iter().any(|server| server.name == listed.server);
+        let missing = |listed: &&Listed| !self.catalog.tokens.suffice(&listed.server, &caller);
+        table.connecting.iter().map(Arc::as_ref).filter(open).filter(missing).collect()
+    }
+
+    fn capabilities(&self, servers: &[&Arc<Server>], table: &Table) -> Members {
+        capabilities::union(servers, self.legacy, !self.connecting(servers, table).is_empty())
+    }
+
     fn discover(&self, table: &Table) -> Members {
         let servers = self.servers();
         let mut result = Members::new();
         result.set("supportedVersions", &[Revision::MODERN.as_str()]);
-        result.set("capabilities", &capabilities::union(&servers, self.legacy));
+        result.set("capabilities", &self.capabilities(&servers, table));
         if let Some(text) =
             instructions(table.instructions().filter(|(name, _)| servers.iter().any(|server| server.name == **name)))
         {
@@ -99,15 +119,18 @@ impl View {
             method::RESOURCES_LIST => ("resources", &table.resources),
             _ => ("resources", &table.templates),
         };
-        if capabilities::union(&servers, self.legacy).get(capability).is_none() {
+        if self.capabilities(&servers, table).get(capability).is_none() {
             let told = format!("no server of this project has {capability}");
             return Err(RpcError::new(code::METHOD_NOT_FOUND, told));
         }
-        let shown: Vec<&Listed> = entries
+        let mut shown: Vec<&Listed> = entries
             .iter()
             .map(Arc::as_ref)
             .filter(|listed| servers.iter().any(|server| server.name == listed.server))
             .collect();
+        if request.method == method::TOOLS_LIST {
+            shown.extend(self.connecting(&servers, table));
+        }
         let cursor = Cursor { sealer: &self.catalog.sealer, method: &request.method, project: self.project.as_deref() };
         let page_entries_max = usize::try_from(self.catalog.limits.list_page_entries_max).unwrap_or(usize::MAX);
         let Page { entries, next } = cursor.page(request.params.get("cursor"), &shown, page_entries_max, caller)?;

@@ -1,6 +1,7 @@
-//! The control plane as a gateway sees it: the four requests it makes, with deadlines, and why one failed.
+//! The control plane as a gateway sees it: the five requests it makes, with deadlines, and why one failed.
 //!
-//! Used by enrolment, the configuration stream, the reports and the shipping of audit records. Deliberately unknown
+//! Used by enrolment, the configuration stream, the reports, the shipping of audit records and whoever had an access token
+//! refused. Deliberately unknown
 //! here: what to do about a failure. Who asks decides whether to try again, with [`Backoff`] in between.
 //!
 //! A base URL without TLS needs no certificate store; a loopback one never goes through a proxy.
@@ -16,6 +17,7 @@ use control_plane_api::{
     audit::{AuditBatch, AuditReceipt},
     gateway::{EnrolReply, EnrolRequest, GatewayStatus},
     name::Name,
+    oauth::{TokenRefusal, TokenRefusalReply},
     problem::Problem,
 };
 use http::{HeaderValue, Method, header::ACCEPT};
@@ -128,6 +130,11 @@ impl ControlPlane {
     /// Hands over audit records; the receipt says how far they are stored.
     pub(crate) async fn post_audit(&self, batch: &AuditBatch) -> Result<AuditReceipt, ControlPlaneError> {
         self.reply(self.request(Method::POST, "audit")?.json(batch)).await
+    }
+
+    /// Says that a server refused an access token; hears whether there is another.
+    pub(crate) async fn token_refused(&self, refusal: &TokenRefusal) -> Result<TokenRefusalReply, ControlPlaneError> {
+        self.reply(self.request(Method::POST, "refused-token")?.json(refusal)).await
     }
 
     fn request(&self, method: Method, what: &str) -> Result<RequestBuilder, ControlPlaneError> {

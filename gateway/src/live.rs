@@ -6,6 +6,7 @@ use crate::{
     audit::Auditor,
     chain::Parts,
     config::Apply,
+    control_plane::ControlPlane,
     keys::Keyring,
     metrics::Metrics,
     pipeline::{Consent, Pipeline},
@@ -44,6 +45,8 @@ const MODEL: &str = "all-MiniLM-L6-v2";
 pub struct Means {
     /// Opens secrets.
     pub keyring: Keyring,
+    /// Told of access tokens that servers refuse; none where a configuration file takes its place.
+    pub control_plane: Option<ControlPlane>,
     /// Seals what is handed out and wanted back.
     pub sealer: Arc<Sealer>,
     /// The audit log.
@@ -81,12 +84,8 @@ impl Live {
                 reporter.changed();
             }
         });
-        Arc::new(Self {
-            means,
-            pipeline: ArcSwapOption::empty(),
-            tokens: Tokens::default(),
-            servers: Mutex::new(servers),
-        })
+        let tokens = Tokens::new(means.control_plane.clone());
+        Arc::new(Self { means, pipeline: ArcSwapOption::empty(), tokens, servers: Mutex::new(servers) })
     }
 
     /// The pipeline in force; none before the first snapshot.

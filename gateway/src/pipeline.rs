@@ -14,7 +14,7 @@ use crate::{
     translation,
     upstream::{
         Caller, Said, Tokens, Upstream, UpstreamError,
-        connect::{self, Links, Reaction},
+        connect::{self, Connecting, Links, Reaction},
     },
 };
 use bytes::Bytes;
@@ -83,8 +83,8 @@ impl Pipeline {
         (consent, metrics): (Consent, Metrics),
     ) -> Self {
         let superseded = CancellationToken::new();
-        let catalog = Catalog::new(parts.router.clone(), parts.sealer.clone(), superseded.clone(), limits.clone());
-        let catalog = Arc::new(catalog);
+        let (router, sealer, tokens) = (parts.router.clone(), parts.sealer.clone(), consent.tokens.clone());
+        let catalog = Arc::new(Catalog::new(router, sealer, superseded.clone(), limits.clone(), tokens));
         let (authentication, router) = (parts.authentication.clone(), parts.router.clone());
         Self {
             chain: chain::assemble(parts),
@@ -232,9 +232,10 @@ impl Pipeline {
         }
     }
 
-    /// Who answers: the server whose primitive it is, or the gateway's own catalog; none for methods nobody knows.
+    /// Who answers: the server whose primitive it is, the gateway for a server that is to be connected, or the gateway's own catalog; none for methods nobody knows.
     fn upstream_of(&self, exchange: &Exchange) -> Option<Arc<dyn Upstream>> {
         match &exchange.target {
+            Some(target) if target.connects => Some(Arc::new(Connecting::new(&target.server, &self.consent.tokens))),
             Some(target) => self.router.server(&target.server).map(|server| server.upstream()),
             None if Catalog::answers(&exchange.request.method) => Some(Arc::new(self.catalog.of(exchange))),
             None => None,

@@ -3,6 +3,7 @@
 //! Names are looked up, never split. Two servers of a project that would expose the same name expose neither. A table is
 //! compiled anew when a server's lists change; a lookup is one load of a pointer and one hash.
 
+mod connecting;
 pub mod mirroring;
 pub mod table;
 pub(crate) mod template;
@@ -136,7 +137,12 @@ impl Router {
             return table;
         }
         let seen = self.servers.values().filter(|server| of.is_none_or(|servers| servers.contains(&server.name)));
-        let fresh = Arc::new(Table::merge(seen.map(|server| server.offer()).collect(), epoch));
+        let seen: Vec<&Arc<Server>> = seen.collect();
+        let mut fresh = Table::merge(seen.iter().map(|server| server.offer()).collect(), epoch);
+        for server in seen {
+            fresh.offer_connecting(&server.name, connecting::names(&server.name, &server.spec));
+        }
+        let fresh = Arc::new(fresh);
         place.store(fresh.clone());
         fresh
     }
@@ -214,7 +220,7 @@ impl Filter for Routing {
         let name = exchange.request.method.as_str();
         if exchange.primitive.is_none() && !Catalog::answers(name) && !method::is_about_task(name) {
             let server = self.router.owner_of(exchange);
-            exchange.target = server.map(|server| Target { server, name: name.to_owned() });
+            exchange.target = server.map(|server| Target::new(server, name));
         }
         ControlFlow::Continue(())
     }

@@ -89,7 +89,7 @@ impl Sealing {
         let ids: Vec<String> = wanted.read(method::TASK_IDS).unwrap_or_default();
         let opened = |sealed: String| {
             let task = self.task(exchange, &sealed)?;
-            Some((sealed, Target { server: task.server, name: task.id }))
+            Some((sealed, Target::new(task.server, task.id)))
         };
         exchange.sealed.tasks = ids.into_iter().filter_map(opened).collect();
     }
@@ -102,7 +102,7 @@ impl Sealing {
         let task =
             self.task(exchange, &sealed).ok_or_else(|| refused("the task is not known, or not known any more"))?;
         exchange.request.params.set("taskId", &task.id);
-        let target = Target { server: task.server, name: task.id };
+        let target = Target::new(task.server, task.id);
         exchange.target = Some(target.clone());
         exchange.sealed.tasks = vec![(sealed, target)];
         Ok(())
@@ -138,7 +138,7 @@ impl Sealing {
         let Some(id) = members.read::<String>("taskId") else {
             return;
         };
-        let task = Target { server: server.clone(), name: id };
+        let task = Target::new(server.clone(), id);
         if let Some((sealed, _)) = exchange.sealed.tasks.iter().find(|(_, known)| *known == task) {
             return members.set("taskId", sealed);
         }
@@ -276,7 +276,7 @@ mod tests {
     fn exchange(user: &str, method: &str, params: &str) -> Exchange {
         let mut exchange = testing::request(method, params);
         exchange.principal = testing::user(user, &[]);
-        exchange.target = Some(Target { server: "jira".parse().unwrap(), name: "x".to_owned() });
+        exchange.target = Some(Target::new("jira".parse().unwrap(), "x"));
         exchange
     }
 
@@ -302,7 +302,7 @@ mod tests {
 
     async fn check(filter: &Sealing, user: &str, server: &str, params: &str) -> bool {
         let mut retry = exchange(user, method::TOOLS_CALL, params);
-        retry.target = Some(Target { server: server.parse().unwrap(), name: "x".to_owned() });
+        retry.target = Some(Target::new(server.parse().unwrap(), "x"));
         let passes = filter.on_request(&mut retry).await.is_continue();
         assert_eq!(passes, retry.request.params.read::<String>("requestState").as_deref() == Some("mine"));
         passes
@@ -351,7 +351,7 @@ mod tests {
         let mut get = exchange("ada", "tasks/get", &params);
         get.target = None;
         assert!(filter.on_request(&mut get).await.is_continue());
-        assert_eq!(get.target.unwrap(), Target { server: "jira".parse().unwrap(), name: "t1".to_owned() });
+        assert_eq!(get.target.unwrap(), Target::new("jira".parse().unwrap(), "t1"));
         assert_eq!(get.request.params.read::<String>("taskId").as_deref(), Some("t1"));
         let code = async |user: &str, method: &str, params: &str| match filter
             .on_request(&mut exchange(user, method, params))
@@ -368,7 +368,7 @@ mod tests {
             assert!(filter.on_request(&mut listen).await.is_continue());
             listen.sealed.tasks
         };
-        let own = Target { server: "jira".parse().unwrap(), name: "t1".to_owned() };
+        let own = Target::new("jira".parse().unwrap(), "t1");
         assert_eq!(watched("ada", DECLARED).await, [(id.clone(), own)]);
         assert_eq!(watched("bob", DECLARED).await, []);
         assert_eq!(watched("ada", r#""_meta":{}"#).await, []);

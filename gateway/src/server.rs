@@ -50,6 +50,7 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(
     let (progress, reporter) = (Progress::new(), Reporter::new());
     let live = Live::new(Means {
         keyring: parts.keyring.clone(),
+        control_plane: parts.control_plane.as_ref().map(|(control_plane, _)| control_plane.clone()),
         sealer: Arc::new(sealer(&settings, &state)?),
         auditor: parts.auditor.clone(),
         metrics: metrics.clone(),

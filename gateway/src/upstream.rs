@@ -138,6 +138,12 @@ pub enum UpstreamError {
         /// The scopes it named.
         scopes: Vec<String>,
     },
+    /// It refuses the token in force of the user on whose behalf it is asked, and no other one can be obtained now.
+    #[error("server `{server}` refused its access token, and another one cannot be obtained now: try again later")]
+    TokenRefused {
+        /// Which server.
+        server: Name,
+    },
     /// It does not know the session any more; it did not look at the request.
     #[error("server `{server}` has forgotten its session")]
     Forgotten {
@@ -155,6 +161,7 @@ impl UpstreamError {
                 reason.clone()
             }
             Self::NeedsConsent { .. } => "it needs the user's consent".to_owned(),
+            Self::TokenRefused { .. } => "it refused its access token, and there is no other one now".to_owned(),
             Self::Forgotten { .. } => "it has forgotten its session".to_owned(),
             Self::TimedOut { after, .. } => format!("it did not answer within {} ms", after.as_millis()),
         }

@@ -172,6 +172,38 @@ pub struct ConnectionSummary {
     pub connected_at: Option<Timestamp>,
 }
 
+/// Says that a server refused a token in force: `POST /api/v1/gateways/{name}/refused-token`. Never the token itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRefusal {
+    /// Id of the connection whose token it is.
+    pub connection: Name,
+    /// [`crate::token::digest`] of the token.
+    pub digest: String,
+    /// Whether it took the place of one that the server had refused to the same call: then a third one is of no use.
+    #[serde(default)]
+    pub again: bool,
+}
+
+/// What became of a connection whose token was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TokenRefusalReply {
+    /// In short.
+    pub replacement: Replacement,
+}
+
+/// Whether there is another token in place of a refused one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Replacement {
+    /// There is, or somebody is obtaining it: it comes with the configuration.
+    Renewed,
+    /// No, and none before somebody has given consent again; the refused one is in force no longer.
+    NeedsConsent,
+    /// Not now: the authorization server does not answer, or an operator has to mend something.
+    Unavailable,
+}
+
 /// Asks for a link to give consent: `POST /api/v1/connections/{server}/ticket`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

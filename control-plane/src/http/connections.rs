@@ -2,6 +2,7 @@
 
 use super::{
     ApiError, App,
+    authenticate::CallingGateway,
     body::{Body, Params},
 };
 use crate::{
@@ -13,7 +14,7 @@ use axum::{Extension, Json, extract::State, http::StatusCode};
 use control_plane_api::{
     access::Role,
     name::Name,
-    oauth::{ConnectLink, ConnectRequest, ConnectionSummary, OauthMode},
+    oauth::{ConnectLink, ConnectRequest, ConnectionSummary, OauthMode, TokenRefusal, TokenRefusalReply},
     object::Object,
     timestamp::Timestamp,
     token::{self, TokenKind},
@@ -94,6 +95,19 @@ pub(super) async fn issue_ticket(
     tx.commit().await?;
     let url = format!("{}?ticket={text}", addresses.connect(&server));
     Ok((StatusCode::CREATED, Json(ConnectLink { url, user: caller.user, mode: target.settings.mode, expires_at })))
+}
+
+pub(super) async fn refused(
+    State(app): State<App>,
+    Extension(CallingGateway(gateway)): Extension<CallingGateway>,
+    Body(refusal): Body<TokenRefusal>,
+) -> Result<Json<TokenRefusalReply>, ApiError> {
+    tracing::info!(gateway = %gateway.name, connection = %refusal.connection, again = refusal.again, "A token was refused");
+    // In a task: a gateway that hangs up must not end a renewal whose refresh token is spent already.
+    let replaced = tokio::spawn(async move { app.oauth.replace(&refusal).await }).await;
+    let broke_off = |_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the renewal broke off");
+    let replacement = replaced.map_err(broke_off)??;
+    Ok(Json(TokenRefusalReply { replacement }))
 }
 
 /// Whether every text can be a scope (RFC 6749 §3.3), and there are not too many.

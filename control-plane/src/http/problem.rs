@@ -1,6 +1,6 @@
 //! The one table that turns errors into HTTP: status, problem details, and a hint what to do next.
 
-use crate::{configure::ConfigureError, secrets::EnvelopeError, store::StoreError};
+use crate::{configure::ConfigureError, oauth::OauthError, secrets::EnvelopeError, store::StoreError};
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -126,6 +126,16 @@ impl From<StoreError> for ApiError {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "mcpd could not read its own database")
                     .hint("mcpd's log says what")
             }
+        }
+    }
+}
+
+impl From<OauthError> for ApiError {
+    fn from(error: OauthError) -> Self {
+        match error {
+            OauthError::Store(error) => error.into(),
+            OauthError::Envelope(error) => error.into(),
+            other => Self::unprocessable(other.to_string()),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     store::{Change, StoreError, StoredConnection},
 };
 use control_plane_api::{
-    oauth::{ClientAuthentication, ConnectionState, OauthGrant},
+    oauth::{ClientAuthentication, ConnectionState, OauthGrant, Replacement},
     timestamp::Timestamp,
 };
 use futures::{StreamExt as _, stream};
@@ -58,7 +58,7 @@ impl OauthClient {
     async fn look(&self) -> Result<(), OauthError> {
         self.found_own().await?;
         let due = self.store.read().await?.due_connections(Timestamp::now()).await?;
-        let renewals = stream::iter(due).map(|connection| Box::pin(self.renew_one(connection)));
+        let renewals = stream::iter(due).map(|connection| Box::pin(self.renew_one(connection, false)));
         renewals
             .buffer_unordered(RENEWALS_MAX)
             .for_each(|renewed| async move {
@@ -127,28 +127,34 @@ impl OauthClient {
         Ok(connection)
     }
 
-    async fn renew_one(&self, connection: StoredConnection) -> Result<(), OauthError> {
+    /// Obtains a new token for `connection`, unless somebody else does. `refused`: the server does not take the one in
+    /// force.
+    pub(super) async fn renew_one(
+        &self,
+        connection: StoredConnection,
+        refused: bool,
+    ) -> Result<Replacement, OauthError> {
         let lease = new_id();
         let mut tx = self.store.write().await?;
         let until = Timestamp::now().plus_millis(LEASE_MS);
         if !tx.lease_connection(&connection, &lease, until).await? {
-            return Ok(());
+            return Ok(Replacement::Renewed);
         }
         tx.commit().await?;
         let obtained = self.obtain(&connection).await;
         let mut change = self.store.change().await?;
         if !change.tx().holds_lease(&connection, &lease).await? {
             // Consent was given anew meanwhile, or the connection is gone.
-            return Ok(());
+            return Ok(Replacement::Renewed);
         }
-        match obtained {
+        let replacement = match obtained {
             Ok(obtained) => self.keep(&mut change, connection, obtained).await?,
             Err(OauthError::Store(error)) => return Err(error.into()),
-            Err(error) => self.note(&mut change, connection, &error).await?,
-        }
+            Err(error) => self.note(&mut change, connection, &error, refused).await?,
+        };
         change.commit().await?;
         self.published.announce();
-        Ok(())
+        Ok(replacement)
     }
 
     /// New tokens for `connection`, and what they came with.
@@ -216,7 +222,7 @@ impl OauthClient {
         change: &mut Change,
         mut connection: StoredConnection,
         obtained: Obtained,
-    ) -> Result<(), OauthError> {
+    ) -> Result<Replacement, OauthError> {
         let now = Timestamp::now();
         let first = connection.state == ConnectionState::Pending;
         connection.version = connection.version.saturating_add(1);
@@ -233,16 +239,18 @@ impl OauthClient {
             connection.connected_at = Some(now);
             change.record(&own(), &connection.target(), "connected").await?;
         }
-        Ok(change.writing().put_connection(&connection).await?)
+        change.writing().put_connection(&connection).await?;
+        Ok(Replacement::Renewed)
     }
 
-    /// Notes why there are no new tokens; those in force stay in force until they end.
-    async fn note(
+    /// Notes why there are no new tokens; those in force stay in force until they end, unless their server `refused` them.
+    pub(super) async fn note(
         &self,
         change: &mut Change,
         mut connection: StoredConnection,
         error: &OauthError,
-    ) -> Result<(), StoreError> {
+        refused: bool,
+    ) -> Result<Replacement, StoreError> {
         tracing::warn!(connection = connection.target(), %error, "Could not renew a connection");
         connection.problem = Some(error.to_string());
         let for_good = !matches!(error, OauthError::Unavailable(_) | OauthError::Store(_));
@@ -251,12 +259,23 @@ impl OauthClient {
         // Nobody's consent helps a client that proves itself; what an operator mends is tried again.
         let target = self.published_target(&connection.server);
         let own_credentials = target.is_some_and(|target| target.settings.grant == OauthGrant::ClientCredentials);
-        if for_good && !own_credentials {
-            connection.state = ConnectionState::NeedsConsent;
-            connection.renew_at = None;
-            change.record(&own(), &connection.target(), "needs consent").await?;
+        if !for_good || own_credentials {
+            change.tx().put_connection(&connection).await?;
+            return Ok(Replacement::Unavailable);
         }
-        change.tx().put_connection(&connection).await
+        connection.state = ConnectionState::NeedsConsent;
+        connection.renew_at = None;
+        change.record(&own(), &connection.target(), "needs consent").await?;
+        if refused {
+            // Gateways are to send people to give consent, and nothing to the server.
+            connection.ciphertext.clear();
+            connection.version = connection.version.saturating_add(1);
+            connection.revision = change.next();
+            change.writing().put_connection(&connection).await?;
+        } else {
+            change.tx().put_connection(&connection).await?;
+        }
+        Ok(Replacement::NeedsConsent)
     }
 }
 

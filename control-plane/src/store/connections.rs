@@ -27,6 +27,7 @@ pub(crate) struct StoredConnection {
     pub(crate) state: ConnectionState,
     pub(crate) problem: Option<String>,
     pub(crate) scopes: Vec<String>,
+    /// Empty: there are none any more.
     pub(crate) ciphertext: String,
     pub(crate) connected_at: Option<Timestamp>,
     pub(crate) expires_at: Option<Timestamp>,
@@ -36,6 +37,11 @@ pub(crate) struct StoredConnection {
 }
 
 impl StoredConnection {
+    /// Whether there are tokens. Those that a server refused for good are wiped.
+    pub(crate) fn holds_tokens(&self) -> bool {
+        !self.ciphertext.is_empty()
+    }
+
     /// What people may see of it.
     pub(crate) fn summary(&self) -> ConnectionSummary {
         ConnectionSummary {

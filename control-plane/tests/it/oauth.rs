@@ -3,6 +3,7 @@
 mod browser;
 mod fake;
 mod hostile;
+mod refusal;
 mod renewal;
 
 use crate::{

@@ -69,6 +69,21 @@ fn a_project_is_open_to_its_members_and_administrators() {
 }
 
 #[test]
+fn whoever_has_a_profile_of_a_server_may_connect_it() {
+    let permissions = permissions(true);
+    let (primitive, target) =
+        (Primitive::Tool("c".to_owned()), |server: &str| Target::connecting(server.parse().unwrap(), "c"));
+    let decided = |user: &str, project: Option<&str>, server: &str| {
+        permissions.decide(&testing::user(user, &[]), project, &primitive, Some(&target(server))).map(Name::as_str)
+    };
+    assert_eq!(decided("ada", Some("weekly"), "jira"), Ok("jira-none"));
+    assert_eq!(decided("ada", None, "slack"), Ok("slack-read-only"));
+    assert_eq!(decided("ada", Some("weekly"), "git"), Err(Denial::NoProfile("git".parse().unwrap())));
+    assert_eq!(decided("bob", Some("weekly"), "jira"), Err(Denial::Project("weekly".to_owned())));
+    assert_eq!(decided("eve", None, "jira"), Err(Denial::NoProfile("jira".parse().unwrap())));
+}
+
+#[test]
 fn without_a_project_all_open_ones_count() {
     check("bob", None, "slack_post_message", Ok("slack-write"));
     check("ada", None, "slack_post_message", Err("read-only"));

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 /// The union over `servers`, for a client of the legacy era or a modern one. A server that was not heard of yet may have
 /// anything; so may a project without servers, whose lists are empty. Tasks are shown only to clients of the server's era.
-pub(super) fn union(servers: &[&Arc<Server>], legacy: bool) -> Members {
+/// `own`: there are tools of the gateway itself.
+pub(super) fn union(servers: &[&Arc<Server>], legacy: bool, own: bool) -> Members {
     let lists: Vec<_> = servers.iter().map(|server| (server.lists(), server.upstream().health().era)).collect();
     let unknown = lists.is_empty() || lists.iter().any(|(lists, _)| lists.is_none());
     let can = |capability: &str, part: Option<&str>| {
@@ -20,7 +21,7 @@ pub(super) fn union(servers: &[&Arc<Server>], legacy: bool) -> Members {
     };
     let mut all = Members::new();
     for capability in ["tools", "prompts"] {
-        if unknown || can(capability, None) {
+        if unknown || can(capability, None) || (own && capability == "tools") {
             all.set(capability, &flags(&[("listChanged", true)]));
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! What two servers offer under one name is offered by neither, so that no server can take another's place.
 
+use super::connecting;
 use crate::servers::offer::{Listed, Offer};
 use control_plane_api::name::Name;
 use filters::Target;
@@ -26,6 +27,8 @@ pub struct Table {
     pub resources: Vec<Arc<Listed>>,
     /// Resource templates.
     pub templates: Vec<Arc<Listed>>,
+    /// The gateway's own tools by which users connect servers; for those who have not.
+    pub connecting: Vec<Arc<Listed>>,
     /// What is offered by nobody because two servers would.
     pub collisions: Vec<Collision>,
     index: HashMap<Primitive, Option<Target>>,
@@ -70,6 +73,16 @@ impl Table {
         table
     }
 
+    /// Offers the tool by which users connect `server`, under the first of `names` that no tool has: what servers offer is
+    /// never hidden by it.
+    pub fn offer_connecting(&mut self, server: &Name, names: Vec<String>) {
+        let free = |name: &String| !self.index.contains_key(&Primitive::Tool(name.clone()));
+        let Some(name) = names.into_iter().find(free) else { return };
+        self.connecting.push(Arc::new(connecting::tool(server, &name)));
+        let target = Target::connecting(server.clone(), name.clone());
+        self.index.insert(Primitive::Tool(name), Some(target));
+    }
+
     /// Whose primitive it is. A resource nobody lists belongs to the server whose template it fits best; to none if two fit
     /// equally well.
     #[must_use]
@@ -78,7 +91,7 @@ impl Table {
             return found.clone();
         }
         let Primitive::Resource(uri) = primitive else { return None };
-        self.fitting(uri).map(|offer| Target { server: offer.server.clone(), name: uri.clone() })
+        self.fitting(uri).map(|offer| Target::new(offer.server.clone(), uri.clone()))
     }
 
     /// The arguments of tool `exposed` that are mirrored in headers; none where there are none.
@@ -108,7 +121,7 @@ impl Table {
 
     fn enter(&mut self, entries: &[Arc<Listed>], kind: fn(String) -> Primitive) {
         for listed in entries {
-            let target = Target { server: listed.server.clone(), name: listed.own.clone() };
+            let target = Target::new(listed.server.clone(), listed.own.clone());
             match self.index.entry(kind(listed.exposed.clone())) {
                 Entry::Vacant(place) => {
                     place.insert(Some(target));
@@ -149,7 +162,7 @@ impl Table {
         let owned: Vec<(Primitive, Option<Target>)> = claims
             .iter()
             .map(|(uri, claimants)| {
-                let target = owner_of(uri, claimants).map(|server| Target { server, name: (*uri).to_owned() });
+                let target = owner_of(uri, claimants).map(|server| Target::new(server, (*uri).to_owned()));
                 (Primitive::Resource((*uri).to_owned()), target)
             })
             .collect();
@@ -194,6 +207,31 @@ mod tests {
         assert_eq!(check(&table, "mem://n"), None);
         let names: Vec<&str> = table.collisions.iter().map(|collision| collision.name.as_str()).collect();
         assert_eq!(names, ["a_b_c", "mem://n"]);
+    }
+
+    #[test]
+    fn a_tool_for_connecting_takes_no_servers_name() {
+        let names = |server: &str, prefix: &str| {
+            let oauth = json!({"connect_url": "https://x"});
+            let transport = json!({"type": "http", "url": "https://y"});
+            let spec = json!({"transport": transport, "oauth": oauth, "prefix": prefix});
+            connecting::names(&server.parse().unwrap(), &serde_json::from_value(spec).unwrap())
+        };
+        let tools = json!([{"name": "connect"}, {"name": "get"}]);
+        let mut table = Table::merge(vec![offer("one", "a", tools, &[])], 1);
+        for (server, prefix) in [("one", "a"), ("three", "c"), ("four", "c"), ("five", "")] {
+            table.offer_connecting(&server.parse().unwrap(), names(server, prefix));
+        }
+        let offered: Vec<(&str, &str)> =
+            table.connecting.iter().map(|tool| (tool.server.as_str(), tool.exposed.as_str())).collect();
+        assert_eq!(
+            offered,
+            [("one", "connect_one"), ("three", "c_connect"), ("four", "connect_four"), ("five", "connect_five")]
+        );
+        let target = |name: &str| table.target(&Primitive::Tool(name.to_owned())).unwrap();
+        assert_eq!(target("a_connect"), Target::new("one".parse().unwrap(), "connect"));
+        assert_eq!(target("connect_one"), Target::connecting("one".parse().unwrap(), "connect_one"));
+        assert_eq!(table.tools.len(), 2, "they are for those alone who have not connected");
     }
 
     #[test]

@@ -1,22 +1,29 @@
 //! What a client is told whose user has to give consent at a server first: a link, in the form the client can use best.
 //!
-//! Pure: a request and a link in, the payload of a response out. A client that can open links for its user is asked to
+//! A request and a link in, the payload of a response out. A client that can open links for its user is asked to
 //! (2026-07-28 patterns/mrtr; older clients are asked in their own way at the edge); any other one gets the link as text.
-//! The link leads to the control plane, which makes sure that whoever opens it is the user it is for.
+//! The link leads to the control plane, which makes sure that whoever opens it is the user it is for. The tool by which
+//! a user connects a server is a call that needs consent and nothing else.
 
+use super::{Caller, Credentials, Health, Reply, Tokens, Upstream, UpstreamError};
 use crate::keys::Keyring;
+use async_trait::async_trait;
 use control_plane_api::{
+    gateway::ServerState,
     name::Name,
     oauth::OauthSettings,
     ticket::{ConnectTicket, TICKET_LIFETIME_MS_MAX},
     timestamp::Timestamp,
     token,
 };
-use protocol::{Members, Request, RpcError, code, meta, method};
+use futures::{StreamExt as _, stream};
+use protocol::{Members, Message, Request, Response, RpcError, code, meta, method};
 use serde_json::{
     json,
     value::{RawValue, to_raw_value},
 };
+use std::sync::Arc;
+use tokio::sync::watch;
 
 /// The gateway's own question among the questions of a response. No server's question is called so.
 const QUESTION: &str = "mcpctl/connect";
@@ -66,6 +73,43 @@ impl Links {
         };
         Some(format!("{page}?ticket={}", ticket.issue(digest)?))
     }
+}
+
+/// Answers the tool by which a user connects a server, in place of the server.
+pub struct Connecting {
+    server: Name,
+    tokens: Arc<dyn Credentials>,
+}
+
+impl Connecting {
+    /// For `server`.
+    #[must_use]
+    pub fn new(server: &Name, tokens: &Tokens) -> Self {
+        Self { server: server.clone(), tokens: tokens.of(server) }
+    }
+}
+
+#[async_trait]
+impl Upstream for Connecting {
+    /// Fails for want of consent like any call to the server does; once there is a token, it says so.
+    async fn call(&self, request: Request, caller: &Caller) -> Result<Reply, UpstreamError> {
+        self.tokens.bearer(caller)?;
+        let text = format!("server `{}` is connected: list the tools again to see those it has", self.server);
+        let result = json!({"resultType": "complete", "content": [{"type": "text", "text": text}]});
+        let payload = to_raw_value(&result).map_err(|_| RpcError::new(code::INTERNAL_ERROR, text));
+        let response = Message::Response(Response { id: Some(request.id), payload });
+        Ok(stream::once(async { Ok(response.into()) }).boxed())
+    }
+
+    fn health(&self) -> Health {
+        Health { state: ServerState::Ready, era: None, error: None, restarts: 0, pid: None }
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.tokens.changes()
+    }
+
+    async fn close(&self) {}
 }
 
 /// Takes the user's reaction to the gateway's own question out of `params`: no server is to see it.

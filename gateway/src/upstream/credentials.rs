@@ -4,16 +4,24 @@
 //! a new token is in use with the next request, and no server is started anew for it. A user's token is sent for that
 //! user and nobody else, and only to the URL it was issued for.
 
+mod refusals;
+
 use super::{Caller, UpstreamError};
-use crate::keys::{Keyring, Secret};
+use crate::{
+    control_plane::ControlPlane,
+    keys::{Keyring, Secret},
+};
+use async_trait::async_trait;
 use control_plane_api::{
     name::Name,
-    oauth::{ConnectionSpec, OauthMode},
+    oauth::{ConnectionSpec, OauthMode, Replacement, TokenRefusal},
     secret::SecretSpec,
     server::Transport,
     snapshot::Snapshot,
     timestamp::Timestamp,
+    token,
 };
+use refusals::Refusals;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -21,13 +29,39 @@ use std::{
 };
 use tokio::sync::watch;
 
+/// A token as it is sent, and the connection it belongs to.
+#[derive(Clone)]
+pub struct Bearer {
+    connection: Name,
+    secret: Secret,
+}
+
+impl Bearer {
+    /// The token, for the one place that has to send it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.secret.expose()
+    }
+}
+
 /// Gives the token that a request to one server carries.
+#[async_trait]
 pub trait Credentials: Send + Sync {
     /// The bearer token for a request on behalf of `caller`; none for a server that needs none of the control plane's.
     ///
     /// # Errors
     /// [`UpstreamError::NeedsConsent`] when the server needs one and there is none for `caller`.
-    fn bearer(&self, caller: &Caller) -> Result<Option<Secret>, UpstreamError>;
+    fn bearer(&self, caller: &Caller) -> Result<Option<Bearer>, UpstreamError>;
+
+    /// The token in place of `refused`, which the server did not take; waits for it, at most `patience`.
+    ///
+    /// # Errors
+    /// [`UpstreamError::NeedsConsent`] when somebody has to give consent first, [`UpstreamError::TokenRefused`] when there
+    /// is none now.
+    async fn replaced(&self, refused: &Bearer, patience: Duration) -> Result<Bearer, UpstreamError>;
+
+    /// Told that the server did not take `refused` either, which [`Self::replaced`] had given.
+    async fn given_up(&self, refused: &Bearer);
 
     /// `text` without any token of the server: not every server keeps them to itself.
     fn redact(&self, text: String) -> String;
@@ -37,10 +71,11 @@ pub trait Credentials: Send + Sync {
 }
 
 /// The tokens of all servers. Clones are the same table.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Tokens {
     table: watch::Sender<Arc<Table>>,
     epoch: watch::Sender<u64>,
+    refusals: Refusals,
 }
 
 type Table = BTreeMap<Name, Held>;
@@ -52,6 +87,14 @@ struct Held {
     tokens: BTreeMap<Name, Token>,
 }
 
+impl Held {
+    /// The token of a connection, while it is good.
+    fn bearer(&self, connection: &Name) -> Option<Bearer> {
+        let token = self.tokens.get(connection).filter(|token| token.is_good(Timestamp::now()))?;
+        Some(Bearer { connection: connection.clone(), secret: token.secret.clone() })
+    }
+}
+
 struct Token {
     user: Option<Name>,
     /// As it came, to see that it is the same.
@@ -60,13 +103,19 @@ struct Token {
     expires_at: Option<Timestamp>,
 }
 
-impl Default for Tokens {
-    fn default() -> Self {
-        Self { table: watch::channel(Arc::default()).0, epoch: watch::channel(0).0 }
+impl Token {
+    fn is_good(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|end| now < end)
     }
 }
 
 impl Tokens {
+    /// None yet; those that servers refuse are told to `control_plane`.
+    #[must_use]
+    pub fn new(control_plane: Option<ControlPlane>) -> Self {
+        Self { refusals: Refusals::new(control_plane), ..Self::default() }
+    }
+
     /// Puts the tokens of `snapshot` into use and those that are not in it out of use.
     pub fn replace(&self, snapshot: &Snapshot, keyring: &Keyring) {
         let before = self.table.borrow().clone();
@@ -108,6 +157,12 @@ impl Tokens {
         Arc::new(OfServer { server: server.clone(), tokens: self.clone() })
     }
 
+    /// Whether a request to `server` for `caller` needs no consent first.
+    #[must_use]
+    pub fn suffice(&self, server: &Name, caller: &Caller) -> bool {
+        bearer(&self.table.borrow(), server, caller).is_ok()
+    }
+
     /// Waits until there is a token of `server` for `caller`, at most `patience`.
     pub async fn arrived(&self, server: &Name, caller: &Caller, patience: Duration) {
         let mut table = self.table.subscribe();
@@ -122,9 +177,49 @@ struct OfServer {
     tokens: Tokens,
 }
 
+impl OfServer {
+    /// The token in force in place of `refused`; none as long as that is in force itself, an error once there is none.
+    fn successor(&self, table: &Table, refused: &Bearer) -> Option<Result<Bearer, UpstreamError>> {
+        match table.get(&self.server).and_then(|held| held.bearer(&refused.connection)) {
+            Some(token) if token.expose() == refused.expose() => None,
+            Some(token) => Some(Ok(token)),
+            None => Some(Err(UpstreamError::NeedsConsent { server: self.server.clone(), scopes: Vec::new() })),
+        }
+    }
+
+    /// Tells the control plane that the server does not take `refused`; whether there is another.
+    async fn tell(&self, refused: &Bearer, again: bool) -> Replacement {
+        if self.successor(&self.tokens.table.borrow().clone(), refused).is_some() {
+            return Replacement::Renewed;
+        }
+        let (connection, digest) = (refused.connection.clone(), token::digest(refused.expose()));
+        self.tokens.refusals.tell(TokenRefusal { connection, digest, again }).await
+    }
+}
+
+#[async_trait]
 impl Credentials for OfServer {
-    fn bearer(&self, caller: &Caller) -> Result<Option<Secret>, UpstreamError> {
+    fn bearer(&self, caller: &Caller) -> Result<Option<Bearer>, UpstreamError> {
         bearer(&self.tokens.table.borrow(), &self.server, caller)
+    }
+
+    async fn replaced(&self, refused: &Bearer, patience: Duration) -> Result<Bearer, UpstreamError> {
+        let server = self.server.clone();
+        match self.tell(refused, false).await {
+            Replacement::NeedsConsent => return Err(UpstreamError::NeedsConsent { server, scopes: Vec::new() }),
+            Replacement::Unavailable => return Err(UpstreamError::TokenRefused { server }),
+            Replacement::Renewed => {}
+        }
+        let mut table = self.tokens.table.subscribe();
+        let came = table.wait_for(|table| self.successor(table, refused).is_some());
+        // Whether it came is seen when it is looked for.
+        let _ = tokio::time::timeout(patience, came).await;
+        let table = self.tokens.table.borrow().clone();
+        self.successor(&table, refused).unwrap_or(Err(UpstreamError::TokenRefused { server }))
+    }
+
+    async fn given_up(&self, refused: &Bearer) {
+        self.tell(refused, true).await;
     }
 
     fn redact(&self, text: String) -> String {
@@ -138,7 +233,7 @@ impl Credentials for OfServer {
     }
 }
 
-fn bearer(table: &Table, server: &Name, caller: &Caller) -> Result<Option<Secret>, UpstreamError> {
+fn bearer(table: &Table, server: &Name, caller: &Caller) -> Result<Option<Bearer>, UpstreamError> {
     let Some(held) = table.get(server) else {
         return Ok(None);
     };
@@ -148,10 +243,9 @@ fn bearer(table: &Table, server: &Name, caller: &Caller) -> Result<Option<Secret
         // The gateway asks for itself only what a server has: its lists, to whoever is admitted there.
         (OauthMode::PerUser, None) => true,
     };
-    let now = Timestamp::now();
-    let good = |token: &&Token| is_for(token) && token.expires_at.is_none_or(|end| now < end);
-    match held.tokens.values().find(good) {
-        Some(token) => Ok(Some(token.secret.clone())),
+    let mut own = held.tokens.iter().filter(|(_, token)| is_for(token)).map(|(connection, _)| connection);
+    match own.find_map(|connection| held.bearer(connection)) {
+        Some(token) => Ok(Some(token)),
         None => Err(UpstreamError::NeedsConsent { server: server.clone(), scopes: Vec::new() }),
     }
 }
@@ -177,6 +271,13 @@ pub fn consent_wanted(status: http::StatusCode, challenge: Option<&str>) -> Opti
         http::StatusCode::FORBIDDEN if parameter(challenge, "error") == Some("insufficient_scope") => Some(scopes()),
         _ => None,
     }
+}
+
+/// Whether a server refuses the token itself, and not what it is good for (RFC 6750 §3.1).
+#[must_use]
+pub fn is_token_refused(status: http::StatusCode, challenge: Option<&str>) -> bool {
+    let insufficient = parameter(challenge.unwrap_or_default(), "error") == Some("insufficient_scope");
+    status == http::StatusCode::UNAUTHORIZED && !insufficient
 }
 
 /// The value of a parameter of a challenge; without escapes, which neither of ours can hold.

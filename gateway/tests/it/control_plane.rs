@@ -26,6 +26,10 @@ struct State {
     sealing: Mutex<Option<PublicKey>>,
     /// The newest configuration; none before the first.
     newest: watch::Sender<Option<Value>>,
+    /// The refused tokens it was told of.
+    refusals: Mutex<Vec<Value>>,
+    /// What it answers to that.
+    replacement: Mutex<&'static str>,
 }
 
 impl ControlPlane {
@@ -33,7 +37,13 @@ impl ControlPlane {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let signing = SigningKey::from_bytes(&[3; 32]);
-        let state = Arc::new(State { signing, sealing: Mutex::default(), newest: watch::channel(None).0 });
+        let state = Arc::new(State {
+            signing,
+            sealing: Mutex::default(),
+            newest: watch::channel(None).0,
+            refusals: Mutex::default(),
+            replacement: Mutex::new("renewed"),
+        });
         let own = state.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -57,6 +67,18 @@ impl ControlPlane {
     pub(crate) fn seal(&self, value: &str) -> String {
         let key = self.state.sealing.lock().clone().unwrap();
         BASE64_STANDARD.encode(key.seal(&mut OsRng, value.as_bytes()).unwrap())
+    }
+
+    /// What it says to refused tokens from now on.
+    pub(crate) fn replaces(&self, replacement: &'static str) {
+        *self.state.replacement.lock() = replacement;
+    }
+
+    /// The refused tokens it was told of: connection, digest, and whether it was the second one.
+    pub(crate) fn refusals(&self) -> Vec<(String, String, bool)> {
+        let text = |refusal: &Value, field: &str| refusal[field].as_str().unwrap().to_owned();
+        let told = |refusal: &Value| (text(refusal, "connection"), text(refusal, "digest"), refusal["again"] == true);
+        self.state.refusals.lock().iter().map(told).collect()
     }
 
     pub(crate) fn publish(&self, revision: u64, objects: &[Value]) {
@@ -95,6 +117,9 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
         *state.sealing.lock() = Some(PublicKey::from_slice(&key).unwrap());
         let verifying_key = hex::encode(state.signing.verifying_key().as_bytes());
         ("201 Created", json!({"token": gateway_token(), "verifying_key": verifying_key}).to_string())
+    } else if path.ends_with("/refused-token") {
+        state.refusals.lock().push(serde_json::from_slice(&body).unwrap());
+        ("200 OK", json!({"replacement": *state.replacement.lock()}).to_string())
     } else if path.ends_with("/status") {
         ("204 No Content", String::new())
     } else {

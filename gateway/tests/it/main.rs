@@ -4,6 +4,8 @@
 mod aggregation;
 mod batches;
 mod client;
+mod company;
+mod connecting;
 mod connections;
 mod consent;
 mod control_plane;
@@ -18,6 +20,7 @@ mod listing;
 mod long;
 mod raw_http;
 mod refusals;
+mod refused_tokens;
 mod shim;
 mod tokens;
 mod upstream;

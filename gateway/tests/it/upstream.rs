@@ -11,7 +11,8 @@ use tokio::{
 pub(crate) struct Upstream {
     pub(crate) url: String,
     seen: Arc<Mutex<String>>,
-    refused: Arc<Mutex<Option<String>>>,
+    refusals: Arc<Mutex<usize>>,
+    refused: Arc<Mutex<Vec<String>>>,
 }
 
 impl Upstream {
@@ -19,14 +20,15 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(String::new()));
-        let refused = Arc::new(Mutex::new(None));
-        let (log, wrong) = (seen.clone(), refused.clone());
+        let refused = Arc::<Mutex<Vec<String>>>::default();
+        let refusals = Arc::<Mutex<usize>>::default();
+        let (log, wrong, count) = (seen.clone(), refused.clone(), refusals.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, log.clone(), wrong.clone()));
+                tokio::spawn(serve(stream, log.clone(), wrong.clone(), count.clone()));
             }
         });
-        Self { url, seen, refused }
+        Self { url, seen, refusals, refused }
     }
 
     /// Heads and bodies of all requests so far.
@@ -34,9 +36,14 @@ impl Upstream {
         self.seen.lock().clone()
     }
 
+    /// How many calls were refused so far.
+    pub(crate) fn refusals(&self) -> usize {
+        *self.refusals.lock()
+    }
+
     /// From now on, calls of the tool with `token` are refused.
     pub(crate) fn refuse(&self, token: &str) {
-        *self.refused.lock() = Some(token.to_ascii_lowercase());
+        self.refused.lock().push(token.to_ascii_lowercase());
     }
 }
 
@@ -61,12 +68,18 @@ pub(crate) async fn next_request(stream: &mut (impl AsyncBufRead + Unpin)) -> Op
     Some((head, body))
 }
 
-async fn serve(stream: TcpStream, log: Arc<Mutex<String>>, refused: Arc<Mutex<Option<String>>>) {
+async fn serve(
+    stream: TcpStream,
+    log: Arc<Mutex<String>>,
+    refused: Arc<Mutex<Vec<String>>>,
+    refusals: Arc<Mutex<usize>>,
+) {
     let mut stream = BufReader::new(stream);
     while let Some((head, body)) = next_request(&mut stream).await {
         let head = head.to_ascii_lowercase();
-        let wrong = refused.lock().as_ref().is_some_and(|token| head.contains(&format!("bearer {token}\r\n")));
+        let wrong = refused.lock().iter().any(|token| head.contains(&format!("bearer {token}\r\n")));
         if wrong && head.contains("mcp-method: tools/call") {
+            *refusals.lock() += 1;
             let refusal =
                 "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Bearer scope=\"write\"\r\ncontent-length: 0\r\n\r\n";
             stream.get_mut().write_all(refusal.as_bytes()).await.unwrap();

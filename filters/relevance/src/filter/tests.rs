@@ -20,7 +20,7 @@ fn filter() -> RelevanceFilter {
 fn call(tool: &str, arguments: &Value) -> Exchange {
     let params = json!({"name": format!("slack_{tool}"), "arguments": arguments});
     let mut exchange = request("tools/call", &params.to_string());
-    exchange.target = Some(Target { server: "slack".parse().unwrap(), name: tool.to_owned() });
+    exchange.target = Some(Target::new("slack".parse().unwrap(), tool));
     exchange
 }
 

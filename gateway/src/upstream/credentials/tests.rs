@@ -33,7 +33,7 @@ fn check(tokens: &Tokens, server: &str, caller: &Caller, expected: Result<Option
     let found = tokens.of(&server.parse().unwrap()).bearer(caller);
     let expected = expected.map(|variable| variable.map(|variable| std::env::var(variable).unwrap()));
     match (found, expected) {
-        (Ok(found), Ok(expected)) => assert_eq!(found.as_ref().map(Secret::expose), expected.as_deref()),
+        (Ok(found), Ok(expected)) => assert_eq!(found.as_ref().map(Bearer::expose), expected.as_deref()),
         (Err(UpstreamError::NeedsConsent { server: named, .. }), Err(())) => assert_eq!(named.as_str(), server),
         (found, expected) => panic!("{} instead of {expected:?}", found.is_ok()),
     }
@@ -129,4 +129,31 @@ fn a_refusal_says_which_scopes_are_wanted() {
     assert_eq!(wanted(403, Some(r#"Bearer error_description="insufficient_scope""#)), None);
     assert_eq!(wanted(403, None), None);
     assert_eq!(wanted(500, Some(full)), None);
+}
+
+#[test]
+fn a_token_is_refused_unless_more_permissions_are_all_that_is_missing() {
+    let refused = |status: u16, challenge| is_token_refused(StatusCode::from_u16(status).unwrap(), challenge);
+    assert!(refused(401, None) && refused(401, Some(r#"Bearer error="invalid_token", scope="a""#)));
+    assert!(!refused(401, Some(r#"Bearer error="insufficient_scope", scope="a""#)));
+    assert!(!refused(403, Some("Bearer")) && !refused(400, None));
+}
+
+#[tokio::test]
+async fn without_a_control_plane_a_refused_token_leads_to_consent() {
+    let tokens = Tokens::default();
+    tokens.replace(&snapshot("per_user", &[connection("c1", Some("ann"), URL, "PATH")]), &Keyring::Environment);
+    let of_jira = tokens.of(&"jira".parse().unwrap());
+    let refused = of_jira.bearer(&caller("ann")).ok().flatten().unwrap();
+    let patience = Duration::from_secs(30);
+    let replaced = of_jira.replaced(&refused, patience).await;
+    assert!(matches!(replaced, Err(UpstreamError::NeedsConsent { .. })));
+    // One that has another in its place already is nobody's loss.
+    tokens.replace(&snapshot("per_user", &[connection("c1", Some("ann"), URL, "HOME")]), &Keyring::Environment);
+    let replaced = of_jira.replaced(&refused, patience).await;
+    assert_eq!(replaced.ok().unwrap().expose(), std::env::var("HOME").unwrap());
+    // Another user's is none in its place.
+    tokens.replace(&snapshot("per_user", &[connection("c2", Some("bob"), URL, "HOME")]), &Keyring::Environment);
+    let replaced = of_jira.replaced(&refused, patience).await;
+    assert!(matches!(replaced, Err(UpstreamError::NeedsConsent { .. })));
 }

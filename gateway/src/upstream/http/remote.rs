@@ -8,7 +8,8 @@ use super::{
     target::Target,
 };
 use crate::upstream::{
-    Caller, Endpoint, UpstreamError, credentials,
+    Caller, Endpoint, UpstreamError,
+    credentials::{self, Bearer},
     legacy::session::{Heard, Hearing},
     pulse::Pulse,
     redactor::Redactor,
@@ -125,10 +126,17 @@ impl Remote {
         request: Request,
         caller: &Caller,
     ) -> Result<Posted, Fault> {
-        let map = self.authorized(map, caller)?;
         let (repeatable, long) = (request.method != method::TOOLS_CALL, self.long_from(&request.method));
-        let sent = self.post(self.target(), map, &Message::Request(request), repeatable).await;
-        let connection = sent.map_err(|broken| self.broken(broken))?;
+        let posted = self.post_for(caller, self.target(), map, (&Message::Request(request), repeatable)).await;
+        let connection = match posted {
+            Ok(connection) => connection,
+            Err(error) => {
+                if let UpstreamError::TokenRefused { .. } = error {
+                    call.disarm();
+                }
+                return Err(error.into());
+            }
+        };
         let session_id = connection.header(&headers::SESSION_ID).map(str::to_owned);
         let hearing = match answer::read(connection.status(), |name| connection.header(name)) {
             Answer::Events => call.events(connection, long),
@@ -170,11 +178,8 @@ impl Remote {
         match answer {
             Answer::Refused(Refusal::Client | Refusal::Server) => {}
             Answer::Refused(Refusal::Credential) => {
-                let challenge = connection.header(&header::WWW_AUTHENTICATE);
-                if self.endpoint.spec.oauth.is_some()
-                    && let Some(scopes) = credentials::consent_wanted(status, challenge)
-                {
-                    return Err(UpstreamError::NeedsConsent { server: self.endpoint.name.clone(), scopes }.into());
+                if let Some(error) = self.consent_wanted(&connection) {
+                    return Err(error.into());
                 }
                 let name = &self.endpoint.name;
                 let reason = format!("its credential was refused (HTTP {status}); run `mcpctl setup {name}`");
@@ -215,9 +220,54 @@ impl Remote {
         }
     }
 
+    /// The error that leads the user to give consent, if `connection` brings a refusal that consent helps against.
+    pub(super) fn consent_wanted(&self, connection: &Connection) -> Option<UpstreamError> {
+        self.endpoint.spec.oauth.as_ref()?;
+        let challenge = connection.header(&header::WWW_AUTHENTICATE);
+        let scopes = credentials::consent_wanted(connection.status(), challenge)?;
+        Some(UpstreamError::NeedsConsent { server: self.endpoint.name.clone(), scopes })
+    }
+
+    /// Posts `message` on behalf of `caller`. Where the server refuses its token, once more with another one: it did not
+    /// look at the message then (RFC 6750 §3.1). A refusal that nothing helps against is an answer like any other.
+    pub(super) async fn post_for(
+        &self,
+        caller: &Caller,
+        target: Result<&Target, Broken>,
+        map: HeaderMap,
+        (message, repeatable): (&Message, bool),
+    ) -> Result<Connection, UpstreamError> {
+        let target = target.map_err(|broken| self.broken(broken))?;
+        let tokens = &self.endpoint.tokens;
+        let send = async |token: Option<&Bearer>| {
+            let map = self.carrying(map.clone(), token)?;
+            self.post(Ok(target), map, message, repeatable).await.map_err(|broken| self.broken(broken))
+        };
+        let token = tokens.bearer(caller)?;
+        let connection = send(token.as_ref()).await?;
+        let Some(refused) = token.filter(|_| is_token_refused(&connection)) else {
+            return Ok(connection);
+        };
+        match tokens.replaced(&refused, self.open_timeout()).await {
+            Ok(other) => {
+                let connection = send(Some(&other)).await?;
+                if is_token_refused(&connection) {
+                    tokens.given_up(&other).await;
+                }
+                Ok(connection)
+            }
+            Err(UpstreamError::NeedsConsent { .. }) => Ok(connection),
+            Err(error) => Err(error),
+        }
+    }
+
     /// `headers` with the token for a request on behalf of `caller`.
-    pub(super) fn authorized(&self, mut headers: HeaderMap, caller: &Caller) -> Result<HeaderMap, UpstreamError> {
-        if let Some(token) = self.endpoint.tokens.bearer(caller)? {
+    pub(super) fn authorized(&self, headers: HeaderMap, caller: &Caller) -> Result<HeaderMap, UpstreamError> {
+        self.carrying(headers, self.endpoint.tokens.bearer(caller)?.as_ref())
+    }
+
+    fn carrying(&self, mut headers: HeaderMap, token: Option<&Bearer>) -> Result<HeaderMap, UpstreamError> {
+        if let Some(token) = token {
             let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
                 .map_err(|_| self.unreachable("its access token has characters no header can carry"))?;
             value.set_sensitive(true);
@@ -364,6 +414,10 @@ impl Remote {
     pub(super) fn unusable(&self, reason: &str) -> UpstreamError {
         UpstreamError::Unusable { server: self.endpoint.name.clone(), reason: self.redactor.redact(reason) }
     }
+}
+
+fn is_token_refused(connection: &Connection) -> bool {
+    credentials::is_token_refused(connection.status(), connection.header(&header::WWW_AUTHENTICATE))
 }
 
 const USER_AGENT: &str = concat!("mcp-gateway/", env!("CARGO_PKG_VERSION"));

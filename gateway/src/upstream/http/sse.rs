@@ -168,9 +168,11 @@ impl Wire {
     }
 
     async fn post(&self, message: &Message) -> Result<(), UpstreamError> {
-        let map = self.remote.authorized(headers_of(), &self.key.caller)?;
-        let sent = self.remote.post(Ok(&self.place), map, message, false).await;
-        let connection = sent.map_err(|broken| self.remote.broken(broken))?;
+        let posted = self.remote.post_for(&self.key.caller, Ok(&self.place), headers_of(), (message, false));
+        let connection = posted.await?;
+        if let Some(error) = self.remote.consent_wanted(&connection) {
+            return Err(error);
+        }
         match connection.status() {
             status if status.is_success() => {
                 // The answer comes on the stream; what stands here means nothing.

@@ -11,6 +11,7 @@
 
 mod claude;
 mod company;
+mod connections;
 mod faults;
 mod http;
 mod input;
@@ -22,6 +23,7 @@ mod patience;
 #[path = "../../../../control-plane/tests/it/postgres.rs"]
 mod postgres;
 mod programs;
+mod protected;
 mod python;
 mod said;
 mod tokens;
