@@ -9,6 +9,7 @@ mod connection;
 mod heed;
 mod listener;
 mod mirrored;
+mod refusal;
 mod remote;
 mod running;
 mod sse;
@@ -233,6 +234,10 @@ impl Opener for Door {
                 (Ok(session), _) => {
                     remote.speaks_sse.store(true, Ordering::Relaxed);
                     Ok(Place(Arc::new(session)))
+                }
+                // It is there, and does not let anybody in, or not now.
+                (Err(error @ (UpstreamError::NeedsConsent { .. } | UpstreamError::Unreachable { .. })), Some(_)) => {
+                    Err(error)
                 }
                 (Err(_), Some(refused)) => Err(refused),
                 (Err(error), None) => {
