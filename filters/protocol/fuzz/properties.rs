@@ -1,14 +1,17 @@
 //! What holds for every input. The fuzz targets and the tests on stable share it.
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use protocol::{
-    Members, Message, Request, headers, json,
+    Members, Message, Request, headers, json, meta, method,
+    param_headers::ParamHeaders,
     sse::{Decoder, Event},
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json as literal, value::to_raw_value};
 
 const DEPTH_MAX: u32 = 64;
 const EVENT_BYTES_MAX: usize = 1 << 20;
+/// Largest whole number that every reader can tell from its neighbours.
+const WHOLE_MAX: f64 = 9_007_199_254_740_991.0;
 
 /// Whatever the strict reader lets pass, every other reader reads, and alike: also one that takes the last of equal names, and
 /// one that does not look at their case.
@@ -78,11 +81,100 @@ pub(crate) fn headers(value: &[u8]) {
 }
 
 fn call(name: &str) -> Request {
-    let meta = serde_json::json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28"});
-    let params = serde_json::json!({"name": name, "_meta": meta});
-    let body = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+    let meta = literal!({"io.modelcontextprotocol/protocolVersion": "2026-07-28"});
+    let params = literal!({"name": name, "_meta": meta});
+    let body = literal!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
     match Message::parse(body.to_string().as_bytes()) {
         Ok(Message::Request(request)) => request,
         other => unreachable!("{other:?}"),
+    }
+}
+
+/// A request as it is on the wire: lines of headers, an empty one, the body. Headers that pass the checks say what every reader
+/// finds in the body, and what a request is sent with passes them.
+pub(crate) fn agreement(wire: &[u8]) {
+    let Some((given, body)) = apart(wire) else { return };
+    let (Ok(Message::Request(request)), Ok(())) = (Message::parse(body), json::check(body, DEPTH_MAX)) else { return };
+    let mirroring = mirroring();
+    let arguments = request.params.get("arguments");
+    let made: HeaderMap = headers::of(&request).into_iter().collect();
+    assert_eq!(headers::check(&request, &made), Ok(()));
+    let own: HeaderMap = mirroring.headers(arguments).into_iter().collect();
+    assert_eq!(mirroring.check(arguments, &own), Ok(()));
+    let object: Map<String, Value> = serde_json::from_slice(body).expect("a request is an object");
+    let params = seen_without_case(&object, "params").and_then(Value::as_object);
+    if headers::check(&request, &given).is_ok() {
+        mirrors(&request, &given, &object, params);
+    }
+    if mirroring.check(arguments, &given).is_ok() {
+        let arguments = params.and_then(|params| seen_without_case(params, "arguments"));
+        for (header, path) in [("mcp-param-region", "/region"), ("mcp-param-n", "/n"), ("mcp-param-flag", "/deep/flag")]
+        {
+            let value = arguments.and_then(|arguments| arguments.pointer(path));
+            assert!(told_alike(only(&given, header), value), "{header}: {value:?}");
+        }
+    }
+}
+
+/// The headers of `wire` and its body; none if it is no such thing.
+fn apart(wire: &[u8]) -> Option<(HeaderMap, &[u8])> {
+    let end = wire.windows(2).position(|two| two == b"\n\n")?;
+    let (head, body) = (wire.get(..end)?, wire.get(end + 2..)?);
+    let mut headers = HeaderMap::new();
+    for line in head.split(|byte| *byte == b'\n') {
+        let (name, value) = line.split_at(line.iter().position(|byte| *byte == b':')?);
+        let value = HeaderValue::from_bytes(value.get(1..)?.trim_ascii()).ok()?;
+        headers.append(HeaderName::from_bytes(name).ok()?, value);
+    }
+    Some((headers, body))
+}
+
+/// A tool that mirrors an argument of each kind.
+fn mirroring() -> ParamHeaders {
+    let flag = literal!({"type": "object", "properties": {"flag": {"type": "boolean", "x-mcp-header": "Flag"}}});
+    let (region, n) = ("string", "integer");
+    let properties = literal!({
+        "region": {"type": region, "x-mcp-header": "Region"}, "n": {"type": n, "x-mcp-header": "N"}, "deep": flag,
+    });
+    let schema = to_raw_value(&literal!({"type": "object", "properties": properties})).expect("it is JSON");
+    ParamHeaders::of_tool(&schema).expect("its annotations keep the rules")
+}
+
+/// The required headers, and what a reader finds in the body that knows nothing of our types.
+fn mirrors(request: &Request, given: &HeaderMap, object: &Map<String, Value>, params: Option<&Map<String, Value>>) {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    assert_eq!(only(given, "mcp-method"), Some(text(seen_without_case(object, "method"))));
+    let version = params.and_then(|params| params.get("_meta")?.get(meta::PROTOCOL_VERSION));
+    assert_eq!(only(given, "mcp-protocol-version"), Some(text(version)));
+    if let Some(member) = method::named_by(&request.method) {
+        let named = params.and_then(|params| match member {
+            "taskId" => params.get(member),
+            _ => seen_without_case(params, member),
+        });
+        assert_eq!(only(given, "mcp-name"), Some(text(named)), "{member}");
+    }
+}
+
+/// What the one header called `name` says; none if it is not there. It is never there twice.
+fn only(given: &HeaderMap, name: &str) -> Option<String> {
+    let mut values = given.get_all(name).iter();
+    let value = values.next()?;
+    assert!(values.next().is_none(), "`{name}` is there twice");
+    Some(headers::decode(value).expect("it passed, so it can be read"))
+}
+
+/// Whether a header that mirrors an argument says what the body says.
+fn told_alike(told: Option<String>, value: Option<&Value>) -> bool {
+    match (told, value) {
+        (told, None | Some(Value::Null | Value::Array(_) | Value::Object(_))) => told.is_none(),
+        (None, Some(_)) => false,
+        (Some(told), Some(Value::String(text))) => told == *text,
+        (Some(told), Some(Value::Bool(flag))) => told == flag.to_string(),
+        (Some(told), Some(Value::Number(number))) => {
+            let (told, number) = (told.parse::<f64>(), number.as_f64());
+            told.is_ok_and(|told| {
+                number.is_some_and(|number| told == number || told.abs().max(number.abs()) > WHOLE_MAX)
+            })
+        }
     }
 }

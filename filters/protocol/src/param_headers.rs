@@ -78,7 +78,10 @@ impl ParamHeaders {
     /// [`HeaderMismatch`] for the first header that is missing, malformed, there without its argument, or different.
     pub fn check(&self, arguments: Option<&RawValue>, headers: &HeaderMap) -> Result<(), HeaderMismatch> {
         self.0.iter().try_for_each(|param| {
-            let expected = value(arguments, &param.path).and_then(|raw| mirrored(&raw));
+            let given = value(arguments, &param.path);
+            // A text of digits is a text, whatever the schema says.
+            let whole = param.integer && given.as_ref().is_some_and(|raw| !raw.get().starts_with('"'));
+            let expected = given.and_then(|raw| mirrored(&raw));
             let mut values = headers.get_all(&param.header).iter();
             let header = match (values.next(), values.next()) {
                 (Some(header), None) => Some(decode(header)),
@@ -89,7 +92,7 @@ impl ParamHeaders {
                 (None, None) => Ok(()),
                 (Some(_), None) => Err(HeaderMismatch::Missing(param.header.clone())),
                 (_, Some(None)) => Err(HeaderMismatch::Malformed(param.header.clone())),
-                (Some(expected), Some(Some(told))) if alike(&expected, &told, param.integer) => Ok(()),
+                (Some(expected), Some(Some(told))) if alike(&expected, &told, whole) => Ok(()),
                 (_, Some(Some(_))) => Err(HeaderMismatch::Different(param.header.clone())),
             }
         })
@@ -174,14 +177,15 @@ fn mirrored(raw: &RawValue) -> Option<String> {
     }
 }
 
-/// Integers are compared by value: `42.0` is `42`. Outside of what every client can tell apart only equal texts are alike.
-fn alike(expected: &str, told: &str, integer: bool) -> bool {
-    let whole = |text: &str| {
+/// Whole numbers are compared by value: `42.0` is `42`. Outside of what every client can tell apart only equal texts are
+/// alike.
+fn alike(expected: &str, told: &str, whole: bool) -> bool {
+    let number = |text: &str| {
         let number = text.parse::<f64>().ok()?;
         (number.fract().abs().total_cmp(&0.0).is_eq() && number.abs() <= INTEGER_MAX).then_some(number + 0.0)
     };
     let equal = |expected: f64, told: f64| expected.total_cmp(&told).is_eq();
-    expected == told || (integer && whole(expected).zip(whole(told)).is_some_and(|(a, b)| equal(a, b)))
+    expected == told || (whole && number(expected).zip(number(told)).is_some_and(|(a, b)| equal(a, b)))
 }
 
 #[cfg(test)]
@@ -234,6 +238,7 @@ mod tests {
         assert!(check("42", "42") && check("42", "42.0") && check("4.2e1", "42") && check("-7", "-7.0"));
         assert!(!check("42", "42.4") && !check("42", "41.6") && !check("42", "-42") && !check("42", "nan"));
         assert!(!check("42", "") && !check("42", "42x") && !check("42", "inf"));
+        assert!(check(r#""42""#, "42") && !check(r#""42""#, "42.0"), "a text is compared as one");
         assert!(!check("9007199254740993", "9007199254740992"), "no two integers share a value");
     }
 

@@ -23,6 +23,7 @@ fn properties_hold_for_the_corpus() {
     check("json", properties::json);
     check("sse", properties::sse);
     check("headers", properties::headers);
+    check("agreement", properties::agreement);
 }
 
 /// A name that some reader may take for one of the protocol's.
@@ -81,6 +82,14 @@ proptest! {
         stream in "((data|id|event|retry|:)?:? ?[a-z0-9é]{0,3}(\n|\r|\r\n)){0,12}"
     ) {
         properties::sse(stream.as_bytes());
+    }
+
+    #[test]
+    fn headers_that_pass_say_what_the_body_says(
+        body in call(), method in "tools/call|Tools/call|", name in "own|other|1|=\\?base64\\?b3du\\?=|", version in ".{0,3}"
+    ) {
+        let wire = format!("mcp-method: {method}\nmcp-name: {name}\nmcp-protocol-version: {version}\n\n{body}");
+        properties::agreement(wire.as_bytes());
     }
 
     #[test]

@@ -42,6 +42,12 @@ impl Bearer {
     pub fn expose(&self) -> &str {
         self.secret.expose()
     }
+
+    /// `secret` for tests, of the connection `x`.
+    #[cfg(test)]
+    pub(super) fn for_test(secret: &str) -> Self {
+        Self { connection: "x".parse().unwrap(), secret: Secret::new(secret.to_owned()) }
+    }
 }
 
 /// Gives the token that a request to one server carries.

@@ -5,11 +5,13 @@
 
 mod agreement;
 mod answer;
+mod bearing;
 mod connection;
 mod heed;
 mod listener;
 mod mirrored;
 mod passing;
+mod refusal;
 mod remote;
 mod running;
 mod sse;
@@ -234,6 +236,10 @@ impl Opener for Door {
                 (Ok(session), _) => {
                     remote.speaks_sse.store(true, Ordering::Relaxed);
                     Ok(Place(Arc::new(session)))
+                }
+                // It is there, and does not let anybody in, or not now.
+                (Err(error @ (UpstreamError::NeedsConsent { .. } | UpstreamError::Unreachable { .. })), Some(_)) => {
+                    Err(error)
                 }
                 (Err(_), Some(refused)) => Err(refused),
                 (Err(error), None) => {

@@ -8,7 +8,7 @@ import { startGateway, TOKEN } from './gateway.ts';
 import { runSuite, scenariosOf, SETS } from './suite.ts';
 import type { Check, Set } from './suite.ts';
 
-const KINDS = ['modern', 'legacy', 'dual'] as const;
+const KINDS = ['modern', 'legacy', 'dual', 'rmcp'] as const;
 type Kind = (typeof KINDS)[number];
 
 /** Where the harness finds and puts things, and what it was asked for. */
@@ -31,11 +31,12 @@ export type Cell = {
 export const CELLS: Cell[] = [
     ...KINDS.flatMap(kind => SETS.filter(set => speaks(kind, set)).map(set => direct(kind, set))),
     ...KINDS.flatMap(kind => SETS.map(set => through(kind, set))),
+    through('rmcp', '2025-11-25', 'legacy'),
     ...SETS.map(client)
 ];
 
 function speaks(kind: Kind, set: Set): boolean {
-    return kind === 'dual' || (kind === 'modern') === (set === '2026-07-28');
+    return kind === 'dual' || kind === 'rmcp' || (kind === 'modern') === (set === '2026-07-28');
 }
 
 /** The suite against a fixture. */
@@ -45,22 +46,24 @@ function direct(kind: Kind, set: Set): Cell {
         name,
         anchor: undefined,
         run: setting =>
-            withFixture(kind, folder(setting, name), url => serverScenarios(url, set, setting, folder(setting, name)))
+            withFixture(kind, setting, folder(setting, name), url =>
+                serverScenarios(url, set, setting, folder(setting, name))
+            )
     };
 }
 
-/** The suite against a gateway in front of a fixture. */
-function through(kind: Kind, set: Set): Cell {
-    const name = `gateway/${kind}/${set}`;
+/** The suite against a gateway in front of a fixture, which may be told that it is to speak the legacy era to it. */
+function through(kind: Kind, set: Set, era: 'auto' | 'legacy' = 'auto'): Cell {
+    const name = `gateway/${era === 'auto' ? kind : `${kind}-${era}`}/${set}`;
     return {
         name,
         anchor: `direct/${speaks(kind, set) ? kind : 'dual'}/${set}`,
         run: setting => {
             const into = folder(setting, name);
-            return withFixture(kind, into, async url => {
+            return withFixture(kind, setting, into, async url => {
                 const gateway = await startGateway(join(setting.binaries, 'mcp-gateway'), join(into, 'home'), {
                     url,
-                    era: 'auto'
+                    era
                 });
                 const front = await startFront(gateway.endpoint, TOKEN);
                 try {
@@ -112,9 +115,16 @@ function serverScenarios(url: string, set: Set, { scenario }: Setting, into: str
     return runSuite('server', ['--url', url, ...which], into, scenario !== undefined);
 }
 
-async function withFixture<Result>(kind: Kind, into: string, use: (url: string) => Promise<Result>): Promise<Result> {
-    const program = join(import.meta.dirname, '../fixtures/everything.ts');
-    const fixture = new Child(process.execPath, [program, '--era', kind], join(into, 'fixture.log'));
+async function withFixture<Result>(
+    kind: Kind,
+    { binaries }: Setting,
+    into: string,
+    use: (url: string) => Promise<Result>
+): Promise<Result> {
+    const script = join(import.meta.dirname, '../fixtures/everything.ts');
+    const [program, args] =
+        kind === 'rmcp' ? [join(binaries, 'everything-rmcp'), []] : [process.execPath, [script, '--era', kind]];
+    const fixture = new Child(program, args, join(into, 'fixture.log'));
     try {
         return await use(await fixture.url());
     } finally {

@@ -42,9 +42,9 @@ export class Child {
         }
     }
 
-    /** The first URL that it prints on a line of its own. */
+    /** The first URL that it prints at the end of a line. */
     url(): Promise<string> {
-        return this.until('a URL', () => /^https?:\S+$/m.exec(readFileSync(this.#log, 'utf8'))?.[0]);
+        return this.until('a URL', () => /\bhttps?:\S+$/m.exec(readFileSync(this.#log, 'utf8'))?.[0]);
     }
 
     async stop(): Promise<void> {

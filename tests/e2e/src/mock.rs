@@ -78,6 +78,14 @@ where
     }
 }
 
+/// Serves `server` at `address` over Streamable HTTP, to everybody, until the process is ended.
+pub async fn serve_http<S>(address: SocketAddr, server: S) -> Result<(), ServeError>
+where
+    S: ServerHandler + Clone,
+{
+    http::serve(address, None, server).await
+}
+
 /// Says on standard error why the program `name` gives up, in one line; an `anyhow` error with its causes.
 pub fn explain(name: &str, error: &impl std::fmt::Display) -> ExitCode {
     // Nobody is left to tell when standard error is gone too.

@@ -109,7 +109,14 @@ impl Call {
             return None;
         }
         if note.method == remap::PROGRESS {
-            return if remap::token_of(&note.params) == Some(self.own) { self.remap.progress(note) } else { None };
+            if remap::token_of(&note.params) == Some(self.own) {
+                return self.remap.progress(note);
+            }
+            // Some legacy servers tell it on whatever stream is open.
+            if let Some(session) = &self.session {
+                session.hear(Message::Notification(note));
+            }
+            return None;
         }
         match (remap::subscription_of(&note.params), &self.session) {
             (Some(own), _) if own == self.own => Some(self.remap.subscription(note)),

@@ -1,7 +1,7 @@
 //! One HTTP server as its calls see it: messages are posted here, and failures put into words.
 
 use super::{
-    answer::{self, Answer, Refusal},
+    answer::{self, Answer},
     connection::{Broken, Connection, Dialer, Outgoing},
     heed::Call,
     mirrored::Mirrored,
@@ -9,7 +9,6 @@ use super::{
 };
 use crate::upstream::{
     Caller, Endpoint, UpstreamError,
-    credentials::{self, Bearer},
     legacy::session::{Heard, Hearing},
     pulse::Pulse,
     redactor::Redactor,
@@ -17,9 +16,9 @@ use crate::upstream::{
     strays::Strays,
 };
 use bytes::Bytes;
-use futures::{StreamExt as _, stream};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use protocol::{Message, Request, Response, code, headers, method, sse::Event};
+use futures::StreamExt as _;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use protocol::{Message, Request, Response, headers, method, sse::Event};
 use std::{
     sync::{
         Arc,
@@ -172,110 +171,6 @@ impl Remote {
         timeout(limit, asked).await.unwrap_or_else(|_| Err(self.late(limit).into()))
     }
 
-    /// What became of a request that was refused: a JSON-RPC error in the body is an answer like any other.
-    async fn refused(&self, mut call: Call, connection: Connection, answer: Answer) -> Result<Hearing, Fault> {
-        let status = connection.status();
-        match answer {
-            Answer::Refused(Refusal::Client | Refusal::Server) => {}
-            Answer::Refused(Refusal::Credential) => {
-                if let Some(error) = self.consent_wanted(&connection) {
-                    return Err(error.into());
-                }
-                let name = &self.endpoint.name;
-                let reason = format!("its credential was refused (HTTP {status}); run `mcpctl setup {name}`");
-                return Err(self.unreachable(&reason).into());
-            }
-            Answer::Refused(Refusal::Later(after)) => {
-                let after = after.map_or_else(String::new, |s| format!("; it asks to wait {s} s"));
-                let reason = format!("it is overloaded or limits its rate (HTTP {status}){after}");
-                return Err(self.unreachable(&reason).into());
-            }
-            Answer::Elsewhere(reason) => return Err(self.unusable(&reason).into()),
-            Answer::Useless(reason) => return Err(Fault::Foreign(self.unusable(&reason))),
-            Answer::Taken | Answer::Json | Answer::Events => {
-                let reason = format!("it took the request and gave no answer (HTTP {status})");
-                return Err(Fault::Foreign(self.unusable(&reason)));
-            }
-        }
-        let response = call.error_body(connection).await;
-        let code = response.as_ref().and_then(|response| response.payload.as_ref().err()).map(|error| error.code);
-        let of_session = matches!(code, Some(code::LEGACY_SERVER | code::LEGACY_SESSION));
-        if status == StatusCode::NOT_FOUND || of_session {
-            // To a session that the server keeps under an id it says that the session is gone; to a modern request, that
-            // it is no modern server. Nothing was done in either case.
-            if call.session.is_some() || (of_session && !call.probes) {
-                return Err(Fault::SessionGone);
-            }
-        }
-        let own_fault = matches!(code, Some(code::UNSUPPORTED_VERSION | code::HEADER_MISMATCH));
-        match (response, status.as_u16()) {
-            (Some(response), _) if own_fault && call.session.is_none() && !call.probes => Err(Fault::AtOdds(response)),
-            (Some(response), _) => Ok(Box::pin(stream::iter([Ok(Heard::Response(response))]))),
-            (None, 404 | 405) => {
-                let reason = format!("there is no MCP endpoint at its URL (HTTP {status}); check the URL");
-                Err(Fault::Foreign(self.unusable(&reason)))
-            }
-            (None, 500..) => Err(self.unusable(&format!("it answered HTTP {status}")).into()),
-            (None, _) => Err(Fault::Foreign(self.unusable(&format!("it answered HTTP {status}")))),
-        }
-    }
-
-    /// The error that leads the user to give consent, if `connection` brings a refusal that consent helps against.
-    pub(super) fn consent_wanted(&self, connection: &Connection) -> Option<UpstreamError> {
-        self.endpoint.spec.oauth.as_ref()?;
-        let challenge = connection.header(&header::WWW_AUTHENTICATE);
-        let scopes = credentials::consent_wanted(connection.status(), challenge)?;
-        Some(UpstreamError::NeedsConsent { server: self.endpoint.name.clone(), scopes })
-    }
-
-    /// Posts `message` on behalf of `caller`. Where the server refuses its token, once more with another one: it did not
-    /// look at the message then (RFC 6750 §3.1). A refusal that nothing helps against is an answer like any other.
-    pub(super) async fn post_for(
-        &self,
-        caller: &Caller,
-        target: Result<&Target, Broken>,
-        map: HeaderMap,
-        (message, repeatable): (&Message, bool),
-    ) -> Result<Connection, UpstreamError> {
-        let target = target.map_err(|broken| self.broken(broken))?;
-        let tokens = &self.endpoint.tokens;
-        let send = async |token: Option<&Bearer>| {
-            let map = self.carrying(map.clone(), token)?;
-            self.post(Ok(target), map, message, repeatable).await.map_err(|broken| self.broken(broken))
-        };
-        let token = tokens.bearer(caller)?;
-        let connection = send(token.as_ref()).await?;
-        let Some(refused) = token.filter(|_| is_token_refused(&connection)) else {
-            return Ok(connection);
-        };
-        match tokens.replaced(&refused, self.open_timeout()).await {
-            Ok(other) => {
-                let connection = send(Some(&other)).await?;
-                if is_token_refused(&connection) {
-                    tokens.given_up(&other).await;
-                }
-                Ok(connection)
-            }
-            Err(UpstreamError::NeedsConsent { .. }) => Ok(connection),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// `headers` with the token for a request on behalf of `caller`.
-    pub(super) fn authorized(&self, headers: HeaderMap, caller: &Caller) -> Result<HeaderMap, UpstreamError> {
-        self.carrying(headers, self.endpoint.tokens.bearer(caller)?.as_ref())
-    }
-
-    fn carrying(&self, mut headers: HeaderMap, token: Option<&Bearer>) -> Result<HeaderMap, UpstreamError> {
-        if let Some(token) = token {
-            let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-                .map_err(|_| self.unreachable("its access token has characters no header can carry"))?;
-            value.set_sensitive(true);
-            headers.insert(header::AUTHORIZATION, value);
-        }
-        Ok(headers)
-    }
-
     pub(super) async fn post(
         &self,
         target: Result<&Target, Broken>,
@@ -299,17 +194,34 @@ impl Remote {
         map: HeaderMap,
         last: Option<&str>,
         caller: &Caller,
-    ) -> Result<Option<Connection>, Broken> {
-        let mut map = self.authorized(map, caller).map_err(|error| Broken::Unsent(error.reason()))?;
+    ) -> Result<Option<Connection>, UpstreamError> {
+        let connection = self.get(map, last, caller).await?;
+        Ok(offers_events(&connection).then_some(connection))
+    }
+
+    /// Asks for the stream without which there is no session.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) async fn needed_stream(&self, caller: &Caller) -> Result<Connection, UpstreamError> {
+        let connection = self.get(HeaderMap::new(), None, caller).await?;
+        if offers_events(&connection) {
+            return Ok(connection);
+        }
+        let otherwise = || self.unusable(&format!("it offers no event stream (HTTP {})", connection.status()));
+        Err(self.turned_away(&connection).unwrap_or_else(otherwise))
+    }
+
+    async fn get(&self, map: HeaderMap, last: Option<&str>, caller: &Caller) -> Result<Connection, UpstreamError> {
+        let mut map = self.authorized(map, caller)?;
         map.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         map.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         if let Some(last) = last.and_then(|last| HeaderValue::from_str(last).ok()) {
             map.insert(LAST_EVENT_ID, last);
         }
         let request = Outgoing { method: Method::GET, headers: map, body: Bytes::new(), repeatable: true };
-        let connection = self.dialer.send(self.target()?, &request).await?;
-        let answer = answer::read(connection.status(), |name| connection.header(name));
-        Ok((answer == Answer::Events).then_some(connection))
+        let target = self.target().map_err(|broken| self.broken(broken))?;
+        self.dialer.send(target, &request).await.map_err(|broken| self.broken(broken))
     }
 
     /// The message that `event` of a stream brings, if it brings one.
@@ -416,19 +328,8 @@ impl Remote {
     }
 }
 
-fn is_token_refused(connection: &Connection) -> bool {
-    credentials::is_token_refused(connection.status(), connection.header(&header::WWW_AUTHENTICATE))
+fn offers_events(connection: &Connection) -> bool {
+    answer::read(connection.status(), |name| connection.header(name)) == Answer::Events
 }
 
 const USER_AGENT: &str = concat!("mcp-gateway/", env!("CARGO_PKG_VERSION"));
-
-impl Call {
-    /// The JSON-RPC error in the body of a refusal, if there is one.
-    async fn error_body(&mut self, connection: Connection) -> Option<Response> {
-        let body = connection.collect(ERROR_BYTES_MAX).await.ok()??;
-        match Message::parse(&body).ok()? {
-            Message::Response(response) if response.payload.is_err() => self.response(response),
-            _ => None,
-        }
-    }
-}

@@ -1,10 +1,10 @@
-//! The requests that work in one legacy session, for what the server says on a channel of its own: a question or a log
-//! message there does not say which of them it is about.
+//! The requests that work in one legacy session, for what the server says on a channel of its own. Progress there says which
+//! of them it is about; a question or a log message does not.
 
 use crate::upstream::{
     duplex,
     legacy::{self, session::Heard},
-    remap::Remap,
+    remap::{self, Remap},
 };
 use parking_lot::Mutex;
 use protocol::{Id, Notification, Request, Response, method};
@@ -77,10 +77,14 @@ impl Running {
         }
     }
 
-    /// Carries a log message, or the word that a question is taken back, to the only request it can be about; gives back
-    /// what is another's or nobody's.
+    /// Carries progress to the request it is about, and a log message, or the word that a question is taken back, to the
+    /// only request it can be about; gives back what is another's or nobody's.
     pub(super) fn tell(&self, note: Notification) -> Option<Notification> {
         let entries = self.0.lock();
+        if note.method == remap::PROGRESS {
+            progress(&entries, note);
+            return None;
+        }
         match (entries.as_slice(), note.method.as_str()) {
             ([only], legacy::LOG_MESSAGE | method::CANCELLED) => {
                 // A client too slow for its log misses some of it.
@@ -92,14 +96,25 @@ impl Running {
     }
 }
 
+/// Progress of none of them is that of a request which was answered or given up meanwhile: it is dropped.
+fn progress(entries: &[Entry], note: Notification) {
+    let own = remap::token_of(&note.params);
+    if let Some(entry) = entries.iter().find(|entry| own == Some(entry.own))
+        && let Some(note) = entry.remap.progress(note)
+    {
+        // A client too slow for its progress misses some of it.
+        let _ = entry.said.try_send(Heard::Note(note));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use protocol::Members;
 
     fn enter(running: &Arc<Running>, own: i64, method: &str) -> (Mark, mpsc::Receiver<Heard>) {
-        let mut request =
-            Request { id: Id::Text("client".to_owned()), method: method.to_owned(), params: Members::new() };
+        let params = serde_json::from_str(r#"{"_meta":{"progressToken":"t"}}"#).unwrap();
+        let mut request = Request { id: Id::Text("client".to_owned()), method: method.to_owned(), params };
         let remap = Remap::outgoing(&mut request, own);
         running.enter(own, method, (remap, Arc::default()))
     }
@@ -137,6 +152,21 @@ mod tests {
         let Ok(Heard::Response(response)) = two.try_recv() else { panic!("a response") };
         assert_eq!(response.id, Some(Id::Text("client".to_owned())));
         assert!(one.try_recv().is_err());
+    }
+
+    #[test]
+    fn progress_goes_to_its_request_under_the_clients_token() {
+        let running = Arc::new(Running::default());
+        let (_first, mut one) = enter(&running, 1, method::TOOLS_CALL);
+        let (_second, mut two) = enter(&running, 2, method::TOOLS_CALL);
+        for own in [2, 9] {
+            let mut params = Members::new();
+            params.set("progressToken", &own);
+            assert!(running.tell(Notification { method: remap::PROGRESS.to_owned(), params }).is_none());
+        }
+        let Ok(Heard::Note(note)) = two.try_recv() else { panic!("progress") };
+        assert_eq!(note.params.read::<String>("progressToken").as_deref(), Some("t"));
+        assert!(one.try_recv().is_err() && two.try_recv().is_err());
     }
 
     #[test]

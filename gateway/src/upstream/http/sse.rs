@@ -1,9 +1,11 @@
 //! A session with a legacy server over HTTP+SSE (2024-11-05 basic/transports): one stream brings everything, beginning with
 //! the address to post to. The session is the stream.
 
+mod posting;
+
 use super::{
     connection::{Broken, Connection},
-    remote::{ERROR_BYTES_MAX, Remote},
+    remote::Remote,
     target::Target,
 };
 use crate::upstream::{
@@ -13,7 +15,7 @@ use crate::upstream::{
     pool::{Kept, Key},
 };
 use async_trait::async_trait;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue};
 use parking_lot::Mutex;
 use protocol::{Id, Message, Notification, Request, Response, headers, sse::Decoder};
 use std::{sync::Arc, time::Duration};
@@ -30,16 +32,11 @@ const SAID_MAX: usize = 64;
 /// Longest wait for the first event, in milliseconds: a page that is no such stream may never end.
 const ENDPOINT_TIMEOUT_MS: u64 = 10_000;
 
-/// Characters of a refusal that its caller is told.
-const WORDS_MAX: usize = 200;
-
 /// See the module.
 pub(super) struct SseSession {
     wire: Arc<Wire>,
     welcome: Welcome,
     memory: Memory,
-    /// No new calls; those in flight keep it.
-    retired: CancellationToken,
 }
 
 impl Drop for SseSession {
@@ -57,6 +54,8 @@ struct Wire {
     calls: Mutex<Calls>,
     notices: broadcast::Sender<Notification>,
     over: CancellationToken,
+    /// No new calls; those in flight keep it.
+    retired: CancellationToken,
 }
 
 impl SseSession {
@@ -72,13 +71,14 @@ impl SseSession {
             calls: Mutex::new(Calls::new(Some(key.declared))),
             notices: broadcast::channel(NOTICES_MAX).0,
             over: CancellationToken::new(),
+            retired: CancellationToken::new(),
         });
         let reading = read(Arc::downgrade(&wire), wire.over.clone(), connection, decoder);
         let stop = remote.stop.clone();
         remote.tasks.spawn(async move { stop.run_until_cancelled_owned(reading).await });
         let welcome = wire.greet(&key.declared).await;
         match welcome {
-            Ok(welcome) => Ok(Self { wire, welcome, memory: Memory::default(), retired: CancellationToken::new() }),
+            Ok(welcome) => Ok(Self { wire, welcome, memory: Memory::default() }),
             Err(error) => {
                 wire.over.cancel();
                 Err(error)
@@ -89,8 +89,7 @@ impl SseSession {
 
 /// The stream, what of it was read already, and the place it names.
 async fn opened(remote: &Arc<Remote>, key: &Key) -> Result<(Connection, Decoder, Target), UpstreamError> {
-    let stream = remote.stream(HeaderMap::new(), None, &key.caller).await.map_err(|broken| remote.broken(broken))?;
-    let mut connection = stream.ok_or_else(|| remote.unusable("it offers no event stream"))?;
+    let mut connection = remote.needed_stream(&key.caller).await?;
     let mut decoder = Decoder::new(remote.message_bytes_max());
     loop {
         while let Some(event) = decoder.next_event() {
@@ -135,7 +134,7 @@ impl Wire {
     async fn greet(self: &Arc<Self>, declared: &Declared) -> Result<Welcome, UpstreamError> {
         let limit = self.remote.open_timeout();
         let asked = async {
-            let pending = self.begin(legacy::initialize(Id::Number(0), declared), false).await?;
+            let pending = self.begin(legacy::initialize(Id::Number(0), declared), true).await?;
             pending.response().await
         };
         let response: Response = timeout(limit, asked).await.unwrap_or_else(|_| Err(self.remote.late(limit)))?;
@@ -144,51 +143,31 @@ impl Wire {
         Ok(welcome)
     }
 
-    /// Posts `request`; it is taken back when nobody waits for it any more, unless it is not `cancellable`.
-    async fn begin(self: &Arc<Self>, request: Request, cancellable: bool) -> Result<Pending, UpstreamError> {
+    /// Posts `request`; it is taken back when nobody waits for it any more, unless it is the one that `opens` the session.
+    async fn begin(self: &Arc<Self>, request: Request, opens: bool) -> Result<Pending, UpstreamError> {
         let own = self.remote.next_id();
         let ((said, said_rx), (response, response_rx)) = (mpsc::channel(SAID_MAX), oneshot::channel());
         let outgoing = Outgoing { own, request, said, response };
         let gone = self.remote.broken(Broken::Lost("its event stream ended".to_owned()));
         let message = self.calls.lock().begin(outgoing);
-        let pending = Pending::new(said_rx, response_rx, gone, cancellable.then(|| withdraw(self, own)));
+        let pending = Pending::new(said_rx, response_rx, gone, (!opens).then(|| withdraw(self, own)));
         if let Some(message) = message
-            && let Err(error) = self.post(&message).await
+            && let Err(error) = self.post(&message, opens).await
         {
-            if let UpstreamError::Unusable { .. } = error {
-                // It was refused: there is nothing to take back.
+            if !matches!(error, UpstreamError::Lost { .. }) {
+                // It was not taken: there is nothing to take back.
                 self.calls.lock().cancel(own);
             }
             return Err(error);
         }
         if self.over.is_cancelled() {
-            return Err(UpstreamError::Forgotten { server: self.remote.endpoint.name.clone() });
+            return Err(self.forgotten());
         }
         Ok(pending)
     }
 
-    async fn post(&self, message: &Message) -> Result<(), UpstreamError> {
-        let posted = self.remote.post_for(&self.key.caller, Ok(&self.place), headers_of(), (message, false));
-        let connection = posted.await?;
-        if let Some(error) = self.remote.consent_wanted(&connection) {
-            return Err(error);
-        }
-        match connection.status() {
-            status if status.is_success() => {
-                // The answer comes on the stream; what stands here means nothing.
-                let _ = connection.collect(ERROR_BYTES_MAX).await;
-                Ok(())
-            }
-            StatusCode::NOT_FOUND => {
-                self.over.cancel();
-                Err(UpstreamError::Forgotten { server: self.remote.endpoint.name.clone() })
-            }
-            // About this message alone: while its stream is there, so is the session.
-            status => {
-                let body = connection.collect(ERROR_BYTES_MAX).await.ok().flatten().unwrap_or_default();
-                Err(self.remote.unusable(&format!("it refused a message (HTTP {status}){}", words(&body))))
-            }
-        }
+    fn forgotten(&self) -> UpstreamError {
+        UpstreamError::Forgotten { server: self.remote.endpoint.name.clone() }
     }
 
     async fn tell(&self, message: Message) {
@@ -215,16 +194,6 @@ impl Wire {
             Sorted::Notice(note) => drop(self.notices.send(note)),
         }
     }
-}
-
-/// What the body of a refusal says, after a colon: of a JSON-RPC error its message, else its first words.
-fn words(body: &[u8]) -> String {
-    let text = match Message::parse(body) {
-        Ok(Message::Response(Response { payload: Err(error), .. })) => error.message,
-        _ => String::from_utf8_lossy(body).into_owned(),
-    };
-    let text: String = text.trim().chars().filter(|c| !c.is_control()).take(WORDS_MAX).collect();
-    if text.is_empty() { text } else { format!(": {text}") }
 }
 
 fn withdraw(wire: &Arc<Wire>, own: i64) -> Withdraw {
@@ -254,7 +223,7 @@ impl legacy::Session for SseSession {
     }
 
     async fn send(&self, request: Request) -> Result<Hearing, UpstreamError> {
-        Ok(self.wire.begin(request, true).await?.into_hearing())
+        Ok(self.wire.begin(request, false).await?.into_hearing())
     }
 
     async fn tell(&self, message: Message) {
@@ -268,30 +237,17 @@ impl legacy::Session for SseSession {
     async fn ended(&self) {
         tokio::select! {
             () = self.wire.over.cancelled() => {}
-            () = self.retired.cancelled() => {}
+            () = self.wire.retired.cancelled() => {}
         }
     }
 }
 
 impl Kept for SseSession {
     fn is_open(&self) -> bool {
-        !self.wire.over.is_cancelled() && !self.retired.is_cancelled()
+        !self.wire.over.is_cancelled() && !self.wire.retired.is_cancelled()
     }
 
     fn retire(&self) {
-        self.retired.cancel();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_refusal_is_told_in_its_own_words() {
-        let check = |body: &str, told: &str| assert_eq!(super::words(body.as_bytes()), told);
-        check(r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"too long"}}"#, ": too long");
-        check(r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"no JSON"}}"#, ": no JSON");
-        check(" Invalid\r\n message\n", ": Invalid message");
-        check("", "");
-        check(&"x".repeat(1_000), &format!(": {}", "x".repeat(200)));
+        self.wire.retired.cancel();
     }
 }

@@ -2,7 +2,7 @@
 //! GET stream brings what belongs to none of them.
 
 use super::{
-    connection::{Broken, Connection},
+    connection::Connection,
     heed::{Call, Withdrawal},
     remote::{Fault, Remote},
     running::{Mark, Running},
@@ -82,7 +82,7 @@ impl Streamable {
 
     /// The stream of what belongs to no request, or the rest of one that broke after the event `last`; none where the
     /// server offers none.
-    pub(super) async fn stream(&self, last: Option<&str>) -> Result<Option<Connection>, Broken> {
+    pub(super) async fn stream(&self, last: Option<&str>) -> Result<Option<Connection>, UpstreamError> {
         self.remote.stream(self.headers(), last, &self.key.caller).await
     }
 

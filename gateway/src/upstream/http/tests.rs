@@ -2,6 +2,7 @@
 
 mod eras;
 mod fake;
+mod http_sse;
 mod long;
 mod sessions;
 mod streams;
@@ -374,100 +375,6 @@ async fn a_change_of_its_lists_is_told() {
 async fn what_a_server_says_of_itself_holds_none_of_its_values() {
     let error = check(|_| empty(302, "location: /?token=very-secret\r\n")).await.unwrap_err();
     assert!(error.to_string().contains("/?token=***"), "{error}");
-}
-
-/// An HTTP+SSE server: one stream, on which `hi` comes for every call; for one of `late` only with that of another call, and
-/// none for one of `refused`.
-fn sse() -> impl Fn(&Seen) -> Act + Send + Sync + 'static {
-    let said = tokio::sync::broadcast::channel::<String>(16).0;
-    let late = parking_lot::Mutex::new(Vec::new());
-    move |seen| match (seen.verb.as_str(), seen.path.split('?').next(), seen.method()) {
-        ("GET", Some("/mcp"), _) => {
-            Act::Follow("event: endpoint\ndata: /messages?session=1\n\n".to_owned(), said.subscribe())
-        }
-        ("POST", Some("/messages"), method::TOOLS_CALL) if seen.body["params"]["name"] == "refused" => {
-            json_reply(400, &seen.error(-32_600))
-        }
-        ("POST", Some("/messages"), method::TOOLS_CALL) if seen.body["params"]["name"] == "late" => {
-            late.lock().push(seen.result(&content("hi")));
-            empty(202, "")
-        }
-        ("POST", Some("/messages"), name) => {
-            let welcome = json!({"protocolVersion": "2024-11-05", "capabilities": {"tools": {}}, "serverInfo": {"name": "s", "version": "1"}});
-            let told = match name {
-                method::INITIALIZE => vec![seen.result(&welcome)],
-                method::TOOLS_CALL => {
-                    let junk = json!("no message");
-                    late.lock().drain(..).chain([junk, seen.result(&content("hi"))]).collect()
-                }
-                _ => Vec::new(),
-            };
-            let _ = said.send(told.iter().map(|message| format!("event: message\ndata: {message}\n\n")).collect());
-            empty(202, "")
-        }
-        _ => empty(404, ""),
-    }
-}
-
-#[tokio::test]
-async fn a_server_that_answers_only_a_get_is_spoken_to_over_http_sse() {
-    let fake = Fake::start(sse()).await;
-    let upstream = upstream(&fake.url, Limits::default());
-    for _ in 0..2 {
-        assert_eq!(text(&ask(&*upstream, tool("echo", json!({}))).await.unwrap()), "hi");
-    }
-    let posted = fake.methods();
-    assert_eq!(posted[..3], [method::DISCOVER, method::INITIALIZE, method::INITIALIZE]);
-    assert_eq!(fake.streams().len(), 1);
-    assert_eq!(fake.seen().last().unwrap().path, "/messages?session=1");
-    assert_eq!(fake.seen().last().unwrap().header("authorization"), Some(TOKEN));
-    let spec = json!({"transport": {"type": "http", "url": fake.url, "sse": true}});
-    let pinned = open(endpoint(spec, &[], Limits::default()));
-    let before = fake.seen().len();
-    assert_eq!(text(&ask(&*pinned, tool("echo", json!({}))).await.unwrap()), "hi");
-    assert_eq!(fake.methods()[before..], [method::INITIALIZE, method::INITIALIZED, method::TOOLS_CALL]);
-}
-
-#[tokio::test]
-async fn a_message_refused_over_http_sse_fails_its_call_alone() {
-    let fake = Fake::start(sse()).await;
-    let spec = json!({"transport": {"type": "http", "url": fake.url, "sse": true}});
-    let upstream = open(endpoint(spec, &[], Limits::default()));
-    let waiting = upstream.call(tool("late", json!({})), &Caller::GATEWAY).await.unwrap();
-    let refused = ask(&*upstream, tool("refused", json!({}))).await.unwrap_err();
-    assert_eq!(refused.reason(), "it refused a message (HTTP 400 Bad Request): no");
-    assert_eq!(text(&ask(&*upstream, tool("echo", json!({}))).await.unwrap()), "hi");
-    assert_eq!(text(&read(waiting).await.unwrap()), "hi");
-    assert_eq!(fake.streams().len(), 1, "one session all the time");
-    assert!(!fake.methods().contains(&method::CANCELLED.to_owned()), "there is nothing to take back");
-}
-
-#[tokio::test]
-async fn what_is_no_message_is_dropped_and_counted() {
-    let fake = Fake::start(sse()).await;
-    let endpoint =
-        endpoint(json!({"transport": {"type": "http", "url": fake.url, "sse": true}}), &[], Limits::default());
-    let (metrics, upstream) = (endpoint.metrics.clone(), open(endpoint));
-    for _ in 0..2 {
-        assert_eq!(text(&ask(&*upstream, tool("echo", json!({}))).await.unwrap()), "hi");
-    }
-    assert!(metrics.render().unwrap().contains("mcpctl_upstream_messages_dropped_total{server=\"x\"} 2"));
-}
-
-#[tokio::test]
-async fn messages_are_posted_to_the_origin_of_the_stream_only() {
-    let fake = Fake::start(|seen| match seen.verb.as_str() {
-        "GET" => Act::Hold(format!(
-            "HTTP/1.1 200 X\r\ncontent-type: text/event-stream\r\n\r\n{}",
-            "event: endpoint\ndata: http://evil.example/\n\n"
-        )),
-        _ => empty(404, ""),
-    })
-    .await;
-    let spec = json!({"transport": {"type": "http", "url": fake.url, "sse": true}});
-    let error = ask(&*open(endpoint(spec, &[], Limits::default())), tool("echo", json!({}))).await.unwrap_err();
-    assert!(error.to_string().contains("another origin"), "{error}");
-    assert!(fake.seen().is_empty());
 }
 
 /// A call by somebody who can be asked in a form.

@@ -154,6 +154,62 @@ async fn a_question_on_the_stream_of_the_session_is_put_to_who_calls() {
     assert_eq!(text(&declined(&*upstream(&fake.url, Limits::default())).await), "hi");
 }
 
+/// A call of `slow` with this progress token.
+fn slow(token: &str) -> protocol::Request {
+    request("r", method::TOOLS_CALL, &json!({"name": "slow", "_meta": {"progressToken": token}}))
+}
+
+#[tokio::test]
+async fn progress_on_the_stream_of_the_session_finds_its_call() {
+    let said = broadcast::channel::<String>(16).0;
+    let (heard, hearing) = tokio::sync::watch::channel(false);
+    let fake = streaming(move |seen| match (seen.verb.as_str(), seen.body["params"]["name"].as_str()) {
+        ("GET", _) => Act::Follow(String::new(), said.subscribe()),
+        (_, Some("slow")) => {
+            let _ = said.send(format!("data: {}\n\n", progress(seen)));
+            Act::Ask(events(&[]), hearing.clone(), chunks(&[seen.result(&content("hi"))]))
+        }
+        _ => json_reply(200, &seen.result(&content("hi"))),
+    })
+    .await;
+    let upstream = upstream(&fake.url, Limits::default());
+    ask(&*upstream, tool("echo", json!({}))).await.unwrap();
+    fake.streamed(1).await;
+    let mut one = upstream.call(slow("one"), &Caller::GATEWAY).await.unwrap();
+    let mut two = upstream.call(slow("two"), &Caller::GATEWAY).await.unwrap();
+    for (reply, token) in [(&mut two, "two"), (&mut one, "one")] {
+        let told = crate::upstream::testing::said(&reply.next().await.unwrap().unwrap());
+        assert_eq!(told["params"], json!({"progressToken": token, "progress": 1}));
+    }
+    heard.send_replace(true);
+    for reply in [one, two] {
+        let rest = read(reply).await.unwrap();
+        assert_eq!((rest.len(), text(&rest).as_str()), (1, "hi"));
+    }
+}
+
+#[tokio::test]
+async fn progress_on_the_stream_of_another_call_finds_its_own() {
+    let (heard, hearing) = tokio::sync::watch::channel(false);
+    let waiting = std::sync::Mutex::new(json!(null));
+    let fake = streaming(move |seen| match (seen.verb.as_str(), seen.body["params"]["name"].as_str()) {
+        ("GET", _) => empty(405, ""),
+        (_, Some("slow")) => {
+            *waiting.lock().unwrap() = progress(seen);
+            Act::Ask(events(&[]), hearing.clone(), chunks(&[seen.result(&content("hi"))]))
+        }
+        _ => stream(&[waiting.lock().unwrap().clone(), seen.result(&content("hi"))]),
+    })
+    .await;
+    let upstream = upstream(&fake.url, Limits::default());
+    let mut reply = upstream.call(slow("one"), &Caller::GATEWAY).await.unwrap();
+    assert_eq!(ask(&*upstream, tool("echo", json!({}))).await.unwrap().len(), 1, "it is not its own");
+    let told = crate::upstream::testing::said(&reply.next().await.unwrap().unwrap());
+    assert_eq!(told["params"]["progressToken"], "one");
+    heard.send_replace(true);
+    assert_eq!(text(&read(reply).await.unwrap()), "hi");
+}
+
 #[tokio::test]
 async fn a_question_over_http_sse_is_put_to_who_calls() {
     let said = broadcast::channel::<String>(16).0;
