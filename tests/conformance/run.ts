@@ -23,7 +23,7 @@ const { values, positionals } = parseArgs({
 });
 
 const setting: Setting = {
-    binaries: process.env.CONFORMANCE_BINARIES ?? join(ROOT, 'target/debug'),
+    binaries: process.env.CONFORMANCE_BINARIES || join(ROOT, 'target/debug'),
     output: join(ROOT, 'target/conformance'),
     scenario: values.scenario
 };
