@@ -14,7 +14,7 @@ use crate::{
     settings::{Settings, StateDir, replace_file},
 };
 use anyhow::{Context as _, Result};
-use filters_relevance::Relevance;
+use filters_relevance::{Options, Relevance};
 use parking_lot::Mutex;
 use pingora_core::{
     apps::ServerApp,
@@ -46,7 +46,8 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(
     let metrics = Metrics::new()?;
     let settings = Arc::new(settings);
     let parts = Connected::new(&settings, &state, &metrics).await?;
-    let relevance = Arc::new(Relevance::open(&settings.model_dir()?));
+    let cache_directory = Some(state.join("cache"));
+    let relevance = Arc::new(Relevance::start(Options { cache_directory, ..Options::new(settings.model_dir()?) }));
     let (progress, reporter) = (Progress::new(), Reporter::new());
     let live = Live::new(Means {
         keyring: parts.keyring.clone(),

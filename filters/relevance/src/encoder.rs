@@ -1,8 +1,8 @@
-//! Tier 2: all-MiniLM-L6-v2 on the CPU through candle, texts in, unit vectors out.
+//! Tier 2: all-MiniLM-L6-v2 on the CPU, texts in, unit vectors out.
 //!
 //! It encodes in the order of promise it is given and stops at the deadline, so what has been encoded so far is
-//! always usable. Embeddings are cached by content. It does not fetch weights or check their digest (that is
-//! `mcpctl model pull`) and knows nothing of records or intents.
+//! always usable. Embeddings are cached by content, in memory and, where there is a folder for it, on disk. It does not
+//! fetch weights or check their digest (that is `mcpctl model pull`) and knows nothing of records or intents.
 
 mod batch;
 mod bert;
@@ -14,12 +14,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
+use half::f16;
 use sha2::{Digest, Sha256};
 use tokenizers::{Tokenizer, TruncationParams};
 
 use batch::Encodable;
-use bert::{Bert, Config};
-use cache::{Cache, Key};
+use bert::{Bert, Config, Workspace};
+use cache::{Cache, Key, Vector};
 
 /// The files a model directory must hold.
 pub const MODEL_FILES: [&str; 3] = ["model.safetensors", "tokenizer.json", "config.json"];
@@ -27,8 +28,6 @@ pub const MODEL_FILES: [&str; 3] = ["model.safetensors", "tokenizer.json", "conf
 const TOKENS_MAX: usize = 64;
 /// Bytes of a text that reach the tokenizer: 64 tokens are never found beyond them in ordinary text.
 const TEXT_BYTES_MAX: usize = 1024;
-/// Embeddings remembered: 384 floats each, about 32 MiB when full.
-const CACHE_ENTRIES_MAX: usize = 20_000;
 
 /// A text's embedding: L2-normalised, so that the dot product is the cosine.
 pub type Embedding = Arc<[f32]>;
@@ -56,12 +55,14 @@ pub enum EncoderError {
 pub struct Encoder {
     model: Bert,
     tokenizer: Tokenizer,
-    /// Names the weights in cache keys.
-    id: String,
+    /// The digest of the model's files: embeddings of another model are not mistaken for its own.
+    id: [u8; 32],
     /// Floats of an embedding.
     size: usize,
     threads: usize,
-    cache: Mutex<Cache>,
+    cache: Cache,
+    /// Working memory of the threads that do not encode at the moment.
+    workspaces: Mutex<Vec<Workspace>>,
 }
 
 impl Encoder {
@@ -75,43 +76,67 @@ impl Encoder {
             return Err(EncoderError::Missing(missing));
         }
         let unusable = |reason: String| EncoderError::Unusable { directory: directory.to_owned(), reason };
-        let config = std::fs::read(directory.join("config.json")).map_err(|e| unusable(e.to_string()))?;
+        let read = |name: &str| std::fs::read(directory.join(name)).map_err(|e| unusable(format!("`{name}`: {e}")));
+        let [weights, tokenizer, config] = MODEL_FILES.map(read);
+        let (weights, tokenizer, config) = (weights?, tokenizer?, config?);
+        let parts = [&weights, &tokenizer, &config].map(Sha256::digest);
+        let id = parts.iter().fold(Sha256::new(), Digest::chain_update).finalize().into();
         let config: Config = serde_json::from_slice(&config).map_err(|e| unusable(format!("`config.json`: {e}")))?;
-        let tokenizer = tokenizer(directory).map_err(|e| unusable(format!("`tokenizer.json`: {e}")))?;
-        let weights = std::fs::read(directory.join("model.safetensors")).map_err(|e| unusable(e.to_string()))?;
-        let id = format!("{}:{}", config.hidden_size, weights.len());
+        let tokenizer = read_tokenizer(&tokenizer).map_err(|e| unusable(format!("`tokenizer.json`: {e}")))?;
         let model = VarBuilder::from_buffered_safetensors(weights, DType::F32, &Device::Cpu)
             .and_then(|weights| Bert::load(&weights, &config))
             .map_err(|e| unusable(format!("`model.safetensors`: {e}")))?;
-        let cache = Mutex::new(Cache::new(CACHE_ENTRIES_MAX));
-        Ok(Self { model, tokenizer, id, size: config.hidden_size, threads: threads.max(1), cache })
+        Ok(Self {
+            model,
+            tokenizer,
+            id,
+            size: config.hidden_size,
+            threads: threads.max(1),
+            cache: Cache::new(),
+            workspaces: Mutex::default(),
+        })
+    }
+
+    /// Remembers embeddings in `folder` too: digests of texts and vectors, bounded in bytes, for this user's eyes only.
+    #[must_use]
+    pub fn remembering_in(mut self, folder: &Path) -> Self {
+        self.cache.open_disk(folder, &self.id, self.size);
+        self
     }
 
     /// Encodes `texts`, which are given most promising first, until `go_on` says no (asked between batches).
     /// The result is parallel to `texts`; `None` is a text that was not reached.
     ///
     /// # Errors
-    /// [`EncoderError::Compute`] when the forward pass fails.
+    /// [`EncoderError::Compute`] when a text cannot be tokenized or a thread dies.
     pub fn encode(
         &self,
         texts: &[&str],
         go_on: &(dyn Fn() -> bool + Sync),
     ) -> Result<Vec<Option<Embedding>>, EncoderError> {
-        let keys: Vec<Key> = texts.iter().map(|text| self.key(text)).collect();
-        let mut found = self.cached(&keys);
+        let keys: Vec<Key> = texts.iter().map(|text| Sha256::digest(text).into()).collect();
+        let mut found = self.cache.get(&keys);
         let wanted: Vec<usize> =
             found.iter().enumerate().filter(|(_, known)| known.is_none()).map(|(i, _)| i).collect();
-        let encodables = self.tokenize(texts, &wanted)?;
-        let batches = batch::plan(encodables);
+        let batches = batch::plan(self.tokenize(texts, &wanted)?, self.threads);
         let fresh = self.run(&batches, go_on)?;
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        for (index, embedding) in fresh {
-            if let (Some(slot), Some(key)) = (found.get_mut(index), keys.get(index)) {
-                cache.insert(*key, Arc::clone(&embedding));
-                *slot = Some(embedding);
+        let key = |index: usize| keys.get(index).copied();
+        self.cache.insert(fresh.iter().filter_map(|(index, vector)| Some((key(*index)?, Arc::clone(vector)))));
+        for (index, vector) in fresh {
+            if let Some(slot) = found.get_mut(index) {
+                *slot = Some(vector);
             }
         }
-        Ok(found)
+        Ok(found.into_iter().map(|vector| vector.map(|vector| embedding(&vector))).collect())
+    }
+
+    /// Encodes all of `texts` together, whatever the time: for the queries, which everything else is compared with.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`].
+    pub fn encode_all(&self, texts: &[&str]) -> Result<Vec<Embedding>, EncoderError> {
+        let all = self.encode(texts, &|| true)?.into_iter().collect::<Option<Vec<_>>>();
+        all.ok_or_else(|| EncoderError::Compute("no embedding came back".to_owned()))
     }
 
     /// Encodes one text, whatever the time.
@@ -119,19 +144,8 @@ impl Encoder {
     /// # Errors
     /// As [`Encoder::encode`].
     pub fn encode_one(&self, text: &str) -> Result<Embedding, EncoderError> {
-        self.encode(&[text], &|| true)?
-            .pop()
-            .flatten()
-            .ok_or_else(|| EncoderError::Compute("no embedding came back".to_owned()))
-    }
-
-    fn key(&self, text: &str) -> Key {
-        Sha256::new().chain_update(&self.id).chain_update([0]).chain_update(text).finalize().into()
-    }
-
-    fn cached(&self, keys: &[Key]) -> Vec<Option<Embedding>> {
-        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.iter().map(|key| cache.get(key)).collect()
+        let none = || EncoderError::Compute("no embedding came back".to_owned());
+        self.encode_all(&[text])?.pop().ok_or_else(none)
     }
 
     fn tokenize(&self, texts: &[&str], wanted: &[usize]) -> Result<Vec<Encodable>, EncoderError> {
@@ -152,47 +166,59 @@ impl Encoder {
         &self,
         batches: &[Vec<Encodable>],
         go_on: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Vec<(usize, Embedding)>, EncoderError> {
+    ) -> Result<Vec<(usize, Vector)>, EncoderError> {
         let next = AtomicUsize::new(0);
-        let work = || -> Result<Vec<(usize, Embedding)>, EncoderError> {
+        let work = || {
+            let mut workspace = self.workspaces().pop().unwrap_or_default();
             let mut done = Vec::new();
             while go_on() {
                 let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-                let rows = self.forward(batch).map_err(|e| EncoderError::Compute(e.to_string()))?;
-                done.extend(batch.iter().map(|text| text.index).zip(rows));
+                self.forward(batch, &mut workspace, &mut done);
             }
-            Ok(done)
+            self.workspaces().push(workspace);
+            done
         };
         let threads = self.threads.min(batches.len());
         if threads <= 1 {
-            return work();
+            return Ok(work());
         }
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
             let mut all = Vec::new();
             for worker in workers {
-                all.extend(worker.join().map_err(|_| EncoderError::Compute("a thread died".to_owned()))??);
+                all.extend(worker.join().map_err(|_| EncoderError::Compute("a thread died".to_owned()))?);
             }
             Ok(all)
         })
     }
 
+    fn workspaces(&self) -> std::sync::MutexGuard<'_, Vec<Workspace>> {
+        self.workspaces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// One forward pass, and the mean of each text's token vectors, normalised.
-    fn forward(&self, batch: &[Encodable]) -> candle_core::Result<Vec<Embedding>> {
+    fn forward(&self, batch: &[Encodable], workspace: &mut Workspace, done: &mut Vec<(usize, Vector)>) {
         let texts: Vec<&[u32]> = batch.iter().map(|text| text.tokens.as_slice()).collect();
-        let hidden = self.model.forward(&texts)?;
-        Ok(hidden.iter().map(|tokens| unit_mean(tokens, self.size)).collect())
+        let mut rows = self.model.forward(&texts, workspace).chunks_exact(self.size);
+        for text in batch {
+            done.push((text.index, unit_mean(rows.by_ref().take(text.tokens.len()), self.size)));
+        }
     }
 }
 
 /// The mean of rows of `size`, as a unit vector.
-fn unit_mean(rows: &[f32], size: usize) -> Embedding {
+fn unit_mean<'a>(rows: impl Iterator<Item = &'a [f32]>, size: usize) -> Vector {
     let mut sum = vec![0.0; size];
-    for row in rows.chunks_exact(size.max(1)) {
+    for row in rows {
         sum.iter_mut().zip(row).for_each(|(total, x)| *total += x);
     }
     let norm = cosine(&sum, &sum).sqrt().max(f32::MIN_POSITIVE);
-    sum.iter().map(|x| x / norm).collect()
+    sum.iter().map(|x| f16::from_f32(x / norm)).collect()
+}
+
+/// What callers compute with. A fresh embedding is rounded as a remembered one is, so that the same call gives the same.
+fn embedding(vector: &Vector) -> Embedding {
+    vector.iter().map(|x| x.to_f32()).collect()
 }
 
 /// The first of [`MODEL_FILES`] that `directory` lacks.
@@ -207,8 +233,8 @@ pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 
-fn tokenizer(directory: &Path) -> Result<Tokenizer, tokenizers::Error> {
-    let mut tokenizer = Tokenizer::from_file(directory.join("tokenizer.json"))?;
+fn read_tokenizer(file: &[u8]) -> Result<Tokenizer, tokenizers::Error> {
+    let mut tokenizer = Tokenizer::from_bytes(file)?;
     tokenizer
         .with_truncation(Some(TruncationParams { max_length: TOKENS_MAX, ..Default::default() }))?
         .with_padding(None);

@@ -6,7 +6,7 @@
 mod pool;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,6 +29,8 @@ const TIER_NONE: &str = "none";
 pub struct Options {
     /// Where the model's files are, or will be once pulled.
     pub model_directory: PathBuf,
+    /// Where embeddings are remembered beyond the process, if they are.
+    pub cache_directory: Option<PathBuf>,
     /// Threads that encode side by side for one result.
     pub encode_threads: usize,
     /// Results judged at the same time.
@@ -48,6 +50,7 @@ impl Options {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             model_directory,
+            cache_directory: None,
             encode_threads: cores,
             jobs_max: 2,
             queue_max: 32,
@@ -94,12 +97,6 @@ struct Task {
 }
 
 impl Relevance {
-    /// The service with default options and the model in `model_directory`.
-    #[must_use]
-    pub fn open(model_directory: &Path) -> Self {
-        Self::start(Options::new(model_directory.to_owned()))
-    }
-
     /// Starts the pool and loads the model in the background. A model that is not there yet is looked for again with
     /// every result.
     #[must_use]
@@ -154,7 +151,10 @@ impl Shared {
         }
         let loaded = Encoder::load(&self.options.model_directory, self.options.encode_threads);
         match loaded {
-            Ok(encoder) => {
+            Ok(mut encoder) => {
+                if let Some(folder) = &self.options.cache_directory {
+                    encoder = encoder.remembering_in(folder);
+                }
                 tracing::info!(model.directory = %self.options.model_directory.display(), "relevance model loaded");
                 Ok(Arc::clone(slot.insert(Arc::new(encoder))))
             }

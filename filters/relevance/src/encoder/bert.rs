@@ -1,17 +1,27 @@
 //! BERT's forward pass (Devlin et al. 2018), arranged for many short texts on a CPU.
 //!
-//! Texts lie one behind the other without padding, so that no work is wasted on differences in length; query, key and
-//! value are one product; everything between the matrix products is a loop over plain slices that the compiler can
-//! vectorise. candle holds the weights and multiplies. Tensor names are those of Hugging Face's `BertModel`. Nothing
-//! here tokenizes, batches or pools.
+//! Texts lie one behind the other without padding, so that no work is wasted on differences in length and none is saved
+//! by sorting them; query, key and value are one product; bias, activation and residuals are added while sums are in
+//! registers. One pass runs on one thread and allocates nothing: callers run several side by side, each with a
+//! [`Workspace`]. candle reads the weights; the products are ours because those of candle take their operands apart
+//! and put them together anew in every call. Tensor names are those of Hugging Face's `BertModel`. Nothing here
+//! tokenizes, batches or pools.
 
-mod kernels;
+mod attention;
+mod linear;
+mod norm;
+mod simd;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Error, Result, Tensor};
 use candle_nn::VarBuilder;
+use half::f16;
+use half::slice::HalfFloatSliceExt as _;
+use pulp::Arch;
 use serde::Deserialize;
 
-use kernels::{Attention, Norm, add_rows, gelu};
+use attention::{Attention, Scratch};
+use linear::{Finish, Linear, ROWS_STEP};
+use norm::Norm;
 
 /// What is read of `config.json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,125 +46,132 @@ enum Activation {
 
 /// The loaded weights.
 pub(super) struct Bert {
-    hidden_size: usize,
-    words: Vec<f32>,
+    size: usize,
+    wide_size: usize,
+    /// Half the precision: more than half of all weights are here, and each is read once per token.
+    words: Vec<f16>,
     /// Position embeddings, with the embedding of the first token type added: single texts have no other.
     positions: Vec<f32>,
     norm: Norm,
     layers: Vec<Layer>,
 }
 
+/// What one thread needs for a pass; it grows to the largest batch and is used again.
+#[derive(Default)]
+pub(super) struct Workspace {
+    hidden: Vec<f32>,
+    /// Query, key and value side by side.
+    parts: Vec<f32>,
+    attended: Vec<f32>,
+    /// The sum of the attention's output and its input, then of the layer's output and that.
+    sums: Vec<f32>,
+    wide: Vec<f32>,
+    lengths: Vec<usize>,
+    scratch: Scratch,
+}
+
 impl Bert {
     pub(super) fn load(weights: &VarBuilder<'_>, config: &Config) -> Result<Self> {
         let Activation::Gelu = config.hidden_act;
-        let size = config.hidden_size;
+        let (arch, size) = (Arch::new(), config.hidden_size);
         let embeddings = weights.pp("embeddings");
         let table = |name: &str, rows: usize| embeddings.get((rows, size), &format!("{name}_embeddings.weight"));
         let first_type = table("token_type", config.type_vocab_size)?.narrow(0, 0, 1)?;
         let positions = table("position", config.max_position_embeddings)?.broadcast_add(&first_type)?;
-        let layer = |index: usize| Layer::load(&weights.pp(format!("encoder.layer.{index}")), config);
+        let words = table("word", config.vocab_size)?.to_dtype(candle_core::DType::F16)?;
+        let layer = |index: usize| Layer::load(arch, &weights.pp(format!("encoder.layer.{index}")), config);
         Ok(Self {
-            hidden_size: size,
-            words: table("word", config.vocab_size)?.flatten_all()?.to_vec1()?,
+            size,
+            wide_size: config.intermediate_size,
+            words: words.flatten_all()?.to_vec1()?,
             positions: positions.flatten_all()?.to_vec1()?,
-            norm: norm(&embeddings.pp("LayerNorm"), config)?,
+            norm: norm(arch, &embeddings.pp("LayerNorm"), config)?,
             layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
         })
     }
 
-    /// The token vectors of each text, row after row. A token the model does not know counts as nothing.
-    pub(super) fn forward(&self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
-        let size = self.hidden_size;
-        let row = |table: &'_ [f32], index: usize| table.get(index * size..(index + 1) * size).map(<[f32]>::to_vec);
-        let mut hidden = Vec::with_capacity(texts.iter().map(|text| text.len() * size).sum());
-        for (position, token) in texts.iter().flat_map(|text| text.iter().enumerate()) {
-            let word = usize::try_from(*token).ok().and_then(|token| row(&self.words, token));
-            let mut embedded = word.unwrap_or_else(|| vec![0.0; size]);
-            add_rows(&mut embedded, &row(&self.positions, position).unwrap_or_default());
-            hidden.extend(embedded);
+    /// The token vectors of the texts, one behind the other. A token the model does not know counts as nothing.
+    pub(super) fn forward<'a>(&self, texts: &[&[u32]], workspace: &'a mut Workspace) -> &'a [f32] {
+        let Workspace { hidden, parts, attended, sums, wide, lengths, scratch } = workspace;
+        lengths.clear();
+        lengths.extend(texts.iter().map(|text| text.len()));
+        let tokens = lengths.iter().sum::<usize>();
+        let rows = tokens.next_multiple_of(ROWS_STEP);
+        for (buffer, width) in [(&mut *hidden, 1), (parts, 3), (attended, 1), (sums, 1)] {
+            buffer.resize(rows * width * self.size, 0.0);
         }
-        self.norm.apply(&mut hidden);
-        let lengths: Vec<usize> = texts.iter().map(|text| text.len()).collect();
+        wide.resize(rows * self.wide_size, 0.0);
+        self.embed(texts, hidden);
         for layer in &self.layers {
-            hidden = layer.forward(hidden, &lengths)?;
+            layer.query_key_value.apply(hidden, parts, Finish::Bias);
+            layer.attention.apply(parts, lengths, attended, scratch);
+            layer.attended.apply(attended, sums, Finish::Add(hidden));
+            layer.attended_norm.apply(sums);
+            layer.wide.apply(sums, wide, Finish::Gelu);
+            layer.narrow.apply(wide, hidden, Finish::Add(sums));
+            layer.norm.apply(hidden);
         }
-        let mut rest = hidden.as_slice();
-        let split = |length: &usize| {
-            let (text, behind) = rest.split_at_checked(length * size).unwrap_or((rest, &[]));
-            rest = behind;
-            text.to_vec()
-        };
-        Ok(lengths.iter().map(split).collect())
+        hidden.get(..tokens * self.size).unwrap_or_default()
+    }
+
+    /// The embeddings of the texts' tokens, normalised.
+    fn embed(&self, texts: &[&[u32]], hidden: &mut [f32]) {
+        let size = self.size;
+        let of_token = |token: u32| self.words.get(usize::try_from(token).ok()? * size..)?.get(..size);
+        let places = texts.iter().flat_map(|text| text.iter().enumerate());
+        for ((position, token), row) in places.zip(hidden.chunks_exact_mut(size)) {
+            match of_token(*token) {
+                Some(word) => word.convert_to_f32_slice(row),
+                None => row.fill(0.0),
+            }
+            let position = self.positions.chunks_exact(size).nth(position).unwrap_or_default();
+            row.iter_mut().zip(position).for_each(|(x, p)| *x += p);
+        }
+        self.norm.apply(hidden);
     }
 }
 
-/// A linear map: `x · weight + bias`.
-struct Dense {
-    /// (inputs × outputs), a view of how it is stored.
-    weight: Tensor,
-    bias: Vec<f32>,
+/// The linear maps of these names side by side, as one.
+fn linear(arch: Arch, weights: &VarBuilder<'_>, names: &[&str], inputs: usize, outputs: usize) -> Result<Linear> {
+    let part = |name: &str| weights.pp(name).get((outputs, inputs), "weight");
+    let bias = |name: &str| weights.pp(name).get(outputs, "bias");
+    let parts: Vec<Tensor> = names.iter().map(|name| part(name)).collect::<Result<_>>()?;
+    let biases: Vec<Tensor> = names.iter().map(|name| bias(name)).collect::<Result<_>>()?;
+    let weight: Vec<f32> = Tensor::cat(&parts, 0)?.flatten_all()?.to_vec1()?;
+    Linear::new(arch, &weight, Tensor::cat(&biases, 0)?.to_vec1()?, inputs).ok_or_else(unfit)
 }
 
-impl Dense {
-    /// The maps of these names side by side, as one.
-    fn load(weights: &VarBuilder<'_>, names: &[&str], inputs: usize, outputs: usize) -> Result<Self> {
-        let part = |name: &str| weights.pp(name).get((outputs, inputs), "weight");
-        let bias = |name: &str| weights.pp(name).get(outputs, "bias");
-        let parts: Vec<Tensor> = names.iter().map(|name| part(name)).collect::<Result<_>>()?;
-        let biases: Vec<Tensor> = names.iter().map(|name| bias(name)).collect::<Result<_>>()?;
-        Ok(Self { weight: Tensor::cat(&parts, 0)?.t()?, bias: Tensor::cat(&biases, 0)?.to_vec1()? })
-    }
-
-    fn apply(&self, rows: Vec<f32>) -> Result<Vec<f32>> {
-        let (inputs, _) = self.weight.dims2()?;
-        let count = rows.len() / inputs.max(1);
-        let product = Tensor::from_vec(rows, (count, inputs), &Device::Cpu)?.matmul(&self.weight)?;
-        let mut result = product.flatten_all()?.to_vec1()?;
-        add_rows(&mut result, &self.bias);
-        Ok(result)
-    }
+fn unfit() -> Error {
+    Error::Msg("its layers do not fill whole vectors".to_owned())
 }
 
-fn norm(weights: &VarBuilder<'_>, config: &Config) -> Result<Norm> {
+fn norm(arch: Arch, weights: &VarBuilder<'_>, config: &Config) -> Result<Norm> {
     let values = |name: &str| weights.get(config.hidden_size, name)?.to_vec1();
-    Ok(Norm { scale: values("weight")?, shift: values("bias")?, epsilon: config.layer_norm_eps })
+    Ok(Norm::new(arch, values("weight")?, values("bias")?, config.layer_norm_eps))
 }
 
 struct Layer {
-    query_key_value: Dense,
+    query_key_value: Linear,
     attention: Attention,
-    attended: Dense,
+    attended: Linear,
     attended_norm: Norm,
-    wide: Dense,
-    narrow: Dense,
+    wide: Linear,
+    narrow: Linear,
     norm: Norm,
 }
 
 impl Layer {
-    fn load(weights: &VarBuilder<'_>, config: &Config) -> Result<Self> {
+    fn load(arch: Arch, weights: &VarBuilder<'_>, config: &Config) -> Result<Self> {
         let (size, wide) = (config.hidden_size, config.intermediate_size);
         let parts = ["query", "key", "value"];
         Ok(Self {
-            query_key_value: Dense::load(&weights.pp("attention.self"), &parts, size, size)?,
-            attention: Attention { hidden_size: size, heads: config.num_attention_heads },
-            attended: Dense::load(weights, &["attention.output.dense"], size, size)?,
-            attended_norm: norm(&weights.pp("attention.output.LayerNorm"), config)?,
-            wide: Dense::load(weights, &["intermediate.dense"], size, wide)?,
-            narrow: Dense::load(weights, &["output.dense"], wide, size)?,
-            norm: norm(&weights.pp("output.LayerNorm"), config)?,
+            query_key_value: linear(arch, &weights.pp("attention.self"), &parts, size, size)?,
+            attention: Attention::new(arch, size, config.num_attention_heads).ok_or_else(unfit)?,
+            attended: linear(arch, weights, &["attention.output.dense"], size, size)?,
+            attended_norm: norm(arch, &weights.pp("attention.output.LayerNorm"), config)?,
+            wide: linear(arch, weights, &["intermediate.dense"], size, wide)?,
+            narrow: linear(arch, weights, &["output.dense"], wide, size)?,
+            norm: norm(arch, &weights.pp("output.LayerNorm"), config)?,
         })
-    }
-
-    fn forward(&self, hidden: Vec<f32>, lengths: &[usize]) -> Result<Vec<f32>> {
-        let parts = self.query_key_value.apply(hidden.clone())?;
-        let mut attended = self.attended.apply(self.attention.apply(&parts, lengths))?;
-        add_rows(&mut attended, &hidden);
-        self.attended_norm.apply(&mut attended);
-        let mut wide = self.wide.apply(attended.clone())?;
-        wide.iter_mut().for_each(|x| *x = gelu(*x));
-        let mut result = self.narrow.apply(wide)?;
-        add_rows(&mut result, &attended);
-        self.norm.apply(&mut result);
-        Ok(result)
     }
 }
