@@ -9,6 +9,8 @@ use serde_json::Value;
 const DEPTH_MAX: usize = 6;
 /// Bytes of text taken from one record; what a record is about is said before that.
 const TEXT_BYTES_MAX: usize = 8 * 1024;
+/// Members that name the column whose `value` is beside them.
+const PAIR_NAMES: [&str; 3] = ["field", "key", "name"];
 
 /// A record for scoring.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,15 +79,21 @@ impl Parts {
         if value.is_empty() {
             return;
         }
-        match role {
-            Role::Thread => self.thread = Some(value.to_owned()),
-            _ if !is_wordy(value) => {}
-            Role::Title => self.titles.push(value.to_owned()),
-            Role::Body => self.bodies.push(value.to_owned()),
-            Role::Label => self.labels.push(value.to_owned()),
-            Role::Aside => self.asides.push(value.to_owned()),
-            Role::Unknown => self.unknown.push(value.to_owned()),
-            Role::Silent => {}
+        let said = match role {
+            Role::Thread => {
+                self.thread = Some(value.to_owned());
+                return;
+            }
+            Role::Silent => return,
+            Role::Title => &mut self.titles,
+            Role::Body => &mut self.bodies,
+            Role::Label => &mut self.labels,
+            Role::Aside => &mut self.asides,
+            Role::Unknown => &mut self.unknown,
+        };
+        // Formatted and plain text of the same words often stand beside each other.
+        if is_wordy(value) && said.last().is_none_or(|last| last != value) {
+            said.push(value.to_owned());
         }
     }
 
@@ -95,9 +103,17 @@ impl Parts {
             said = self.unknown;
         }
         said.extend(self.labels);
-        let mut text = said.join(" \n");
-        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
-        Spoken { text, aside: self.asides.join(" "), thread: self.thread }
+        Spoken { text: shortened(said.join(" \n")), aside: self.asides.join(" "), thread: self.thread }
+    }
+
+    /// A column and its value as an object, `{"field": "message", "value": "…"}`, speaks by the column's name.
+    fn pair(&mut self, members: &serde_json::Map<String, Value>) -> bool {
+        let name = PAIR_NAMES.iter().find_map(|name| members.get(*name)?.as_str());
+        let (Some(name), Some(Value::String(value)), 2) = (name, members.get("value"), members.len()) else {
+            return false;
+        };
+        self.add(role(name), value);
+        true
     }
 
     fn visit(&mut self, role_here: Role, value: &Value, depth: usize) {
@@ -106,7 +122,7 @@ impl Parts {
             Value::Array(items) if depth < DEPTH_MAX => {
                 items.iter().for_each(|item| self.visit(role_here, item, depth + 1));
             }
-            Value::Object(members) if depth < DEPTH_MAX => {
+            Value::Object(members) if depth < DEPTH_MAX && !self.pair(members) => {
                 for (name, value) in members {
                     self.visit(inner_role(role_here, name, value), value, depth + 1);
                 }
@@ -176,57 +192,47 @@ impl Spoken {
         }
         parts.spoken()
     }
+
+    /// What a log line and the lines that continue it say, without its stamps.
+    #[must_use]
+    pub fn of_log(text: &str) -> Self {
+        if text.starts_with('{') {
+            return Self::of_text(text);
+        }
+        let mut rest = text.trim_start();
+        while let Some((_, behind)) = rest.split_once(' ').filter(|(word, _)| is_stamp(word)) {
+            rest = behind.trim_start();
+        }
+        Self::of_words(rest)
+    }
+
+    /// A text that speaks whole.
+    #[must_use]
+    pub fn of_words(text: &str) -> Self {
+        Self { text: shortened(text.to_owned()), ..Self::default() }
+    }
+
+    /// A part of a document: the heading above it, then itself.
+    #[must_use]
+    pub fn of_titled(title: Option<&str>, text: &str) -> Self {
+        match title {
+            Some(title) => Self::of_words(&format!("{title} \n{text}")),
+            None => Self::of_words(text),
+        }
+    }
+}
+
+fn shortened(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+    text
+}
+
+/// A date, a time or a number, in brackets or not.
+fn is_stamp(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit() || "[(<".contains(c))
+        && word.chars().any(|c| c.is_ascii_digit())
+        && word.chars().all(|c| c.is_ascii_digit() || "TZ+-:.,/[]()<>".contains(c))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn check(value: &Value, text: &str, aside: &str) {
-        let spoken = Spoken::of_value(value);
-        assert_eq!((spoken.text.as_str(), spoken.aside.as_str()), (text, aside));
-    }
-
-    #[test]
-    fn titles_come_first_then_texts_then_labels() {
-        let issue = json!({"id": "1", "labels": ["etl"], "description": "load fails", "summary": "schema drift",
-            "browse_url": "https://acme.test/browse/P-1", "created": "2026-11-11 10:00:00 UTC",
-            "status": {"name": "In Progress", "color": "yellow"}, "assignee": {"display_name": "Bob"}});
-        check(&issue, "schema drift \nload fails \netl", "In Progress Bob");
-    }
-
-    #[test]
-    fn a_message_is_its_text_and_its_attachments_not_its_reactions() {
-        let message = json!({"type": "message", "username": "ci-bot", "text": "Build green", "ts": "1795335525.000400",
-            "attachments": [{"title": "main", "text": "all tests passed"}], "reactions": [{"name": "eyes"}]});
-        check(&message, "main \nBuild green \nall tests passed", "ci-bot");
-    }
-
-    #[test]
-    fn an_envelope_inside_the_record_is_opened() {
-        let commit = json!({"sha": "aaaaaaaa11112222", "commit": {"message": "fix load", "author": {"name": "bob"}}});
-        check(&commit, "fix load", "bob");
-    }
-
-    #[test]
-    fn without_a_known_name_everything_wordy_speaks() {
-        check(&json!({"fruit": "green apple", "code": "a8f3b2c94d11", "link": "https://x.test/y"}), "green apple", "");
-        check(&json!(["alice", 3, "likes tea"]), "alice \nlikes tea", "");
-        check(&json!("plain words"), "plain words", "");
-    }
-
-    #[test]
-    fn threads_are_found_by_name() {
-        let thread = |value: Value| Spoken::of_value(&value).thread;
-        assert_eq!(thread(json!({"text": "x", "thread_ts": "17.5"})).as_deref(), Some("17.5"));
-        assert_eq!(thread(json!({"text": "x", "threadId": 9})).as_deref(), Some("9"));
-        assert_eq!(thread(json!({"text": "x"})), None);
-    }
-
-    #[test]
-    fn labelled_lines_speak_by_their_label() {
-        let spoken = Spoken::of_text("Commit: 70febee4b1ea\nAuthor: ada\nDate: 2026-11-22\nMessage: close the port");
-        assert_eq!((spoken.text.as_str(), spoken.aside.as_str()), ("Message: close the port", "ada"));
-    }
-}
+mod tests;

@@ -1,0 +1,183 @@
+//! The search for the place in a JSON value that carries its records.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::{map, raw, rows};
+use crate::segment::detect::{self, Shape};
+use crate::segment::segmented::{Record, Segmented};
+use crate::segment::speaking::Spoken;
+use crate::segment::unescape;
+
+/// How deep in envelopes records are looked for.
+const DEPTH_MAX: usize = 8;
+/// Arrays up to this length are looked into for a larger one; longer ones are taken as records themselves.
+const ENVELOPE_ELEMENTS_MAX: usize = 8;
+/// From this many elements on an array competes by size, below by number.
+const MANY: usize = 20;
+/// A string shorter than this is not searched for records.
+const STRING_BYTES_MIN: usize = 256;
+
+/// One element, with its name where it is a member.
+pub(super) struct Item<'a> {
+    pub(super) span: Range<usize>,
+    pub(super) value: &'a RawValue,
+}
+
+/// One array, or one object that is a list.
+pub(super) struct List<'a> {
+    pub(super) items: Vec<Item<'a>>,
+    /// What the cells are called, if the items are rows.
+    columns: Option<Vec<String>>,
+}
+
+impl<'a> List<'a> {
+    pub(super) fn of(source: &str, elements: Vec<&'a RawValue>) -> Self {
+        let item = |value: &'a RawValue| Item { span: raw::span(source, value), value };
+        Self { items: elements.into_iter().map(item).collect(), columns: None }
+    }
+
+    fn records(&self) -> Vec<Record> {
+        let record = |item: &Item<'_>| {
+            let value: Value = serde_json::from_str(item.value.get()).unwrap_or_default();
+            let cells = self.columns.as_deref().and_then(|names| rows::cells(names, &value));
+            let spoken = match cells {
+                Some(cells) => Spoken::of_cells(cells.into_iter()),
+                None => Spoken::of_value(&value),
+            };
+            Record { span: item.span.clone(), spoken }
+        };
+        self.items.iter().map(record).collect()
+    }
+}
+
+/// A place that holds records.
+enum Place<'a> {
+    /// All lists at the same path.
+    Lists(Vec<List<'a>>),
+    /// Already segmented, at offsets of the source.
+    Text(Segmented),
+}
+
+impl Place<'_> {
+    /// Many small records beat few large ones; among places with many, the larger in bytes is the matter of the
+    /// result. Blanks do not count: however a value is printed, the same place wins.
+    fn rank(&self, source: &str) -> (usize, usize) {
+        let filled = |span: &Range<usize>| {
+            let bytes = source.as_bytes().get(span.clone()).unwrap_or_default();
+            bytes.iter().filter(|byte| !byte.is_ascii_whitespace()).count()
+        };
+        let (records, bytes) = match self {
+            Self::Lists(lists) => {
+                let items = || lists.iter().flat_map(|list| &list.items);
+                (items().count(), items().map(|item| filled(&item.span)).sum())
+            }
+            Self::Text(found) => (found.records().len(), found.records().iter().map(|one| filled(&one.span)).sum()),
+        };
+        (records.min(MANY), bytes)
+    }
+
+    fn segmented(self, shape: Shape) -> Option<Segmented> {
+        match self {
+            Self::Text(segmented) => Some(segmented),
+            Self::Lists(lists) => Segmented::of_lists(shape, lists.iter().map(List::records).collect()),
+        }
+    }
+}
+
+/// Collects places, and picks the best.
+pub(super) struct Search<'a> {
+    source: &'a str,
+    places: Vec<Place<'a>>,
+    /// Which place holds the lists at a path.
+    at_path: HashMap<String, usize>,
+}
+
+impl<'a> Search<'a> {
+    /// A search in values that borrow from `source`.
+    pub(super) fn new(source: &'a str) -> Self {
+        Self { source, places: Vec::new(), at_path: HashMap::new() }
+    }
+
+    pub(super) fn look_into(&mut self, root: &'a RawValue) {
+        self.visit(root, "", 0, None);
+    }
+
+    /// Values that follow each other are searched like an array of them.
+    pub(super) fn look_into_values(&mut self, values: &[&'a RawValue]) {
+        self.visit_elements(values.to_vec(), "", 0, None);
+    }
+
+    pub(super) fn best(self, shape: Shape) -> Option<Segmented> {
+        let ranked = self.places.into_iter().map(|place| (place.rank(self.source), place));
+        // Of equals the first, which is the outer one.
+        let best = ranked.reduce(|best, next| if next.0 > best.0 { next } else { best });
+        best?.1.segmented(shape)
+    }
+
+    fn visit(&mut self, raw: &'a RawValue, path: &str, depth: usize, columns: Option<&[String]>) {
+        if depth > DEPTH_MAX {
+            return;
+        }
+        match raw.get().as_bytes().first() {
+            Some(b'[') => self.visit_elements(raw::elements(raw).unwrap_or_default(), path, depth, columns),
+            Some(b'{') => self.visit_object(raw, path, depth),
+            Some(b'"') if raw.get().len() >= STRING_BYTES_MIN => self.visit_string(raw),
+            _ => {}
+        }
+    }
+
+    fn visit_object(&mut self, raw: &'a RawValue, path: &str, depth: usize) {
+        let members = raw::members(raw).unwrap_or_default();
+        if let Some(items) = map::records(self.source, raw, &members) {
+            self.offer(format!("{path}.*"), List { items, columns: None });
+            return;
+        }
+        let (header, columns) = rows::names(&members).unzip();
+        for (index, (name, value)) in members.into_iter().enumerate() {
+            if header != Some(index) {
+                self.visit(value, &format!("{path}.{name}"), depth + 1, columns.as_deref());
+            }
+        }
+    }
+
+    fn visit_elements(&mut self, elements: Vec<&'a RawValue>, path: &str, depth: usize, columns: Option<&[String]>) {
+        let inner = format!("{path}[]");
+        if elements.len() <= ENVELOPE_ELEMENTS_MAX {
+            // An array in an array is a row, unless it is alone.
+            let is_row = |element: &RawValue| elements.len() > 1 && element.get().starts_with('[');
+            for element in elements.iter().filter(|element| !is_row(element)) {
+                self.visit(element, &inner, depth + 1, None);
+            }
+        } else if let Some(lists) = rows::inside(self.source, &elements) {
+            self.places.push(Place::Lists(lists));
+            return;
+        }
+        if elements.iter().all(|element| element.get().starts_with(['{', '[', '"'])) {
+            let columns = columns.map(<[String]>::to_vec);
+            self.offer(path.to_owned(), List { columns, ..List::of(self.source, elements) });
+        }
+    }
+
+    fn visit_string(&mut self, raw: &RawValue) {
+        let found = unescape::unescape(raw.get())
+            .and_then(|(text, offsets)| detect::segment(&text).map(|segmented| (segmented, offsets)));
+        if let Some((segmented, offsets)) = found {
+            let start = raw::span(self.source, raw).start;
+            self.places.push(Place::Text(segmented.moved(|decoded| start + offsets.raw(decoded))));
+        }
+    }
+
+    /// Adds a list to those at its path.
+    fn offer(&mut self, path: String, list: List<'a>) {
+        if let Some(Place::Lists(lists)) = self.at_path.get(&path).and_then(|index| self.places.get_mut(*index)) {
+            lists.push(list);
+        } else {
+            self.at_path.insert(path, self.places.len());
+            self.places.push(Place::Lists(vec![list]));
+        }
+    }
+}
