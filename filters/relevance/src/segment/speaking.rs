@@ -9,8 +9,6 @@ use serde_json::Value;
 const DEPTH_MAX: usize = 6;
 /// Bytes of text taken from one record; what a record is about is said before that.
 const TEXT_BYTES_MAX: usize = 8 * 1024;
-/// Members that name the column whose `value` is beside them.
-const PAIR_NAMES: [&str; 3] = ["field", "key", "name"];
 
 /// A record for scoring.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -108,8 +106,9 @@ impl Parts {
 
     /// A column and its value as an object, `{"field": "message", "value": "…"}`, speaks by the column's name.
     fn pair(&mut self, members: &serde_json::Map<String, Value>) -> bool {
-        let name = PAIR_NAMES.iter().find_map(|name| members.get(*name)?.as_str());
-        let (Some(name), Some(Value::String(value)), 2) = (name, members.get("value"), members.len()) else {
+        let (Some(Value::String(name)), Some(Value::String(value)), 2) =
+            (members.get("field"), members.get("value"), members.len())
+        else {
             return false;
         };
         self.add(role(name), value);

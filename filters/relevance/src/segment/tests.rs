@@ -1,5 +1,8 @@
 //! The rules every shape keeps: dropping nothing changes nothing, what is kept is unchanged, what is left is valid.
 
+mod samples;
+mod soup;
+
 use super::*;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};

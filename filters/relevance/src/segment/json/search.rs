@@ -18,6 +18,8 @@ const DEPTH_MAX: usize = 8;
 const ENVELOPE_ELEMENTS_MAX: usize = 8;
 /// From this many elements on an array competes by size, below by number.
 const MANY: usize = 20;
+/// Lists inside of the elements of another one that are less than so many percent of it are details of its elements.
+const DETAIL_PERCENT: usize = 50;
 /// A string shorter than this is not searched for records.
 const STRING_BYTES_MIN: usize = 256;
 
@@ -55,36 +57,49 @@ impl<'a> List<'a> {
 }
 
 /// A place that holds records.
-enum Place<'a> {
-    /// All lists at the same path.
+struct Place<'a> {
+    /// The names on the way to it, with `[]` for any element of an array.
+    path: String,
+    holds: Holds<'a>,
+}
+
+enum Holds<'a> {
+    /// All lists at this path.
     Lists(Vec<List<'a>>),
     /// Already segmented, at offsets of the source.
     Text(Segmented),
 }
 
 impl Place<'_> {
-    /// Many small records beat few large ones; among places with many, the larger in bytes is the matter of the
-    /// result. Blanks do not count: however a value is printed, the same place wins.
-    fn rank(&self, source: &str) -> (usize, usize) {
+    fn size(&self, source: &str) -> Size {
+        // Blanks do not count: however a value is printed, the same place wins.
         let filled = |span: &Range<usize>| {
             let bytes = source.as_bytes().get(span.clone()).unwrap_or_default();
             bytes.iter().filter(|byte| !byte.is_ascii_whitespace()).count()
         };
-        let (records, bytes) = match self {
-            Self::Lists(lists) => {
+        match &self.holds {
+            Holds::Lists(lists) => {
                 let items = || lists.iter().flat_map(|list| &list.items);
-                (items().count(), items().map(|item| filled(&item.span)).sum())
+                Size { records: items().count(), bytes: items().map(|item| filled(&item.span)).sum() }
             }
-            Self::Text(found) => (found.records().len(), found.records().iter().map(|one| filled(&one.span)).sum()),
-        };
-        (records.min(MANY), bytes)
-    }
-
-    fn segmented(self, shape: Shape) -> Option<Segmented> {
-        match self {
-            Self::Text(segmented) => Some(segmented),
-            Self::Lists(lists) => Segmented::of_lists(shape, lists.iter().map(List::records).collect()),
+            Holds::Text(found) => {
+                let records = found.records();
+                Size { records: records.len(), bytes: records.iter().map(|record| filled(&record.span)).sum() }
+            }
         }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Size {
+    records: usize,
+    bytes: usize,
+}
+
+impl Size {
+    /// Many small records beat few large ones; among places with many, the larger in bytes is the matter of the result.
+    fn rank(self) -> (usize, usize) {
+        (self.records.min(MANY), self.bytes)
     }
 }
 
@@ -112,10 +127,21 @@ impl<'a> Search<'a> {
     }
 
     pub(super) fn best(self, shape: Shape) -> Option<Segmented> {
-        let ranked = self.places.into_iter().map(|place| (place.rank(self.source), place));
-        // Of equals the first, which is the outer one.
-        let best = ranked.reduce(|best, next| if next.0 > best.0 { next } else { best });
-        best?.1.segmented(shape)
+        let sizes: Vec<Size> = self.places.iter().map(|place| place.size(self.source)).collect();
+        let of_path = |path: &str| self.at_path.get(path).and_then(|index| sizes.get(*index));
+        // The labels of issues are more than the issues, but not what the result is about.
+        let is_detail = |(place, size): &(&Place<'_>, &Size)| {
+            let around = place.path.match_indices("[]").filter_map(|(at, _)| of_path(place.path.get(..at)?));
+            let mut lists = around.filter(|around| around.records >= 2);
+            lists.any(|around| size.bytes * 100 < around.bytes * DETAIL_PERCENT)
+        };
+        let candidates = self.places.iter().zip(&sizes).enumerate();
+        let candidates = candidates.filter(|(_, candidate)| !is_detail(candidate));
+        let (best, _) = candidates.max_by_key(|(index, (_, size))| (size.rank(), std::cmp::Reverse(*index)))?;
+        match self.places.into_iter().nth(best)?.holds {
+            Holds::Text(segmented) => Some(segmented),
+            Holds::Lists(lists) => Segmented::of_lists(shape, lists.iter().map(List::records).collect()),
+        }
     }
 
     fn visit(&mut self, raw: &'a RawValue, path: &str, depth: usize, columns: Option<&[String]>) {
@@ -125,7 +151,7 @@ impl<'a> Search<'a> {
         match raw.get().as_bytes().first() {
             Some(b'[') => self.visit_elements(raw::elements(raw).unwrap_or_default(), path, depth, columns),
             Some(b'{') => self.visit_object(raw, path, depth),
-            Some(b'"') if raw.get().len() >= STRING_BYTES_MIN => self.visit_string(raw),
+            Some(b'"') if raw.get().len() >= STRING_BYTES_MIN => self.visit_string(raw, path),
             _ => {}
         }
     }
@@ -153,7 +179,7 @@ impl<'a> Search<'a> {
                 self.visit(element, &inner, depth + 1, None);
             }
         } else if let Some(lists) = rows::inside(self.source, &elements) {
-            self.places.push(Place::Lists(lists));
+            self.places.push(Place { path: inner, holds: Holds::Lists(lists) });
             return;
         }
         if elements.iter().all(|element| element.get().starts_with(['{', '[', '"'])) {
@@ -162,22 +188,24 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn visit_string(&mut self, raw: &RawValue) {
+    fn visit_string(&mut self, raw: &RawValue, path: &str) {
         let found = unescape::unescape(raw.get())
             .and_then(|(text, offsets)| detect::segment(&text).map(|segmented| (segmented, offsets)));
         if let Some((segmented, offsets)) = found {
             let start = raw::span(self.source, raw).start;
-            self.places.push(Place::Text(segmented.moved(|decoded| start + offsets.raw(decoded))));
+            let holds = Holds::Text(segmented.moved(|decoded| start + offsets.raw(decoded)));
+            self.places.push(Place { path: path.to_owned(), holds });
         }
     }
 
     /// Adds a list to those at its path.
     fn offer(&mut self, path: String, list: List<'a>) {
-        if let Some(Place::Lists(lists)) = self.at_path.get(&path).and_then(|index| self.places.get_mut(*index)) {
+        let known = self.at_path.get(&path).and_then(|index| self.places.get_mut(*index));
+        if let Some(Place { holds: Holds::Lists(lists), .. }) = known {
             lists.push(list);
         } else {
-            self.at_path.insert(path, self.places.len());
-            self.places.push(Place::Lists(vec![list]));
+            self.at_path.insert(path.clone(), self.places.len());
+            self.places.push(Place { path, holds: Holds::Lists(vec![list]) });
         }
     }
 }

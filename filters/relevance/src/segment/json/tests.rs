@@ -67,7 +67,7 @@ fn the_parts_of_one_object_are_no_records() {
 #[test]
 fn lists_at_the_same_path_are_one() {
     let stream = |name: &str, lines: &[&str]| {
-        let rows: Vec<String> = lines.iter().map(|line| format!("[\"17\",\"{line}\"]")).collect();
+        let rows: Vec<String> = lines.iter().map(|line| format!("[\"17\",\"{line}: a line of the log\"]")).collect();
         format!("{{\"stream\":{{\"app\":\"{name}\"}},\"values\":[{}]}}", rows.join(","))
     };
     let text = format!("{{\"result\":[{},{}]}}", stream("a", &["x", "y", "z"]), stream("b", &["v", "w"]));
@@ -97,4 +97,21 @@ fn values_among_text_are_found() {
 fn values_that_follow_each_other_are_records() {
     check("{\"t\":\"a\"}\r\n{\"t\":\"b\"}\r\n{\"t\":\"c\"}\r\n", &[0, 2], "{\"t\":\"a\"}\r\n{\"t\":\"c\"}\r\n");
     check("{\n \"t\": \"a\"\n}\n{\n \"t\": \"b\"\n}\n{\"cut off", &[1], "{\n \"t\": \"b\"\n}\n{\"cut off");
+}
+
+#[test]
+fn the_labels_of_records_are_no_records() {
+    let issue = |n: u8| {
+        format!(
+            "{{\"title\":\"{}\",\"labels\":[{{\"name\":\"a\"}},{{\"name\":\"b\"}},{{\"name\":\"c\"}}]}}",
+            "x".repeat(100 + usize::from(n))
+        )
+    };
+    let text = format!(
+        "{{\"users\":[{{\"name\":\"u\"}},{{\"name\":\"v\"}}],\"issues\":[{},{},{}]}}",
+        issue(0),
+        issue(1),
+        issue(2)
+    );
+    assert_eq!(segment(&text).unwrap().records().len(), 3);
 }
