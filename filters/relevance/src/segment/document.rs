@@ -116,7 +116,7 @@ impl<'a> Assembly<'a> {
         let span = self.span(parts);
         let text = self.text.get(span.clone()).unwrap_or_default();
         let title = self.open.last().map(|section| section.title);
-        self.records.push(Record { span, spoken: Spoken::of_titled(title, text) });
+        self.records.push(Record { span, spoken: Spoken::of_words(text).under(title) });
     }
 
     fn span(&self, parts: Range<usize>) -> Range<usize> {

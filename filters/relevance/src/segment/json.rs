@@ -6,6 +6,7 @@
 
 mod among_text;
 mod map;
+mod place;
 mod raw;
 mod rows;
 mod search;

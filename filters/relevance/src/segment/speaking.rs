@@ -3,7 +3,11 @@
 //! A field speaks by its name (title, text, labels, …). A record none of whose names is known speaks with every
 //! value that looks like words.
 
+mod role;
+
 use serde_json::Value;
+
+use role::{Role, inner_role, role};
 
 /// How deep into a record's objects and arrays fields are looked for.
 const DEPTH_MAX: usize = 6;
@@ -19,44 +23,6 @@ pub struct Spoken {
     pub aside: String,
     /// The conversation it belongs to.
     pub thread: Option<String>,
-}
-
-/// What a field is for, by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Title,
-    Body,
-    Label,
-    Aside,
-    Thread,
-    Silent,
-    Unknown,
-}
-
-/// Names as they are compared: lower case, without `_`, `-` and spaces.
-fn role(name: &str) -> Role {
-    let mut name: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
-    name.make_ascii_lowercase();
-    match name.as_str() {
-        "title" | "summary" | "subject" | "headline" | "name" | "displayname" | "pretitle" | "alerttitle" => {
-            Role::Title
-        }
-        "text" | "message" | "msg" | "body" | "description" | "content" | "contents" | "comment" | "comments"
-        | "note" | "notes" | "snippet" | "excerpt" | "topic" | "purpose" | "reason" | "value" | "details" | "log"
-        | "line" | "error" | "question" | "answer" | "abstract" | "fallback" | "pretext" | "bodytext" | "plaintext"
-        | "markdown" | "resolution" | "attachments" => Role::Body,
-        "labels" | "label" | "tags" | "tag" | "keywords" | "components" | "component" | "category" | "categories"
-        | "issuetype" | "kind" | "severity" | "topics" | "filename" | "path" => Role::Label,
-        "author" | "user" | "username" | "realname" | "assignee" | "reporter" | "creator" | "owner" | "sender"
-        | "from" | "to" | "login" | "botname" | "channel" | "channelname" | "room" | "project" | "repository"
-        | "status" | "state" | "priority" | "namespace" | "service" | "host" | "level" => Role::Aside,
-        "threadts" | "threadid" | "thread" | "conversationid" | "discussionid" => Role::Thread,
-        "reactions" | "avatar" | "avatarurl" | "links" | "permissions" | "icons" | "color" | "email" | "type"
-        | "subtype" | "timezone" | "tz" | "permalink" | "cursor" | "id" | "ts" | "time" | "date" | "created"
-        | "updated" | "sha" | "commit" | "hash" | "uid" | "url" | "msgid" | "userid" | "timestamp" | "createdat"
-        | "updatedat" => Role::Silent,
-        _ => Role::Unknown,
-    }
 }
 
 /// The parts of a record as they are found.
@@ -132,19 +98,6 @@ impl Parts {
     }
 }
 
-/// The role of a member of something that has a role itself: what is in an author is not a title, and what is in
-/// a label is a label. A commit is silent as a hash and an envelope as an object.
-fn inner_role(outer: Role, name: &str, value: &Value) -> Role {
-    let own = role(name);
-    match (outer, own) {
-        (_, Role::Silent) if value.is_object() && name.eq_ignore_ascii_case("commit") => Role::Unknown,
-        (Role::Silent, _) | (_, Role::Silent) => Role::Silent,
-        (Role::Aside | Role::Label, _) if own != Role::Thread => outer,
-        (Role::Body, Role::Unknown) if value.is_string() => Role::Unknown,
-        _ => own,
-    }
-}
-
 /// Words rather than an address, a hash, a number or a timestamp.
 fn is_wordy(value: &str) -> bool {
     let letters = value.chars().filter(|c| c.is_alphabetic()).count();
@@ -211,12 +164,12 @@ impl Spoken {
         Self { text: shortened(text.to_owned()), ..Self::default() }
     }
 
-    /// A part of a document: the heading above it, then itself.
+    /// The same under a heading, or a name that is words.
     #[must_use]
-    pub fn of_titled(title: Option<&str>, text: &str) -> Self {
-        match title {
-            Some(title) => Self::of_words(&format!("{title} \n{text}")),
-            None => Self::of_words(text),
+    pub(crate) fn under(self, heading: Option<&str>) -> Self {
+        match heading.filter(|heading| is_wordy(heading)) {
+            Some(heading) => Self { text: shortened(format!("{heading} \n{}", self.text)), ..self },
+            None => self,
         }
     }
 }

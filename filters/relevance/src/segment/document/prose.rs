@@ -4,26 +4,40 @@
 use super::part::{Kind, Part};
 use crate::segment::line::Line;
 
-/// So many percent of the lines in paragraphs may look like code.
+/// So many percent of the lines in paragraphs may look like code; more where headings have levels, which comments
+/// do not.
 const CODE_PERCENT_MAX: usize = 20;
+const CODE_PERCENT_MAX_UNDER_LEVELS: usize = 40;
 /// So many percent of the paragraphs of some words must end like sentences.
 const SENTENCES_PERCENT_MIN: usize = 50;
-/// So many percent of the headings must follow a blank line, another heading or nothing.
+/// So many percent of the headings must follow a blank line, the heading above them or nothing.
 const APART_PERCENT_MIN: usize = 80;
-/// Words of a paragraph that should end like a sentence; bytes of one in a text without headings.
+/// Words of a paragraph that should end like a sentence; of a line that is no code whatever it holds; bytes of a
+/// paragraph in a text without headings.
 const WORDS_MIN: usize = 5;
+const WORDS_OF_PROSE: usize = 9;
 const PARAGRAPH_BYTES_MIN: usize = 60;
 
 /// Whether what looks like headings are headings.
 pub(super) fn has_honest_headings(lines: &[Line<'_>], parts: &[Part]) -> bool {
-    let headings: Vec<usize> =
-        parts.iter().filter(|part| part.level().is_some()).map(|part| part.lines.start).collect();
-    let is_apart = |at: &&usize| {
+    let headings = || parts.iter().filter_map(|part| Some((part.level()?, part.lines.start)));
+    // Comments of several lines look like headings right below each other.
+    let is_apart = |(level, at): &(usize, usize)| {
         let before = at.checked_sub(1).and_then(|before| lines.get(before));
-        before.is_none_or(|before| before.is_blank() || before.text.starts_with('#'))
+        before.is_none_or(|before| {
+            let hashes = before.text.len() - before.text.trim_start_matches('#').len();
+            before.is_blank() || (1..*level).contains(&hashes)
+        })
     };
-    let apart = headings.iter().filter(is_apart).count();
-    apart * 100 >= headings.len() * APART_PERCENT_MIN && is_written(lines, parts)
+    let apart = headings().filter(is_apart).count();
+    if apart * 100 < headings().count() * APART_PERCENT_MIN {
+        return false;
+    }
+    if headings().any(|(level, _)| level >= 2) {
+        code_percent(lines, parts) <= CODE_PERCENT_MAX_UNDER_LEVELS
+    } else {
+        is_written(lines, parts)
+    }
 }
 
 /// Whether a text without headings is prose: paragraphs of some length, most of which end like sentences.
@@ -34,11 +48,6 @@ pub(super) fn is_prose(lines: &[Line<'_>], parts: &[Part]) -> bool {
 }
 
 fn is_written(lines: &[Line<'_>], parts: &[Part]) -> bool {
-    let (mut code, mut all) = (0, 0);
-    for line in paragraph_lines(lines, parts) {
-        all += 1;
-        code += usize::from(is_code(line));
-    }
     let lasts = parts.iter().filter(|part| part.kind == Kind::Paragraph).filter_map(|part| {
         let said = lines.get(part.lines.clone())?;
         let words: usize = said.iter().map(|line| line.text.split_whitespace().count()).sum();
@@ -49,7 +58,17 @@ fn is_written(lines: &[Line<'_>], parts: &[Part]) -> bool {
         paragraphs += 1;
         sentences += usize::from(last.text.trim_end().ends_with(['.', '!', '?', ':', '…', '"', ')', '*', '`', '。']));
     }
-    code * 100 <= all * CODE_PERCENT_MAX && sentences * 100 >= paragraphs * SENTENCES_PERCENT_MIN
+    code_percent(lines, parts) <= CODE_PERCENT_MAX && sentences * 100 >= paragraphs * SENTENCES_PERCENT_MIN
+}
+
+/// How many percent of the lines in paragraphs look like code.
+fn code_percent(lines: &[Line<'_>], parts: &[Part]) -> usize {
+    let (mut code, mut all) = (0, 0);
+    for line in paragraph_lines(lines, parts) {
+        all += 1;
+        code += usize::from(is_code(line));
+    }
+    (code * 100_usize).checked_div(all).unwrap_or(0)
 }
 
 fn paragraph_lines<'a>(lines: &'a [Line<'a>], parts: &'a [Part]) -> impl Iterator<Item = &'a Line<'a>> {
@@ -64,8 +83,9 @@ fn is_code(line: &Line<'_>) -> bool {
     let is_assignment = first.len() < text.len()
         && !first.is_empty()
         && first.trim_end().chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '"' | '$' | '\''));
-    line.is_indented()
-        || text.ends_with([';', '{', '}', '\\', '(', '[', ',']) && !text.contains(". ")
-        || is_assignment && text.len() > first.len() + 1
-        || [" = ", "==", "=>", "->", "::", "&&", "();"].iter().any(|mark| text.contains(mark))
+    text.split_whitespace().count() < WORDS_OF_PROSE
+        && (line.is_indented()
+            || text.ends_with([';', '{', '}', '\\', '(', '[', ','])
+            || is_assignment && text.len() > first.len() + 1
+            || [" = ", "==", "=>", "->", "::", "&&", "();"].iter().any(|mark| text.contains(mark)))
 }

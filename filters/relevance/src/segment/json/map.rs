@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
+use super::place::Item;
 use super::raw;
-use super::search::Item;
 
 /// Fewer members are more likely the parts of one thing.
 const MEMBERS_MIN: usize = 8;
@@ -24,12 +24,12 @@ pub(super) fn records<'a>(
         return None;
     }
     let mut before = raw::span(source, object).start;
-    let item = |(_, value): &(String, &'a RawValue)| {
+    let item = |(name, value): &(String, &'a RawValue)| {
         let value_span = raw::span(source, value);
         // Between a value, or the bracket, and the next name there are only blanks and a comma.
-        let name = before + source.get(before..value_span.start)?.find('"')?;
+        let start = before + source.get(before..value_span.start)?.find('"')?;
         before = value_span.end;
-        Some(Item { span: name..value_span.end, value })
+        Some(Item { span: start..value_span.end, name: Some(name.clone()), value })
     };
     members.iter().map(item).collect()
 }

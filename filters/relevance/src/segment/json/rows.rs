@@ -3,8 +3,8 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::place::List;
 use super::raw;
-use super::search::List;
 
 /// Members that hold the names of the columns of rows beside them, in lower case.
 const NAMES: [&str; 6] = ["columns", "fields", "headers", "header", "column_names", "schema"];

@@ -1,107 +1,23 @@
 //! The search for the place in a JSON value that carries its records.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
-use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::place::{Holds, List, Place, Size};
 use super::{map, raw, rows};
 use crate::segment::detect::{self, Shape};
-use crate::segment::segmented::{Record, Segmented};
-use crate::segment::speaking::Spoken;
+use crate::segment::segmented::Segmented;
 use crate::segment::unescape;
 
 /// How deep in envelopes records are looked for.
 const DEPTH_MAX: usize = 8;
 /// Arrays up to this length are looked into for a larger one; longer ones are taken as records themselves.
 const ENVELOPE_ELEMENTS_MAX: usize = 8;
-/// From this many elements on an array competes by size, below by number.
-const MANY: usize = 20;
 /// Lists inside of the elements of another one that are less than so many percent of it are details of its elements.
 const DETAIL_PERCENT: usize = 50;
 /// A string shorter than this is not searched for records.
 const STRING_BYTES_MIN: usize = 256;
-
-/// One element, with its name where it is a member.
-pub(super) struct Item<'a> {
-    pub(super) span: Range<usize>,
-    pub(super) value: &'a RawValue,
-}
-
-/// One array, or one object that is a list.
-pub(super) struct List<'a> {
-    pub(super) items: Vec<Item<'a>>,
-    /// What the cells are called, if the items are rows.
-    columns: Option<Vec<String>>,
-}
-
-impl<'a> List<'a> {
-    pub(super) fn of(source: &str, elements: Vec<&'a RawValue>) -> Self {
-        let item = |value: &'a RawValue| Item { span: raw::span(source, value), value };
-        Self { items: elements.into_iter().map(item).collect(), columns: None }
-    }
-
-    fn records(&self) -> Vec<Record> {
-        let record = |item: &Item<'_>| {
-            let value: Value = serde_json::from_str(item.value.get()).unwrap_or_default();
-            let cells = self.columns.as_deref().and_then(|names| rows::cells(names, &value));
-            let spoken = match cells {
-                Some(cells) => Spoken::of_cells(cells.into_iter()),
-                None => Spoken::of_value(&value),
-            };
-            Record { span: item.span.clone(), spoken }
-        };
-        self.items.iter().map(record).collect()
-    }
-}
-
-/// A place that holds records.
-struct Place<'a> {
-    /// The names on the way to it, with `[]` for any element of an array.
-    path: String,
-    holds: Holds<'a>,
-}
-
-enum Holds<'a> {
-    /// All lists at this path.
-    Lists(Vec<List<'a>>),
-    /// Already segmented, at offsets of the source.
-    Text(Segmented),
-}
-
-impl Place<'_> {
-    fn size(&self, source: &str) -> Size {
-        // Blanks do not count: however a value is printed, the same place wins.
-        let filled = |span: &Range<usize>| {
-            let bytes = source.as_bytes().get(span.clone()).unwrap_or_default();
-            bytes.iter().filter(|byte| !byte.is_ascii_whitespace()).count()
-        };
-        match &self.holds {
-            Holds::Lists(lists) => {
-                let items = || lists.iter().flat_map(|list| &list.items);
-                Size { records: items().count(), bytes: items().map(|item| filled(&item.span)).sum() }
-            }
-            Holds::Text(found) => {
-                let records = found.records();
-                Size { records: records.len(), bytes: records.iter().map(|record| filled(&record.span)).sum() }
-            }
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Size {
-    records: usize,
-    bytes: usize,
-}
-
-impl Size {
-    /// Many small records beat few large ones; among places with many, the larger in bytes is the matter of the result.
-    fn rank(self) -> (usize, usize) {
-        (self.records.min(MANY), self.bytes)
-    }
-}
 
 /// Collects places, and picks the best.
 pub(super) struct Search<'a> {

@@ -58,6 +58,17 @@ fn objects_by_their_ids_are_records() {
 }
 
 #[test]
+fn names_of_members_speak_if_they_are_words() {
+    let members = |name: &str| (0..9).map(|n| format!("\"{name}{n}\":{{\"note\":\"late again\"}}")).collect::<Vec<_>>();
+    let spoken = |name: &str| {
+        let text = format!("{{{}}}", members(name).join(","));
+        segment(&text).unwrap().records()[0].spoken.text.clone()
+    };
+    assert_eq!(spoken("orders_daily_"), "orders_daily_0 \nlate again");
+    assert_eq!(spoken("U"), "late again");
+}
+
+#[test]
 fn the_parts_of_one_object_are_no_records() {
     let part = |n: u8| format!("\"part{n}\":{{\"name{n}\":1,\"value{n}\":2}}");
     let parts: Vec<String> = (0..20).map(part).collect();
