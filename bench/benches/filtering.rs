@@ -102,5 +102,52 @@ fn relevance(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, strict_reader, permissions, relevance);
+/// A text of `records` records in each shape that is told apart by its lines.
+fn shapes(records: usize) -> Vec<(&'static str, String)> {
+    let lines = |line: &dyn Fn(usize) -> String| (0..records).map(line).collect::<String>();
+    let object = |n: usize| json!({"id": n, "title": format!("record {n}"), "body": "the pipeline was late again"});
+    let paragraph = |n: usize| {
+        let heading = if n.is_multiple_of(40) { format!("## Part {n}\n\n") } else { String::new() };
+        format!("{heading}This paragraph, number {n}, says in a sentence or two what happened. It was late again.\n\n")
+    };
+    let hunk = |n: usize| {
+        format!(
+            "diff --git a/f{n} b/f{n}\n--- a/f{n}\n+++ b/f{n}\n@@ -1,2 +1,2 @@\n context\n-old line {n}\n+new line {n}\n"
+        )
+    };
+    let wrapped = json!({"items": (0..records).map(object).collect::<Vec<_>>()}).to_string();
+    vec![
+        ("json", wrapped.clone()),
+        ("json_in_json", json!({"result": wrapped}).to_string()),
+        ("json_lines", lines(&|n| format!("{}\n", object(n)))),
+        ("csv", format!("id,title,body\n{}", lines(&|n| format!("{n},record {n},\"late, \"\"again\"\"\n {n}\"\n")))),
+        (
+            "table",
+            format!("NAME        STATUS    AGE\n{}", lines(&|n| format!("{:<10}  Running   2d\n", format!("pod-{n}")))),
+        ),
+        ("log", lines(&|n| format!("2026-11-22T10:00:00Z INFO message {n}\n    at line {n}\n"))),
+        ("blocks", lines(&|n| format!("Commit: {n:07}\nAuthor: a\nMessage: change {n}\n\n"))),
+        ("yaml", format!("items:\n{}", lines(&|n| format!("- name: pod-{n}\n  spec:\n    image: i\n")))),
+        ("items", lines(&|n| format!("- item number {n}\n  with a second line\n"))),
+        ("diff", lines(&hunk)),
+        ("document", format!("# Report\n\n{}", lines(&paragraph))),
+        ("no_shape", lines(&|n| format!("    let x{n} = f({n});\n"))),
+    ]
+}
+
+/// Finding records in every shape. Time per byte stays the same from one size to the next.
+fn segmentation(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("segment");
+    group.sample_size(20);
+    for records in [300_usize, 3_000] {
+        for (shape, text) in shapes(records) {
+            assert_eq!(segment(&text).is_none(), shape == "no_shape", "{shape}");
+            group.throughput(Throughput::Bytes(u64::try_from(text.len()).unwrap_or_default()));
+            group.bench_function(BenchmarkId::new(shape, records), |b| b.iter(|| segment(black_box(&text))));
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, strict_reader, permissions, relevance, segmentation);
 criterion_main!(benches);

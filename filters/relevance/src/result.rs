@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use crate::segment::speaking::Spoken;
 use crate::segment::splice::{self, Edit};
-use crate::segment::{self, Record, Segmented, json, unescape};
+use crate::segment::{self, Record, Segmented, Shape, json, unescape};
 
 /// Where the report stands in the result's `_meta`.
 pub const META_KEY: &str = "mcpctl/relevance";
@@ -133,7 +133,7 @@ impl<'a> ToolResult<'a> {
                 span: json::span(self.source, block),
                 spoken: Spoken::of_text(&text.decoded),
             };
-            Segmented::of(self.blocks.iter().zip(texts).map(record).collect())
+            Segmented::of(Shape::Contents, self.blocks.iter().zip(texts).map(record).collect())
         });
         [inside, blocks].into_iter().flatten().max_by_key(|segmented| segmented.records().len())
     }

@@ -109,3 +109,60 @@ fn a_note_alone_goes_into_any_result() {
     assert_eq!(replaced, Some(format!(r#"{{"content":[{block}],"_meta":{{"mcpctl/relevance":1,"x":2}}}}"#)));
     assert_eq!(note(r#"{"content":"odd"}"#), None);
 }
+
+/// What both halves say after only `kept` were kept.
+fn halves(text: &str, structured: &Value, kept: &[usize]) -> (String, Value) {
+    let source = json!({"content": [{"type": "text", "text": text}], "structuredContent": structured}).to_string();
+    let result: Value = serde_json::from_str(&keep(&source, kept).expect("records")).unwrap();
+    (result["content"][0]["text"].as_str().unwrap().to_owned(), result["structuredContent"].clone())
+}
+
+#[test]
+fn a_pretty_text_and_its_structure_are_cut_alike() {
+    let labels: Vec<Value> = (0..30).map(|i| json!({"name": format!("label {i}")})).collect();
+    let whole = json!({"labels": labels, "items": rows(40), "total": 40});
+    let pretty = serde_json::to_string_pretty(&whole).unwrap();
+    let (text, structured) = halves(&pretty, &whole, &[7]);
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), structured);
+    assert_eq!(structured, json!({"labels": labels, "items": rows(40)[7..8], "total": 40}));
+}
+
+#[test]
+fn text_of_any_shape_is_cut_alike_where_the_structure_repeats_it() {
+    let line = |i: usize| format!("2026-11-22 10:00:{i:02} INFO \"é\" message {i}\r\n");
+    let log: String = (0..40).map(line).collect();
+    let row = |i: usize| format!("{i},\"message, {i}\",{}\n", if i == 39 { "bmV4dA" } else { "" });
+    let csv = format!("ID,Text,Cursor\n{}", (0..40).map(row).collect::<String>());
+    for (text, member, expected) in [
+        (log, "content", [line(3), line(9)].concat()),
+        (csv, "result", format!("ID,Text,Cursor\n{}9,\"message, 9\",bmV4dA\n", row(3))),
+    ] {
+        assert_eq!(halves(&text, &json!({member: text}), &[3, 9]), (expected.clone(), json!({member: expected})));
+    }
+}
+
+#[test]
+fn what_is_no_text_stays_beside_text() {
+    let others = [
+        json!({"type": "image", "data": "aGk=", "mimeType": "image/png"}),
+        json!({"type": "audio", "data": "aGk=", "mimeType": "audio/wav"}),
+        json!({"type": "resource_link", "uri": "file:///a", "name": "a"}),
+        json!({"type": "resource", "resource": {"uri": "file:///b", "text": json!(rows(50)).to_string()}}),
+    ];
+    let mut content = others.to_vec();
+    content.insert(2, json!({"type": "text", "text": json!(rows(40)).to_string()}));
+    let result: Value = serde_json::from_str(&keep(&json!({"content": content}).to_string(), &[1]).unwrap()).unwrap();
+    let mut left = result["content"].as_array().unwrap().clone();
+    assert_eq!(left.remove(2)["text"], json!(rows(40)[1..2]).to_string());
+    assert_eq!(left[..4], others);
+}
+
+#[test]
+fn keeping_all_only_adds_the_note() {
+    let source = json!({"content": [{"type": "text", "text": json!(rows(40)).to_string()}]}).to_string();
+    let result = ToolResult::open(&source).unwrap();
+    let found = result.find().unwrap();
+    let all = (0..40).collect();
+    let rewritten = |kept| result.rewrite(kept, "n", |bytes| bytes.to_string()).unwrap().get().to_owned();
+    assert_eq!(rewritten(Some((&found, &all))), rewritten(None));
+}

@@ -3,7 +3,11 @@
 //! A field speaks by its name (title, text, labels, …). A record none of whose names is known speaks with every
 //! value that looks like words.
 
+mod role;
+
 use serde_json::Value;
+
+use role::{Role, inner_role, role};
 
 /// How deep into a record's objects and arrays fields are looked for.
 const DEPTH_MAX: usize = 6;
@@ -19,44 +23,6 @@ pub struct Spoken {
     pub aside: String,
     /// The conversation it belongs to.
     pub thread: Option<String>,
-}
-
-/// What a field is for, by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Title,
-    Body,
-    Label,
-    Aside,
-    Thread,
-    Silent,
-    Unknown,
-}
-
-/// Names as they are compared: lower case, without `_`, `-` and spaces.
-fn role(name: &str) -> Role {
-    let mut name: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
-    name.make_ascii_lowercase();
-    match name.as_str() {
-        "title" | "summary" | "subject" | "headline" | "name" | "displayname" | "pretitle" | "alerttitle" => {
-            Role::Title
-        }
-        "text" | "message" | "msg" | "body" | "description" | "content" | "contents" | "comment" | "comments"
-        | "note" | "notes" | "snippet" | "excerpt" | "topic" | "purpose" | "reason" | "value" | "details" | "log"
-        | "line" | "error" | "question" | "answer" | "abstract" | "fallback" | "pretext" | "bodytext" | "plaintext"
-        | "markdown" | "resolution" | "attachments" => Role::Body,
-        "labels" | "label" | "tags" | "tag" | "keywords" | "components" | "component" | "category" | "categories"
-        | "issuetype" | "kind" | "severity" | "topics" | "filename" | "path" => Role::Label,
-        "author" | "user" | "username" | "realname" | "assignee" | "reporter" | "creator" | "owner" | "sender"
-        | "from" | "to" | "login" | "botname" | "channel" | "channelname" | "room" | "project" | "repository"
-        | "status" | "state" | "priority" | "namespace" | "service" | "host" | "level" => Role::Aside,
-        "threadts" | "threadid" | "thread" | "conversationid" | "discussionid" => Role::Thread,
-        "reactions" | "avatar" | "avatarurl" | "links" | "permissions" | "icons" | "color" | "email" | "type"
-        | "subtype" | "timezone" | "tz" | "permalink" | "cursor" | "id" | "ts" | "time" | "date" | "created"
-        | "updated" | "sha" | "commit" | "hash" | "uid" | "url" | "msgid" | "userid" | "timestamp" | "createdat"
-        | "updatedat" => Role::Silent,
-        _ => Role::Unknown,
-    }
 }
 
 /// The parts of a record as they are found.
@@ -77,15 +43,21 @@ impl Parts {
         if value.is_empty() {
             return;
         }
-        match role {
-            Role::Thread => self.thread = Some(value.to_owned()),
-            _ if !is_wordy(value) => {}
-            Role::Title => self.titles.push(value.to_owned()),
-            Role::Body => self.bodies.push(value.to_owned()),
-            Role::Label => self.labels.push(value.to_owned()),
-            Role::Aside => self.asides.push(value.to_owned()),
-            Role::Unknown => self.unknown.push(value.to_owned()),
-            Role::Silent => {}
+        let said = match role {
+            Role::Thread => {
+                self.thread = Some(value.to_owned());
+                return;
+            }
+            Role::Silent => return,
+            Role::Title => &mut self.titles,
+            Role::Body => &mut self.bodies,
+            Role::Label => &mut self.labels,
+            Role::Aside => &mut self.asides,
+            Role::Unknown => &mut self.unknown,
+        };
+        // Formatted and plain text of the same words often stand beside each other.
+        if is_wordy(value) && said.last().is_none_or(|last| last != value) {
+            said.push(value.to_owned());
         }
     }
 
@@ -95,9 +67,18 @@ impl Parts {
             said = self.unknown;
         }
         said.extend(self.labels);
-        let mut text = said.join(" \n");
-        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
-        Spoken { text, aside: self.asides.join(" "), thread: self.thread }
+        Spoken { text: shortened(said.join(" \n")), aside: self.asides.join(" "), thread: self.thread }
+    }
+
+    /// A column and its value as an object, `{"field": "message", "value": "…"}`, speaks by the column's name.
+    fn pair(&mut self, members: &serde_json::Map<String, Value>) -> bool {
+        let (Some(Value::String(name)), Some(Value::String(value)), 2) =
+            (members.get("field"), members.get("value"), members.len())
+        else {
+            return false;
+        };
+        self.add(role(name), value);
+        true
     }
 
     fn visit(&mut self, role_here: Role, value: &Value, depth: usize) {
@@ -106,7 +87,7 @@ impl Parts {
             Value::Array(items) if depth < DEPTH_MAX => {
                 items.iter().for_each(|item| self.visit(role_here, item, depth + 1));
             }
-            Value::Object(members) if depth < DEPTH_MAX => {
+            Value::Object(members) if depth < DEPTH_MAX && !self.pair(members) => {
                 for (name, value) in members {
                     self.visit(inner_role(role_here, name, value), value, depth + 1);
                 }
@@ -114,19 +95,6 @@ impl Parts {
             Value::Number(number) if role_here == Role::Thread => self.add(role_here, &number.to_string()),
             _ => {}
         }
-    }
-}
-
-/// The role of a member of something that has a role itself: what is in an author is not a title, and what is in
-/// a label is a label. A commit is silent as a hash and an envelope as an object.
-fn inner_role(outer: Role, name: &str, value: &Value) -> Role {
-    let own = role(name);
-    match (outer, own) {
-        (_, Role::Silent) if value.is_object() && name.eq_ignore_ascii_case("commit") => Role::Unknown,
-        (Role::Silent, _) | (_, Role::Silent) => Role::Silent,
-        (Role::Aside | Role::Label, _) if own != Role::Thread => outer,
-        (Role::Body, Role::Unknown) if value.is_string() => Role::Unknown,
-        _ => own,
     }
 }
 
@@ -176,57 +144,47 @@ impl Spoken {
         }
         parts.spoken()
     }
+
+    /// What a log line and the lines that continue it say, without its stamps.
+    #[must_use]
+    pub fn of_log(text: &str) -> Self {
+        if text.starts_with('{') {
+            return Self::of_text(text);
+        }
+        let mut rest = text.trim_start();
+        while let Some((_, behind)) = rest.split_once(' ').filter(|(word, _)| is_stamp(word)) {
+            rest = behind.trim_start();
+        }
+        Self::of_words(rest)
+    }
+
+    /// A text that speaks whole.
+    #[must_use]
+    pub fn of_words(text: &str) -> Self {
+        Self { text: shortened(text.to_owned()), ..Self::default() }
+    }
+
+    /// The same under a heading, or a name that is words.
+    #[must_use]
+    pub(crate) fn under(self, heading: Option<&str>) -> Self {
+        match heading.filter(|heading| is_wordy(heading)) {
+            Some(heading) => Self { text: shortened(format!("{heading} \n{}", self.text)), ..self },
+            None => self,
+        }
+    }
+}
+
+fn shortened(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+    text
+}
+
+/// A date, a time or a number, in brackets or not.
+fn is_stamp(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit() || "[(<".contains(c))
+        && word.chars().any(|c| c.is_ascii_digit())
+        && word.chars().all(|c| c.is_ascii_digit() || "TZ+-:.,/[]()<>".contains(c))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn check(value: &Value, text: &str, aside: &str) {
-        let spoken = Spoken::of_value(value);
-        assert_eq!((spoken.text.as_str(), spoken.aside.as_str()), (text, aside));
-    }
-
-    #[test]
-    fn titles_come_first_then_texts_then_labels() {
-        let issue = json!({"id": "1", "labels": ["etl"], "description": "load fails", "summary": "schema drift",
-            "browse_url": "https://acme.test/browse/P-1", "created": "2026-11-11 10:00:00 UTC",
-            "status": {"name": "In Progress", "color": "yellow"}, "assignee": {"display_name": "Bob"}});
-        check(&issue, "schema drift \nload fails \netl", "In Progress Bob");
-    }
-
-    #[test]
-    fn a_message_is_its_text_and_its_attachments_not_its_reactions() {
-        let message = json!({"type": "message", "username": "ci-bot", "text": "Build green", "ts": "1795335525.000400",
-            "attachments": [{"title": "main", "text": "all tests passed"}], "reactions": [{"name": "eyes"}]});
-        check(&message, "main \nBuild green \nall tests passed", "ci-bot");
-    }
-
-    #[test]
-    fn an_envelope_inside_the_record_is_opened() {
-        let commit = json!({"sha": "aaaaaaaa11112222", "commit": {"message": "fix load", "author": {"name": "bob"}}});
-        check(&commit, "fix load", "bob");
-    }
-
-    #[test]
-    fn without_a_known_name_everything_wordy_speaks() {
-        check(&json!({"fruit": "green apple", "code": "a8f3b2c94d11", "link": "https://x.test/y"}), "green apple", "");
-        check(&json!(["alice", 3, "likes tea"]), "alice \nlikes tea", "");
-        check(&json!("plain words"), "plain words", "");
-    }
-
-    #[test]
-    fn threads_are_found_by_name() {
-        let thread = |value: Value| Spoken::of_value(&value).thread;
-        assert_eq!(thread(json!({"text": "x", "thread_ts": "17.5"})).as_deref(), Some("17.5"));
-        assert_eq!(thread(json!({"text": "x", "threadId": 9})).as_deref(), Some("9"));
-        assert_eq!(thread(json!({"text": "x"})), None);
-    }
-
-    #[test]
-    fn labelled_lines_speak_by_their_label() {
-        let spoken = Spoken::of_text("Commit: 70febee4b1ea\nAuthor: ada\nDate: 2026-11-22\nMessage: close the port");
-        assert_eq!((spoken.text.as_str(), spoken.aside.as_str()), ("Message: close the port", "ada"));
-    }
-}
+mod tests;

@@ -1,9 +1,13 @@
 //! The rules every shape keeps: dropping nothing changes nothing, what is kept is unchanged, what is left is valid.
 
+mod samples;
+mod soup;
+
 use super::*;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Text with quotes, delimiters, escapes and line ends in it.
 fn words() -> impl Strategy<Value = String> {
@@ -64,7 +68,7 @@ proptest! {
         let found = spans(&rest, &again);
         // The last kept row may have got the cursor of the last row.
         prop_assert_eq!(found.len(), expected.len());
-        prop_assert!(found.iter().zip(&expected).all(|(a, b)| a == *b || segmented.cursor_starts.is_some()));
+        prop_assert!(found.iter().zip(&expected).all(|(a, b)| a == *b || text.starts_with("ID,Text,Cursor")));
         if text.starts_with('{') {
             prop_assert!(serde_json::from_str::<Value>(&rest).is_ok());
         }

@@ -1,4 +1,4 @@
-//! Tests: labelled blocks and lists.
+//! Tests: labelled blocks, and blocks between rules.
 
 use super::segment;
 
@@ -22,6 +22,12 @@ fn paragraphs_of_a_block_stay_with_it() {
 }
 
 #[test]
+fn numbered_blocks_need_no_indentation() {
+    let text = "1. First\nURL: a\n\n2. Second\nURL: b\n\nmore of it\n\n3. Third\nURL: c\n";
+    check(text, &[1], "2. Second\nURL: b\n\nmore of it\n");
+}
+
+#[test]
 fn rules_between_blocks_stay_rules() {
     let text = "Available documentation:\n\nEach result has:\n---\n\n- providerDocID: 1\n- Title: a\n---\n- providerDocID: 2\n- Title: b\n---\n- providerDocID: 3\n- Title: c\n---\n";
     check(
@@ -32,12 +38,7 @@ fn rules_between_blocks_stay_rules() {
 }
 
 #[test]
-fn list_items_take_their_indented_lines_along() {
-    let text = "# The following events were found:\n- Kind: Pod\n  Message: a\n- Kind: Pod\n  Message: b\n- Kind: Pod\n  Message: c\n";
-    check(text, &[1], "# The following events were found:\n- Kind: Pod\n  Message: b\n");
-}
-
-#[test]
-fn text_after_a_list_makes_it_no_collection() {
-    assert!(segment("- one\n- two\n- three\n\nAnd so on.\n").is_none());
+fn chunks_between_rules_need_no_label() {
+    let text = "apples\n\nred\n---\nb: 1\n---\n\n* pears\n---\nfigs\n";
+    check(text, &[0, 2], "apples\n\nred\n---\n\n* pears\n");
 }

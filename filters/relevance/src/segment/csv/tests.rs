@@ -48,3 +48,21 @@ fn an_uneven_row_or_an_open_quote_is_no_csv() {
         assert!(segment(text).is_none(), "{text}");
     }
 }
+
+#[test]
+fn what_follows_the_rows_stays() {
+    let row = "2,the pipeline is late again and nobody looks into it\n";
+    for rest in ["\nShowing 3 of 90 issues.\nUse page=2.\n", "cut off", "4,\"cut off, too\n", "(3 rows)\n"] {
+        let text = format!("id,title\n1,\"a\r\nb\"\n{row}3,y\n{rest}");
+        check(&text, &[1], &format!("id,title\n{row}{rest}"));
+    }
+}
+
+#[test]
+fn other_delimiters_delimit() {
+    for delimiter in ["\t", ";", "|"] {
+        let row = |cells: [&str; 2]| cells.join(delimiter) + "\n";
+        let text = [row(["id", "title"]), row(["1", "a, b"]), row(["2", "c"]), row(["3", "d"])].concat();
+        check(&text, &[0], &[row(["id", "title"]), row(["1", "a, b"])].concat());
+    }
+}

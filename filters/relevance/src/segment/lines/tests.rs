@@ -1,44 +1,21 @@
-//! Tests: logs, tables, listings, plain lines, and what is none of them.
+//! Tests: listings, plain lines, and what is neither.
 
 use super::segment;
 
-fn check(text: &str, kept: &[usize], expected: &str) {
-    let segmented = segment(text).expect("lines");
-    assert_eq!(segmented.keep(text, &kept.iter().copied().collect()), expected);
-}
-
-#[test]
-fn a_stack_trace_belongs_to_its_log_line() {
-    let text = "2026-11-22T10:00:00Z ok\n2026-11-22T10:00:01Z ERROR failed\n    at a.rs:1\n    at b.rs:2\n2026-11-22T10:00:02Z ok\n2026-11-22T10:00:03Z ok\n2026-11-22T10:00:04Z ok\n";
-    check(text, &[1], "2026-11-22T10:00:01Z ERROR failed\n    at a.rs:1\n    at b.rs:2\n");
-}
-
-#[test]
-fn levels_keys_and_json_lines_are_stamps() {
-    for line in [
-        "ERROR: disk full",
-        "[warn] slow",
-        "level=info msg=started",
-        "{\"msg\":\"x\"}",
-        "I1122 10:00:01.2 main.go:3] x",
-    ] {
-        assert!(super::is_stamped(line), "{line}");
-    }
-    for line in ["Information is power", "  2026-11-22 indented", "plain"] {
-        assert!(!super::is_stamped(line), "{line}");
-    }
-}
-
-#[test]
-fn a_table_keeps_its_header() {
-    let text = "NAMESPACE   KIND   NAME        STATUS\ndata        Pod    airflow-0   Running\ndata        Pod    etl-1       Failed\n";
-    check(text, &[1], "NAMESPACE   KIND   NAME        STATUS\ndata        Pod    etl-1       Failed\n");
-    check("| a | b |\n|---|---|\n| 1 | x |\n| 2 | y |\n", &[0], "| a | b |\n|---|---|\n| 1 | x |\n");
-}
-
 #[test]
 fn tagged_lines_are_records() {
-    check("[FILE] a.txt\n[DIR] repo\n[FILE] b.txt\n", &[1], "[DIR] repo\n");
+    let text = "[FILE] a.txt\n[DIR] repo\n[FILE] b.txt\n";
+    assert_eq!(segment(text).unwrap().keep(text, &[1].into()), "[DIR] repo\n");
+}
+
+#[test]
+fn paths_and_places_are_records() {
+    for text in
+        ["/work/a.rs\n/work/b c\n", "./a.md\n./b.md\n/etc/x\n", "src/a.rs:1:fn main() {\nsrc/b.rs:20:}\nb.rs:3:x;\n"]
+    {
+        let has_blank = text.contains("b c");
+        assert_eq!(segment(text).is_none(), has_blank, "{text}");
+    }
 }
 
 #[test]
