@@ -1,12 +1,12 @@
 # Every target installs what it needs first (scripts/setup), so each works on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check conformance compatibility bench clean-demo
+.PHONY: help setup build demo test check conformance compatibility bench bench-relevance clean-demo
 SHELL := /bin/bash
 
 TOOLS := . target/tools/env &&
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install everything that building and testing need
 	@scripts/setup test
@@ -33,6 +33,9 @@ compatibility: ## real clients of every revision through the gateway to real ser
 bench: ## measure the filtering hot path (see bench/README.md)
 	@scripts/setup build
 	@$(TOOLS) cargo bench --locked -p bench
+
+bench-relevance: ## quality and speed of relevance filtering on labelled sets (DATA=folder, see bench/README.md)
+	@scripts/bench-relevance $(DATA)
 
 clean-demo: ## stop the demo and remove its state
 	@scripts/demo --clean

@@ -6,6 +6,7 @@ pub(crate) mod bridge;
 pub(crate) mod claude;
 pub(crate) mod connection;
 pub(crate) mod daemon;
+pub(crate) mod filter;
 pub(crate) mod identity;
 pub(crate) mod model;
 pub(crate) mod profile;
@@ -149,7 +150,10 @@ pub(crate) enum Command {
     /// Create, list and revoke tokens
     #[command(subcommand)]
     Token(identity::TokenCommand),
-    /// Fetch and check the local model
+    /// Try relevance filtering on a file, and measure it on labelled sets
+    #[command(subcommand)]
+    Filter(filter::Command),
+    /// Fetch, check and measure the local models
     #[command(subcommand)]
     Model(model::Command),
     /// Bridge from stdin and stdout to a project's gateway: what .mcp.json names
@@ -178,8 +182,18 @@ mod tests {
     fn examples(help: &str) -> Vec<Vec<String>> {
         let lines = help.lines().filter_map(|line| line.strip_prefix("  mcpctl "));
         let commands = lines.map(|line| line.split(['|', '<', '>']).next().unwrap_or_default());
-        let words = |c: &str| c.split_whitespace().map(|w| w.trim_matches(['\'', '"']).to_owned()).collect::<Vec<_>>();
         commands.map(|c| std::iter::once("mcpctl".to_owned()).chain(words(c)).collect()).collect()
+    }
+
+    /// The words of a command as a shell takes them, as far as examples need it: quotes hold a word together.
+    fn words(command: &str) -> Vec<String> {
+        let mut quoted = false;
+        let between = |c: char| {
+            quoted ^= matches!(c, '\'' | '"');
+            c.is_whitespace() && !quoted
+        };
+        let words = command.split(between).filter(|word| !word.is_empty());
+        words.map(|word| word.trim_matches(['\'', '"']).to_owned()).collect()
     }
 
     fn parses(words: &[String]) {

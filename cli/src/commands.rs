@@ -8,6 +8,7 @@ pub(crate) mod completion;
 pub(crate) mod connection;
 pub(crate) mod daemon;
 pub(crate) mod doctor;
+pub(crate) mod filter;
 pub(crate) mod model;
 pub(crate) mod profile;
 pub(crate) mod project;
@@ -41,7 +42,8 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Tools(command) => done(tools::run(command, invocation).await),
         Command::User(command) => done(user::run(command, invocation).await),
         Command::Token(command) => done(token::run(command, invocation).await),
-        Command::Model(command) => done(Box::pin(model::run(command, invocation)).await),
+        Command::Filter(command) => filter::run(&command, invocation),
+        Command::Model(command) => Box::pin(model::run(command, invocation)).await,
         Command::McpStdio(bridge) => done(Box::pin(bridge::run(bridge.project, invocation.home.clone())).await),
         Command::Completion { shell } => completion::run(shell, invocation.output),
     }

@@ -10,6 +10,7 @@ mod catalogue;
 mod client;
 mod clients;
 mod commands;
+mod data_plane;
 mod failure;
 mod grants;
 mod home;

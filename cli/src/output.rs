@@ -58,6 +58,16 @@ impl Output {
         !self.quiet && io::stderr().is_terminal()
     }
 
+    /// How results are printed.
+    pub(crate) fn format(self) -> Format {
+        self.format
+    }
+
+    /// Whether nothing but errors is said.
+    pub(crate) fn is_quiet(self) -> bool {
+        self.quiet
+    }
+
     /// Whether the result is for a program.
     pub(crate) fn is_structured(self) -> bool {
         matches!(self.format, Format::Json | Format::Yaml)

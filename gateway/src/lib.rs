@@ -17,6 +17,7 @@ pub mod live;
 pub mod metrics;
 pub mod pipeline;
 pub mod record;
+pub mod relevance_tool;
 pub mod report;
 pub mod router;
 pub mod seal;

@@ -1,18 +1,51 @@
-//! `mcp-gateway`: settings, log, run until told to stop.
+//! `mcp-gateway`: settings, log, run until told to stop; or one of the subcommands that serve no client.
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use gateway::{
-    server,
+    relevance_tool, server,
     settings::{LogFormat, Settings},
 };
-use std::io::IsTerminal as _;
+use std::{io::IsTerminal as _, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-fn main() -> Result<()> {
-    let settings = Settings::parse();
-    log(settings.log_format);
+/// What a gateway logs unless `MCP_GATEWAY_LOG` says otherwise, and what a subcommand does.
+const LOG: &str = "info,pingora_core=warn";
+const TOOL_LOG: &str = "error";
+
+/// The whole command line.
+#[derive(clap::Parser)]
+#[command(name = "mcp-gateway", version)]
+struct Program {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    tool: Option<Tool>,
+}
+
+#[derive(clap::Subcommand)]
+enum Tool {
+    /// Try and measure relevance filtering; what `mcpctl filter` and `mcpctl model` run
+    #[command(subcommand)]
+    Relevance(relevance_tool::Command),
+}
+
+fn main() -> Result<ExitCode> {
+    let Program { settings, tool } = Program::parse();
+    match tool {
+        Some(Tool::Relevance(command)) => {
+            log(settings.log_format, TOOL_LOG);
+            Ok(relevance_tool::run(command, &settings))
+        }
+        None => {
+            log(settings.log_format, LOG);
+            serve(settings).map(|()| ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn serve(settings: Settings) -> Result<()> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("a TLS provider is installed already"))?;
@@ -29,9 +62,8 @@ fn main() -> Result<()> {
     })
 }
 
-fn log(format: LogFormat) {
-    let filter =
-        EnvFilter::try_from_env("MCP_GATEWAY_LOG").unwrap_or_else(|_| EnvFilter::new("info,pingora_core=warn"));
+fn log(format: LogFormat, default: &str) {
+    let filter = EnvFilter::try_from_env("MCP_GATEWAY_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let colours = std::io::stderr().is_terminal();
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     match format {

@@ -1,26 +1,35 @@
-//! `mcpctl model`: fetching and checking the local model.
+//! `mcpctl model`: fetching and checking the local models, and measuring them.
+
+mod list;
 
 use crate::{
     Invocation,
-    args::model::Command,
+    args::model::{Bench, Command},
+    data_plane::{Arguments, relevance},
     failure::Failure,
-    output::{Change, Report, Table},
+    output::Change,
     weights::{self, FILES, FileState, MODEL, Weight, fetch::Progress, source::Source},
 };
-use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// Runs one of the model commands.
-pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(), Failure> {
+pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<ExitCode, Failure> {
     match command {
-        Command::Pull { from } => pull(from, invocation).await,
-        Command::List => {
-            let folder = weights::folder(&invocation.home);
-            let files = FILES.iter().map(|weight| FileStatus::new(&folder, weight)).collect::<Result<Vec<_>, _>>()?;
-            let state = worst(files.iter().map(|file| file.state));
-            invocation.output.report(&Models(vec![Model { name: MODEL, state, folder, files }]))
-        }
+        Command::Pull { from } => pull(from, invocation).await.map(|()| ExitCode::SUCCESS),
+        Command::List => list::run(invocation).map(|()| ExitCode::SUCCESS),
+        Command::Bench(args) => relevance("bench", bench(&args), invocation),
     }
+}
+
+fn bench(bench: &Bench) -> Arguments {
+    let mut arguments = Arguments::default();
+    arguments.option("--messages", Some(bench.messages));
+    arguments.option("--rounds", Some(bench.rounds));
+    arguments.option("--deadline-ms", bench.deadline_ms);
+    arguments
 }
 
 async fn pull(from: Option<PathBuf>, invocation: &Invocation) -> Result<(), Failure> {
@@ -70,59 +79,4 @@ fn missing(folder: &Path) -> Result<Vec<&'static Weight>, Failure> {
         }
     }
     Ok(missing)
-}
-
-fn word(state: FileState) -> &'static str {
-    match state {
-        FileState::Whole => "ok",
-        FileState::Missing => "missing",
-        FileState::Damaged => "damaged",
-    }
-}
-
-fn worst(states: impl Iterator<Item = &'static str>) -> &'static str {
-    states.max_by_key(|state| *state != "ok").unwrap_or("missing")
-}
-
-#[derive(Serialize)]
-struct FileStatus {
-    name: &'static str,
-    state: &'static str,
-    bytes: u64,
-    sha256: &'static str,
-}
-
-impl FileStatus {
-    fn new(folder: &Path, weight: &Weight) -> Result<Self, Failure> {
-        let state = word(weights::check(folder, weight)?);
-        Ok(Self { name: weight.name, state, bytes: weight.bytes, sha256: weight.sha256 })
-    }
-}
-
-#[derive(Serialize)]
-struct Model {
-    name: &'static str,
-    state: &'static str,
-    folder: PathBuf,
-    files: Vec<FileStatus>,
-}
-
-#[derive(Serialize)]
-struct Models(Vec<Model>);
-
-impl Report for Models {
-    fn table(&self, wide: bool) -> Table {
-        let mut table = Table::new(["NAME", "FILE", "STATE", "BYTES"].into_iter().chain(wide.then_some("SHA256")));
-        for model in &self.0 {
-            for file in &model.files {
-                let row = [model.name.to_owned(), file.name.to_owned(), file.state.to_owned(), file.bytes.to_string()];
-                table.row(row.into_iter().chain(wide.then(|| file.sha256.to_owned())));
-            }
-        }
-        table
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.0.iter().map(|model| model.name.to_owned()).collect()
-    }
 }

@@ -17,6 +17,7 @@ mod claude;
 mod client;
 mod connection;
 mod daemon;
+mod filter;
 mod manifest;
 mod model;
 mod stub;

@@ -36,10 +36,40 @@ fn a_tampered_file_from_a_folder_is_refused_and_the_whole_ones_before_it_are_kep
         .run(&["model", "pull", "--from", from.to_str().unwrap()])
         .fails(1, &["tokenizer.json` has the wrong SHA-256", "expected be50c3628f"]);
     assert_eq!(files(&world), ["config.json"]);
+    let mut list = world.command(&["model", "list", "-o", "json"]);
     let listed: serde_json::Value =
-        serde_json::from_str(world.run(&["model", "list", "-o", "json"]).succeeds()).unwrap();
+        serde_json::from_str(Ran::of(list.env("MCPCTL_BIN_DIR", world.work())).succeeds()).unwrap();
     assert_eq!(listed[0]["files"][0]["state"], "ok");
     assert_eq!((&listed[0]["files"][1]["state"], &listed[0]["state"]), (&"missing".into(), &"missing".into()));
+}
+
+#[test]
+fn the_list_has_what_is_built_in_and_says_what_each_is_used_for() {
+    let world = World::new();
+    let models = r#"[{"name":"table-1","tiers":["a","b"],"built_in":true,"bytes":7,"sha256":"ab"},
+        {"name":"all-MiniLM-L6-v2","tiers":["a"],"built_in":false,"bytes":null,"sha256":null}]"#;
+    world.script("bin/mcp-gateway", &format!("#!/bin/sh\ncat <<'END'\n{models}\nEND\n"));
+    let list = |bin: &str, args: &[&str]| {
+        let mut command = world.command(&[&["model", "list"], args].concat());
+        Ran::of(command.env("MCPCTL_BIN_DIR", world.dir.path().join(bin)))
+    };
+    let table = list("bin", &[]).succeeds().to_owned();
+    assert!(table.contains("USED BY") && table.lines().any(|line| line.starts_with("table-1") && line.ends_with("a, b")));
+    let listed: serde_json::Value = serde_json::from_str(list("bin", &["-o", "json"]).succeeds()).unwrap();
+    assert_eq!((&listed[0]["tiers"][0], &listed[1]["files"][0]["bytes"]), (&"a".into(), &7.into()));
+    let without = list("work", &[]);
+    assert!(without.succeeds().contains("model.safetensors") && without.err.contains("not installed"), "{without:?}");
+    world.script("bin/mcp-gateway", "#!/bin/sh\nexit 2\n");
+    list("bin", &[]).fails(1, &["`mcp-gateway relevance models` did not work", "same version"]);
+}
+
+#[test]
+fn measuring_is_the_data_planes() {
+    let world = World::new();
+    world.script("bin/mcp-gateway", "#!/bin/sh\necho \"$@\"\n");
+    let mut command = world.command(&["model", "bench", "--rounds", "2", "-o", "json"]);
+    let ran = Ran::of(command.env("MCPCTL_BIN_DIR", world.dir.path().join("bin")));
+    assert!(ran.succeeds().ends_with("relevance bench --output json --messages=1000 --rounds=2\n"), "{ran:?}");
 }
 
 #[test]

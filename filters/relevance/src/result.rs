@@ -42,6 +42,12 @@ pub struct Found {
 }
 
 impl Found {
+    /// What the records were recognised by.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        self.first.shape()
+    }
+
     /// The records to judge.
     #[must_use]
     pub fn records(&self) -> &[Record] {

@@ -13,6 +13,7 @@ mod claude;
 mod company;
 mod connections;
 mod faults;
+mod filter;
 mod http;
 mod input;
 mod messages_api;
