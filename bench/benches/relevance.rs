@@ -31,7 +31,8 @@ fn relevance(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("judging");
     group.sample_size(10).throughput(Throughput::Elements(u64::try_from(MESSAGES).unwrap_or_default()));
     let source = Messages::default().result(MESSAGES);
-    group.bench_function(BenchmarkId::new("find_and_static", MESSAGES), |b| b.iter(|| filter(black_box(&source), None)));
+    group
+        .bench_function(BenchmarkId::new("find_and_static", MESSAGES), |b| b.iter(|| filter(black_box(&source), None)));
     let Some(folder) = model() else { return };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let encoder = Encoder::load(&folder, cores).expect("the model loads");

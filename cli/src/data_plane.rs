@@ -43,11 +43,7 @@ impl Arguments {
 }
 
 /// Runs `mcp-gateway relevance <subcommand>` to its end.
-pub(crate) fn relevance(
-    subcommand: &str,
-    arguments: Arguments,
-    invocation: &Invocation,
-) -> Result<ExitCode, Failure> {
+pub(crate) fn relevance(subcommand: &str, arguments: Arguments, invocation: &Invocation) -> Result<ExitCode, Failure> {
     let format = format(invocation)?;
     let mut command = command(subcommand, arguments, format, invocation)?;
     let status = command.status().during(|| format!("cannot start `{PROGRAM}`"))?;
@@ -58,10 +54,7 @@ pub(crate) fn relevance(
 }
 
 /// What `mcp-gateway relevance <subcommand>` says in JSON; none where the program is not installed.
-pub(crate) fn relevance_json(
-    subcommand: &str,
-    invocation: &Invocation,
-) -> Result<Option<serde_json::Value>, Failure> {
+pub(crate) fn relevance_json(subcommand: &str, invocation: &Invocation) -> Result<Option<serde_json::Value>, Failure> {
     if find_program(PROGRAM).is_err() {
         return Ok(None);
     }
@@ -74,12 +67,7 @@ pub(crate) fn relevance_json(
     })
 }
 
-fn command(
-    subcommand: &str,
-    arguments: Arguments,
-    format: &str,
-    invocation: &Invocation,
-) -> Result<Command, Failure> {
+fn command(subcommand: &str, arguments: Arguments, format: &str, invocation: &Invocation) -> Result<Command, Failure> {
     let mut command = Command::new(find_program(PROGRAM)?);
     command.arg("--home").arg(invocation.home.root()).args(["relevance", subcommand, "--output", format]);
     if invocation.output.is_quiet() {

@@ -116,16 +116,12 @@ fn without_thread(mut record: Record) -> Record {
     record
 }
 
-fn outcome(
-    scorer: Scorer,
-    case: &Case,
-    records: &[Record],
-    judges: &Judges<'_>,
-) -> Result<Outcome, EncoderError> {
+fn outcome(scorer: Scorer, case: &Case, records: &[Record], judges: &Judges<'_>) -> Result<Outcome, EncoderError> {
     let scored = judges.score(scorer, records, &case.intent)?;
-    let selection = scored.selected.as_ref().map(|selected| {
-        metrics::selection(&selected.kept, records.len(), &case.relevant, &case.core, selected.found)
-    });
+    let selection = scored
+        .selected
+        .as_ref()
+        .map(|selected| metrics::selection(&selected.kept, records.len(), &case.relevant, &case.core, selected.found));
     Ok(Outcome {
         ranking: metrics::ranking(&scored.scores, &case.relevant),
         selection,

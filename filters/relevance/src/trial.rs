@@ -29,7 +29,9 @@ pub enum Kind {
 
 /// The text is not what it was said to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no result of a tools/call: a JSON object with `content` or `structuredContent`, or a response with one")]
+#[error(
+    "this is no result of a tools/call: a JSON object with `content` or `structuredContent`, or a response with one"
+)]
 pub struct NoToolResult;
 
 /// A text and its records.
@@ -126,7 +128,13 @@ impl<'a> Trial<'a> {
         Some(Tried { judgement, elapsed, left })
     }
 
-    fn left(&self, judgement: &Judgement, intent: &Intent, elapsed: Duration, no_model: Option<&str>) -> Option<String> {
+    fn left(
+        &self,
+        judgement: &Judgement,
+        intent: &Intent,
+        elapsed: Duration,
+        no_model: Option<&str>,
+    ) -> Option<String> {
         match &self.parts {
             Parts::Text(segmented) => Some(segmented.as_ref()?.keep(self.source, &judgement.kept)),
             Parts::Result { result, found } => {

@@ -55,7 +55,8 @@ pub(super) fn run(test: &Test, settings: &Settings, output: Output) -> Result<()
     let source = read(&test.file)?;
     let kind = if test.tool_result { Some(Kind::ToolResult) } else { test.text.then_some(Kind::Text) };
     let name = test.file.display();
-    let trial = Trial::open(&source, kind).map_err(|error: NoToolResult| Trouble::Usage(format!("`{name}`: {error}")))?;
+    let trial =
+        Trial::open(&source, kind).map_err(|error: NoToolResult| Trouble::Usage(format!("`{name}`: {error}")))?;
     let model = model::load(settings)?;
     let no_model = model.as_ref().err().map(ToString::to_string);
     let knobs = test.knob.resolved();

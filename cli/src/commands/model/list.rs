@@ -42,7 +42,8 @@ fn known(invocation: &Invocation) -> Result<Vec<Known>, Failure> {
         invocation.output.note("`mcp-gateway` is not installed here, so what it has built in is not listed");
         return Ok(Vec::new());
     };
-    serde_json::from_value(said).map_err(|error| Failure::failed(format!("what mcp-gateway says is not understood: {error}")))
+    serde_json::from_value(said)
+        .map_err(|error| Failure::failed(format!("what mcp-gateway says is not understood: {error}")))
 }
 
 fn word(state: FileState) -> &'static str {
@@ -102,7 +103,8 @@ impl Report for Models {
             let folder = model.folder.as_ref().map(|folder| folder.display().to_string()).unwrap_or_default();
             for file in &model.files {
                 let tiers = model.tiers.join(", ");
-                let row = [model.name.clone(), file.name.to_owned(), file.state.to_owned(), file.bytes.to_string(), tiers];
+                let row =
+                    [model.name.clone(), file.name.to_owned(), file.state.to_owned(), file.bytes.to_string(), tiers];
                 let more = wide.then(|| [folder.clone(), file.sha256.clone()]).into_iter().flatten();
                 table.row(row.into_iter().chain(more));
             }

@@ -136,12 +136,7 @@ impl Judges<'_> {
         Ok(texts.len())
     }
 
-    pub(super) fn score(
-        &self,
-        scorer: Scorer,
-        records: &[Record],
-        intent: &Intent,
-    ) -> Result<Scored, EncoderError> {
+    pub(super) fn score(&self, scorer: Scorer, records: &[Record], intent: &Intent) -> Result<Scored, EncoderError> {
         match scorer {
             Scorer::Bm25 => Ok(ranked(|| Lexical::new(texts(records)).score(&intent.cleaned))),
             Scorer::StaticBm25 => Ok(self.judged(records, intent, None, None)),

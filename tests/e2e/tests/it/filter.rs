@@ -33,7 +33,10 @@ async fn without_a_model_a_file_is_filtered_by_what_is_built_in() {
     let said = world.mcpctl(&[&line[..], &["-o", "json"]].concat()).await.done();
     assert!(said.stderr.contains("judged without the model") && said.stderr.contains("mcpctl model pull"));
     let report = said.json();
-    assert_eq!((&report["taken_for"], &report["shape"], &report["total"]), (&json!("text"), &json!("json"), &json!(150)));
+    assert_eq!(
+        (&report["taken_for"], &report["shape"], &report["total"]),
+        (&json!("text"), &json!("json"), &json!(150))
+    );
     let (kept, total) = (report["kept"].as_u64().unwrap(), report["records"].as_array().unwrap().len());
     assert!((1..150).contains(&kept) && total == 150, "{report:#}");
     let scores: Vec<f64> = report["records"].as_array().unwrap().iter().map(|r| r["score"].as_f64().unwrap()).collect();
@@ -41,7 +44,10 @@ async fn without_a_model_a_file_is_filtered_by_what_is_built_in() {
 
     let left = world.mcpctl(&[&line[..], &["--print-filtered"]].concat()).await.done().json();
     assert_eq!(left["messages"].as_array().unwrap().len() as u64, kept);
-    assert!(left["messages"].as_array().unwrap().iter().all(|message| told.contains(message)), "kept ones are verbatim");
+    assert!(
+        left["messages"].as_array().unwrap().iter().all(|message| told.contains(message)),
+        "kept ones are verbatim"
+    );
 
     let table = world.mcpctl(&[&line[..], &["--max-records", "3"]].concat()).await.done();
     assert_eq!(table.stdout.matches('✓').count(), 3, "{}", table.stdout);
@@ -59,10 +65,14 @@ async fn a_result_from_stdin_comes_back_as_a_gateway_returns_it() {
     assert_eq!(left["_meta"]["mcpctl/relevance"]["kept"], 5);
     assert!(left["content"][1]["text"].as_str().unwrap().contains("kept 5 of 150 records"), "{left:#}");
 
-    world.mcpctl_with(&["filter", "test", "-", "--context", "x", "--tool-result"], "plain").await
+    world
+        .mcpctl_with(&["filter", "test", "-", "--context", "x", "--tool-result"], "plain")
+        .await
         .failed(2, &["this is no result of a tools/call"]);
     world.mcpctl(&["filter", "test", "-", "--context", "*"]).await.failed(2, &["asks for everything"]);
-    world.mcpctl(&["filter", "test", "nowhere.json", "--context", "x"]).await
+    world
+        .mcpctl(&["filter", "test", "nowhere.json", "--context", "x"])
+        .await
         .failed(1, &["cannot read `nowhere.json`: no such file"]);
     let plain = world.mcpctl_with(&["filter", "test", "-", "--context", "x"], "one sentence").await.done();
     assert!(plain.stdout.contains("no records recognised"), "{}", plain.stdout);
@@ -73,7 +83,8 @@ async fn a_labelled_set_is_measured_with_every_scorer_that_runs_here() {
     let world = World::new(None);
     let (told, about) = messages();
     let texts: Vec<&str> = told.iter().map(|message| message["text"].as_str().unwrap()).collect();
-    let relevant: Vec<usize> = (0..texts.len()).filter(|index| about.iter().any(|text| text == texts[*index])).collect();
+    let relevant: Vec<usize> =
+        (0..texts.len()).filter(|index| about.iter().any(|text| text == texts[*index])).collect();
     assert!(relevant.len() > 2);
     let case = json!({"intent": CONTEXT, "texts": texts, "relevant": relevant});
     let nothing = json!({"intent": "quantum lattice simulation", "texts_of": 0, "relevant": []});
@@ -94,9 +105,18 @@ async fn a_labelled_set_is_measured_with_every_scorer_that_runs_here() {
     fs::remove_file(world.path("workspace").join("bad.jsonl")).unwrap();
     let report = world.mcpctl(&line).await.done().json();
     let cascade = &report["mean"][1];
-    assert_eq!((&cascade["scorer"], &cascade["cases"], report["sets"].as_array().unwrap().len()), (&json!("cascade"), &json!(4), 2));
-    assert!(cascade["recall"].as_f64().unwrap() > 0.5 && cascade["average_precision"].as_f64().unwrap() > 0.5, "{report:#}");
-    assert!(report["oracle_recall"].as_f64().unwrap() >= 0.5 && report["encoder_messages_per_second"].as_f64().unwrap() > 1.0);
+    assert_eq!(
+        (&cascade["scorer"], &cascade["cases"], report["sets"].as_array().unwrap().len()),
+        (&json!("cascade"), &json!(4), 2)
+    );
+    assert!(
+        cascade["recall"].as_f64().unwrap() > 0.5 && cascade["average_precision"].as_f64().unwrap() > 0.5,
+        "{report:#}"
+    );
+    assert!(
+        report["oracle_recall"].as_f64().unwrap() >= 0.5
+            && report["encoder_messages_per_second"].as_f64().unwrap() > 1.0
+    );
 }
 
 #[tokio::test]
@@ -113,7 +133,8 @@ async fn models_are_listed_with_what_they_are_for_and_measured() {
     assert!(models[1]["files"][0]["bytes"].as_u64().unwrap() > 100_000, "{models:#}");
     assert_eq!(models[1]["tiers"].as_array().unwrap().len(), 2, "{models:#}");
     let measured = world.mcpctl(&bench).await.done().json();
-    let ways: Vec<&str> = measured["filter"].as_array().unwrap().iter().map(|way| way["way"].as_str().unwrap()).collect();
+    let ways: Vec<&str> =
+        measured["filter"].as_array().unwrap().iter().map(|way| way["way"].as_str().unwrap()).collect();
     assert_eq!(ways, ["without the model", "cold", "warm"]);
     assert!(measured["encoder_messages_per_second"].as_f64().unwrap() > 1.0, "{measured:#}");
 }

@@ -36,7 +36,8 @@ pub(super) fn case(line: &str, earlier: &[Option<Case>]) -> Result<Case, String>
         }
         (None, Some(index)) => {
             let case = earlier.get(index).and_then(Option::as_ref);
-            let case = case.ok_or_else(|| format!("`texts_of` is {index}, which is no earlier case; lines count from 0"))?;
+            let case =
+                case.ok_or_else(|| format!("`texts_of` is {index}, which is no earlier case; lines count from 0"))?;
             Arc::clone(&case.records)
         }
         _ => return Err("a case has either `texts` or `texts_of`".to_owned()),

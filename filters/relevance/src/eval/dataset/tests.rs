@@ -41,21 +41,33 @@ fn texts_authors_and_threads_become_records_that_later_cases_share() {
 fn what_is_wrong_is_said_with_file_and_line() {
     check(&["{"], "this is no case: EOF while parsing an object at column 1");
     check(&[r#"{"intent":"a","texts":["x"]}"#], "this is no case: missing field `relevant` at column 28");
-    check(&[r#"{"intent":"*","texts":["x"],"relevant":[]}"#],
-        "the intent `*` asks for everything, so nothing can be relevant to it");
+    check(
+        &[r#"{"intent":"*","texts":["x"],"relevant":[]}"#],
+        "the intent `*` asks for everything, so nothing can be relevant to it",
+    );
     check(&[r#"{"intent":"a","relevant":[]}"#], "a case has either `texts` or `texts_of`");
     check(&[r#"{"intent":"a","texts":[],"relevant":[]}"#], "`texts` is empty");
-    check(&[&first(), r#"{"intent":"a","texts_of":1,"relevant":[]}"#],
-        "`texts_of` is 1, which is no earlier case; lines count from 0");
-    check(&[&first(), r#"{"intent":"a","texts_of":0,"relevant":[],"threads":[1,2]}"#],
-        "`authors` and `threads` come with `texts`; with `texts_of` they are those of that line");
-    check(&[r#"{"intent":"a","texts":["x"],"relevant":[1]}"#],
-        "`relevant` lists record 1, but there are 1, counted from 0");
+    check(
+        &[&first(), r#"{"intent":"a","texts_of":1,"relevant":[]}"#],
+        "`texts_of` is 1, which is no earlier case; lines count from 0",
+    );
+    check(
+        &[&first(), r#"{"intent":"a","texts_of":0,"relevant":[],"threads":[1,2]}"#],
+        "`authors` and `threads` come with `texts`; with `texts_of` they are those of that line",
+    );
+    check(
+        &[r#"{"intent":"a","texts":["x"],"relevant":[1]}"#],
+        "`relevant` lists record 1, but there are 1, counted from 0",
+    );
     check(&[r#"{"intent":"a","texts":["x"],"relevant":[0,0]}"#], "`relevant` lists record 0 twice");
-    check(&[r#"{"intent":"a","texts":["x","y"],"relevant":[0],"core":[1]}"#],
-        "record 1 is in `core` but not in `relevant`");
-    check(&[r#"{"intent":"a","texts":["x","y"],"relevant":[0],"authors":["ann"]}"#],
-        "there are 1 `authors` for 2 `texts`");
+    check(
+        &[r#"{"intent":"a","texts":["x","y"],"relevant":[0],"core":[1]}"#],
+        "record 1 is in `core` but not in `relevant`",
+    );
+    check(
+        &[r#"{"intent":"a","texts":["x","y"],"relevant":[0],"authors":["ann"]}"#],
+        "there are 1 `authors` for 2 `texts`",
+    );
 }
 
 #[test]

@@ -29,6 +29,9 @@ fn a_set_of_many_cases_counts_as_one_of_few_but_every_case_has_its_time() {
 #[test]
 fn in_json_every_number_has_its_name() {
     let json = serde_json::to_value(Line::of(Scorer::Bm25, &[outcome(2, 1.0)])).unwrap();
-    assert_eq!((&json["scorer"], &json["recall"], &json["average_precision"]), (&"bm25".into(), &1.0.into(), &1.0.into()));
+    assert_eq!(
+        (&json["scorer"], &json["recall"], &json["average_precision"]),
+        (&"bm25".into(), &1.0.into(), &1.0.into())
+    );
     assert!(json["core_recall"].is_null());
 }
