@@ -162,7 +162,7 @@ impl Judges<'_> {
         let encoder = self.encoder()?;
         let texts: Vec<&str> = texts(records).collect();
         let started = Instant::now();
-        let query = encoder.encode_one(&intent.cleaned)?;
+        let query = encoder.encode_all(&[&intent.cleaned])?.pop().unwrap_or_default();
         let nearness = |embedding: &crate::encoder::Embedding| f64::from(cosine(embedding, &query));
         let scores = encoder.encode_all(&texts)?.iter().map(nearness).collect();
         Ok(Scored { scores, selected: None, elapsed: started.elapsed() })
