@@ -35,7 +35,7 @@ pub struct Options {
     /// File to which every write is appended as one line of JSON
     #[arg(long, value_name = "PATH")]
     pub state_file: Option<PathBuf>,
-    /// Print which records are about security, as JSON, and exit
+    /// Print which records are about security, and about other things an agent may be asked for, as JSON, and exit
     #[arg(long)]
     pub print_labels: bool,
     /// Misbehave on purpose
