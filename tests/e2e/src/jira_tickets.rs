@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::{
+    cases::{self, Case, Record},
     labels::Labels,
     phrasebook::{Phrasebook, PhrasebookError, marks::Marks},
 };
@@ -123,6 +124,17 @@ impl Site {
         let keys = self.tickets.iter().map(|ticket| ticket.key.as_str());
         let records: Vec<(&str, &Marks)> = keys.filter_map(|key| Some((key, self.marks.get(key)?))).collect();
         Labels::of(&records, &self.contexts)
+    }
+
+    /// The tickets (summary and description) and their labels as cases for a scorer.
+    pub fn cases(&self) -> Vec<Case> {
+        let records = self.tickets.iter().map(|ticket| Record {
+            id: &ticket.key,
+            text: format!("{}\n{}", ticket.summary, ticket.description),
+            author: &ticket.reporter.name,
+            thread: None,
+        });
+        cases::cases(&records.collect::<Vec<_>>(), &self.labels())
     }
 }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use people::{CHANNELS, users};
 
 use crate::{
+    cases::{self, Case, Record},
     labels::Labels,
     phrasebook::{Phrasebook, PhrasebookError, marks::Marks},
 };
@@ -93,6 +94,17 @@ impl Workspace {
         let ids = self.messages.iter().map(|message| message.ts.as_str());
         let records: Vec<(&str, &Marks)> = ids.filter_map(|ts| Some((ts, self.marks.get(ts)?))).collect();
         Labels::of(&records, &self.contexts)
+    }
+
+    /// The messages and their labels as cases for a scorer.
+    pub fn cases(&self) -> Vec<Case> {
+        let records = self.messages.iter().map(|message| Record {
+            id: &message.ts,
+            text: message.text.clone(),
+            author: &message.user_name,
+            thread: message.thread_ts.as_deref(),
+        });
+        cases::cases(&records.collect::<Vec<_>>(), &self.labels())
     }
 }
 
