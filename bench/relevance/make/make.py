@@ -7,7 +7,8 @@
 A phrase bank is a text file:
 
     # comment
-    ? disk | Which volumes are running full?      a subject and how it is asked for; `-` for one nothing answers
+    ? disk | Which volumes are running full?      a subject and how it is asked for; `-` for one nothing answers,
+    ? disk+memory | What is running out?          `a+b` for what is about either
     = host: web-1 | web-2                         a word list
     [disk,memory?] x3                             what the lines below are about, and how often each is used
     {host}: /var is {91-99} % full                a record: a list's word, a number, {one|of|these}, {ts}, {sys}, {hex}
@@ -63,7 +64,7 @@ class Bank:
                     self.read(line.strip())
                 except (ValueError, IndexError) as error:
                     raise SystemExit(f"{path.name}:{number}: cannot read `{line}` ({error})") from error
-        subjects = {subject for subject, _ in self.intents}
+        subjects = {part for subject, _ in self.intents for part in subject.split("+")}
         for marks, _, _, _ in self.groups:
             unknown = {mark.rstrip("?") for mark in marks} - subjects
             if unknown:
@@ -83,6 +84,8 @@ class Bank:
             times = re.search(r"x(\d+)", rest)
             marks = [mark.strip() for mark in marks.split(",") if mark.strip()]
             self.groups.append((marks, int(times[1]) if times else 1, "seq" in rest, []))
+        elif line.startswith("[") and re.search(r"\]( x\d+| seq)*$", line):
+            raise ValueError("a subject is made of small letters and digits")
         else:
             self.groups[-1][3].append(line)
 
@@ -142,12 +145,13 @@ def cases(bank):
     records = bank.records()
     texts = [text for _, text, _, _ in records]
     for line, (subject, asked) in enumerate(bank.intents):
-        central = [at for at, record in enumerate(records) if subject in record[2]]
-        related = [at for at, record in enumerate(records) if subject + "?" in record[2]]
+        parts = subject.split("+")
+        central = [at for at, record in enumerate(records) if any(part in record[2] for part in parts)]
+        related = [at for at, record in enumerate(records) if any(part + "?" in record[2] for part in parts)]
         case = {"intent": asked}
         case |= {"texts_of": 0} if line else {"texts": texts}
         case["relevant"] = sorted({*central, *related})
-        if related:
+        if len(case["relevant"]) > len(central):
             case["core"] = central
         if not line and "authors" in bank.flags:
             case["authors"] = [author or "" for author, _, _, _ in records]
