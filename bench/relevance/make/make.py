@@ -15,7 +15,8 @@ A phrase bank is a text file:
     [] seq                                        the lines below are one conversation and stay together
     Ann: did anybody see that?                    in a bank with the line `! authors` the words before `: ` are the author
 
-`disk` is central (has to be found), `memory?` related (may be kept or not). A bank with the line `! ordered` keeps the
+A record uses one word per list, and two lists never give it the same word. `disk` is central (has to be found),
+`memory?` related (may be kept or not); a line that begins with `(?) ` is related to what its group is central for. A bank with the line `! ordered` keeps the
 order of its lines, any other is shuffled, the same way every time.
 """
 
@@ -124,7 +125,9 @@ class Bank:
 
     def resolve(self, inner, dice, kept):
         if inner in self.words:
-            return kept.setdefault(inner, dice.pick(self.words[inner]))
+            if inner not in kept:
+                kept[inner] = dice.pick([word for word in self.words[inner] if word not in kept.values()])
+            return kept[inner]
         if inner == "hex":
             return f"{dice.below(1 << 32):08x}"
         time = f"{dice.below(24):02}:{dice.below(60):02}:{dice.below(60):02}"

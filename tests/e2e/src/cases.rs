@@ -88,7 +88,10 @@ mod tests {
     fn only_the_first_case_carries_the_records() {
         let cases = Workspace::generate().unwrap().cases();
         let records = cases[0].texts.as_ref().unwrap().len();
-        assert_eq!((cases[0].threads.as_ref().unwrap().len(), cases[0].authors.as_ref().unwrap().len()), (records, records));
+        assert_eq!(
+            (cases[0].threads.as_ref().unwrap().len(), cases[0].authors.as_ref().unwrap().len()),
+            (records, records)
+        );
         for case in &cases[1..] {
             assert_eq!((&case.texts, &case.authors, case.texts_of), (&None, &None, Some(0)));
         }
