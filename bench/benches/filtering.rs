@@ -7,7 +7,7 @@ use filters::{
     permissions::Permissions,
     testing::{self, Table},
 };
-use filters_relevance::{lexical::Lexical, segment::segment};
+use filters_relevance::{lexical::Lexical, segment::segment, statics::Table as StaticTable, words::Words};
 use protocol::{Message, json, method::Primitive};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, hint::black_box, sync::Arc};
@@ -94,8 +94,10 @@ fn relevance(criterion: &mut Criterion) {
         });
         group.bench_function(BenchmarkId::new("bm25", records), |b| {
             b.iter(|| {
-                let lexical = Lexical::new(segmented.records().iter().map(|record| record.spoken.text.as_str()));
-                lexical.score(black_box("failed logins identity"))
+                let mut words = Words::new(StaticTable::shipped().pieces());
+                let read: Vec<_> = segmented.records().iter().map(|record| words.read(&record.spoken.text)).collect();
+                let query = words.read(black_box("failed logins identity"));
+                Lexical::new(&words, &read).score(&words, &query)
             });
         });
     }

@@ -36,6 +36,13 @@ impl Arguments {
         self.options.extend(value.map(|value| format!("{name}={}", value.to_string()).into()));
     }
 
+    /// An option that is a path.
+    pub(crate) fn path_option(&mut self, name: &str, path: &Path) {
+        let mut option = OsString::from(format!("{name}="));
+        option.push(path);
+        self.options.push(option);
+    }
+
     /// Paths, or `-`.
     pub(crate) fn paths<P: AsRef<Path>>(&mut self, paths: impl IntoIterator<Item = P>) {
         self.paths.extend(paths.into_iter().map(|path| path.as_ref().to_owned()));

@@ -4,6 +4,7 @@
 //! prints and how it ends. It serves nobody, needs no control plane, and writes nothing but what it is asked for.
 
 mod bench;
+mod distill;
 mod eval;
 mod model;
 mod output;
@@ -26,6 +27,8 @@ pub enum Command {
     Eval(eval::Eval),
     /// Measure the encoder and the filter on this machine.
     Bench(bench::Bench),
+    /// Make a static table from the encoder and sentences.
+    Distill(distill::Distill),
     /// Show which models judge here.
     Models(model::Models),
 }
@@ -86,6 +89,7 @@ pub fn run(command: Command, settings: &Settings) -> ExitCode {
         Command::Test(test) => with(&test.printing, |output| test::run(&test, settings, output)),
         Command::Eval(eval) => with(&eval.printing, |output| eval::run(&eval, settings, output)),
         Command::Bench(bench) => with(&bench.printing, |output| bench::run(&bench, settings, output)),
+        Command::Distill(distill) => with(&distill.printing, |output| distill::run(&distill, settings, output)),
         Command::Models(models) => with(&models.printing, |output| model::run(settings, output)),
     };
     match done {

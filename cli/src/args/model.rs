@@ -37,4 +37,16 @@ pub(crate) enum Command {
   mcpctl model bench
   mcpctl model bench --messages 500 --rounds 20 --deadline-ms 300 -o json")]
     Bench(Bench),
+    /// Make a static table, the model that is built in, from the encoder and sentences of your own
+    #[command(after_help = "Examples:
+  mcpctl model distill sentences.txt --to my-table
+  mcpctl model distill docs --to my-table -o json")]
+    Distill {
+        /// A file of sentences, one a line, or a folder of such files; better 100,000 than 1,000
+        #[arg(value_name = "FILE|FOLDER")]
+        corpus: PathBuf,
+        /// The folder that the table is written into
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
+    },
 }

@@ -21,6 +21,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Pull { from } => pull(from, invocation).await.map(|()| ExitCode::SUCCESS),
         Command::List => list::run(invocation).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => relevance("bench", bench(&args), invocation),
+        Command::Distill { corpus, to } => relevance("distill", distill(&corpus, &to), invocation),
     }
 }
 
@@ -29,6 +30,13 @@ fn bench(bench: &Bench) -> Arguments {
     arguments.option("--messages", Some(bench.messages));
     arguments.option("--rounds", Some(bench.rounds));
     arguments.option("--deadline-ms", bench.deadline_ms);
+    arguments
+}
+
+fn distill(corpus: &Path, to: &Path) -> Arguments {
+    let mut arguments = Arguments::default();
+    arguments.path_option("--to", to);
+    arguments.paths([corpus]);
     arguments
 }
 

@@ -72,6 +72,10 @@ fn measuring_is_the_data_planes() {
     let mut command = world.command(&["model", "bench", "--rounds", "2", "-o", "json"]);
     let ran = Ran::of(command.env("MCPCTL_BIN_DIR", world.dir.path().join("bin")));
     assert!(ran.succeeds().ends_with("relevance bench --output json --messages=1000 --rounds=2\n"), "{ran:?}");
+    let mut command = world.command(&["model", "distill", "-q", "sentences.txt", "--to", "my table"]);
+    let ran = Ran::of(command.env("MCPCTL_BIN_DIR", world.dir.path().join("bin")));
+    let passed = "relevance distill --output table --quiet --to=my table -- sentences.txt\n";
+    assert!(ran.succeeds().ends_with(passed), "{ran:?}");
 }
 
 #[test]

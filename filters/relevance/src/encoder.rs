@@ -114,7 +114,7 @@ impl Encoder {
         texts: &[&str],
         go_on: &(dyn Fn() -> bool + Sync),
     ) -> Result<Vec<Option<Embedding>>, EncoderError> {
-        let keys: Vec<Key> = texts.iter().map(|text| Sha256::digest(text).into()).collect();
+        let keys = keys(texts);
         let mut found = self.cache.get(&keys);
         let wanted: Vec<usize> =
             found.iter().enumerate().filter(|(_, known)| known.is_none()).map(|(i, _)| i).collect();
@@ -139,13 +139,24 @@ impl Encoder {
         all.ok_or_else(|| EncoderError::Compute("no embedding came back".to_owned()))
     }
 
-    /// Encodes one text, whatever the time.
-    ///
-    /// # Errors
-    /// As [`Encoder::encode`].
-    pub fn encode_one(&self, text: &str) -> Result<Embedding, EncoderError> {
-        let none = || EncoderError::Compute("no embedding came back".to_owned());
-        self.encode_all(&[text])?.pop().ok_or_else(none)
+    /// The embeddings of those of `texts` that are remembered; nothing is encoded.
+    #[must_use]
+    pub fn remembered(&self, texts: &[&str]) -> Vec<Option<Embedding>> {
+        let known = self.cache.get(&keys(texts));
+        known.into_iter().map(|vector| vector.map(|vector| embedding(&vector))).collect()
+    }
+
+    /// Forgets the embeddings in memory, so that a measurement starts cold.
+    pub fn forget(&self) {
+        self.cache.forget();
+    }
+
+    /// The pieces of its vocabulary in the order of their numbers.
+    #[must_use]
+    pub fn vocabulary(&self) -> Vec<String> {
+        let mut pieces: Vec<(String, u32)> = self.tokenizer.get_vocab(false).into_iter().collect();
+        pieces.sort_unstable_by_key(|(_, number)| *number);
+        pieces.into_iter().map(|(piece, _)| piece).collect()
     }
 
     fn tokenize(&self, texts: &[&str], wanted: &[usize]) -> Result<Vec<Encodable>, EncoderError> {
@@ -204,6 +215,10 @@ impl Encoder {
             done.push((text.index, unit_mean(rows.by_ref().take(text.tokens.len()), self.size)));
         }
     }
+}
+
+fn keys(texts: &[&str]) -> Vec<Key> {
+    texts.iter().map(|text| Sha256::digest(text).into()).collect()
 }
 
 /// The mean of rows of `size`, as a unit vector.

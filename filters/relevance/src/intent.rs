@@ -3,8 +3,6 @@
 //! "Find security-related messages for my weekly report" asks for *security*; find, messages and the report are not
 //! what a relevant record talks about. It knows no records.
 
-use crate::topics;
-
 /// Bytes of an intent that are used; more is no intent but a document.
 const INTENT_BYTES_MAX: usize = 600;
 /// Parts of a listing intent that are looked for one by one.
@@ -17,31 +15,8 @@ pub struct Intent {
     pub raw: String,
     /// Without command, report and record words; as typed where nothing else is in it.
     pub cleaned: String,
-    /// What else the intent asks for by name.
-    pub facets: Facets,
-}
-
-/// The parts of an intent that is about several things.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Facets {
-    /// It is about one thing.
-    None,
-    /// What the intent itself lists: "alarms, timers and weather".
-    Listed(Vec<String>),
-    /// What is known to belong to the one broad topic the intent names: "security".
-    Topic(&'static [&'static str]),
-}
-
-impl Facets {
-    /// The facets as texts.
-    #[must_use]
-    pub fn texts(&self) -> Vec<&str> {
-        match self {
-            Self::None => Vec::new(),
-            Self::Listed(parts) => parts.iter().map(String::as_str).collect(),
-            Self::Topic(texts) => texts.to_vec(),
-        }
-    }
+    /// The parts of an intent that lists several: "alarms, timers and weather". None where it is about one thing.
+    pub facets: Vec<String>,
 }
 
 /// Asking.
@@ -74,10 +49,7 @@ impl Intent {
         }
         let raw = raw.get(..raw.floor_char_boundary(INTENT_BYTES_MAX)).unwrap_or(raw).to_owned();
         let cleaned = clean(&raw);
-        let facets = match topics::named_by(&cleaned) {
-            Some(texts) => Facets::Topic(texts),
-            None => listed(&cleaned),
-        };
+        let facets = listed(&cleaned);
         Some(Self { raw, cleaned, facets })
     }
 }
@@ -138,7 +110,7 @@ fn purpose_start(words: &[&str]) -> usize {
 }
 
 /// The parts of "household matters: shopping lists, calendar and smart home".
-fn listed(cleaned: &str) -> Facets {
+fn listed(cleaned: &str) -> Vec<String> {
     let parts: Vec<String> = cleaned
         .split([':', ',', ';', '/', '(', ')'])
         .flat_map(|part| part.split(" and "))
@@ -147,7 +119,7 @@ fn listed(cleaned: &str) -> Facets {
         .filter(|part| part.len() > 2)
         .take(PARTS_MAX)
         .collect();
-    if parts.len() >= 2 { Facets::Listed(parts) } else { Facets::None }
+    if parts.len() >= 2 { parts } else { Vec::new() }
 }
 
 #[cfg(test)]
@@ -187,13 +159,8 @@ mod tests {
     fn a_heading_before_a_list_stays_a_heading() {
         check("Find security-related messages: encryption, firewall", "security: encryption, firewall");
         let facets = Intent::read("Find security-related messages: encryption, firewall").unwrap().facets;
-        assert_eq!(facets, Facets::Listed(vec!["security".into(), "encryption".into(), "firewall".into()]));
-    }
-
-    #[test]
-    fn a_broad_topic_brings_its_facets() {
-        assert!(matches!(Intent::read("Find security-related messages").unwrap().facets, Facets::Topic(_)));
-        assert_eq!(Intent::read("job security").unwrap().facets, Facets::None);
+        assert_eq!(facets, ["security", "encryption", "firewall"]);
+        assert!(Intent::read("job security").unwrap().facets.is_empty());
     }
 
     #[test]

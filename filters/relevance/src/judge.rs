@@ -1,32 +1,41 @@
-//! Which records are relevant to an intent: words first, then meaning as far as time allows, then the selection.
+//! Which records are relevant to an intent: an anytime cascade. The first tier scores all in milliseconds, the encoder
+//! reads the doubtful ones for as long as there is time, and then the selection is made with what is known.
 
-use std::collections::{BTreeSet, HashMap};
+mod first;
+
+use std::collections::BTreeSet;
 
 use control_plane_api::relevance::Relevance as Settings;
 
 use crate::encoder::{Embedding, Encoder, EncoderError};
-use crate::intent::{Facets, Intent};
-use crate::lexical::Lexical;
-use crate::score::{self, Queries};
+use crate::intent::Intent;
+use crate::score::{self, Queries, View};
 use crate::segment::Record;
 use crate::select;
+use first::First;
 
-/// A match in who and where counts this much of one in what.
-const ASIDE_WEIGHT: f64 = 0.5;
+/// A record is doubtful between this probability of being relevant and its opposite.
+const DOUBT: f64 = 0.05;
+/// Records the encoder reads in any case, best first, before doubt decides: the first tier is sure too easily.
+const READ_MIN: usize = 64;
+/// Records from all over the ranking that are read beside the best, so that both tiers can be compared.
+const ANCHORS: usize = 16;
 /// A collection whose third-nearest record is farther than this from the intent, and of which no record has this share
-/// of the intent's words, holds nothing relevant.
-const COSINE_MIN: f32 = 0.35;
+/// of the intent's words, holds nothing relevant. By the encoder's cosine and by the static table's.
+const NEAR_ENCODER: f32 = 0.36;
+const NEAR_STATIC: f32 = 0.42;
 const COVERAGE_MIN: f64 = 0.5;
-/// In the tier without meaning a record needs this share of the best record's score.
-const WORDS_SHARE_MIN: f64 = 0.25;
+/// A record this near the intent is relevant whatever the others are.
+const CERTAIN_ENCODER: f32 = 0.55;
+const CERTAIN_STATIC: f32 = 0.6;
 
 /// Which scorers had their say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tier {
-    /// Meaning and words.
-    MiniLm,
-    /// Words alone.
-    Bm25,
+    /// The encoder on top of the first tier.
+    Encoder,
+    /// The first tier alone: static table and words.
+    Static,
 }
 
 impl Tier {
@@ -34,27 +43,28 @@ impl Tier {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::MiniLm => "minilm+bm25",
-            Self::Bm25 => "bm25",
+            Self::Encoder => "minilm+static+bm25",
+            Self::Static => "static+bm25",
         }
     }
 }
 
 /// What was decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
     /// Indices of the kept records.
     pub kept: BTreeSet<usize>,
+    /// The score of every record; only their order and distances mean something.
+    pub scores: Vec<f64>,
     /// Which scorers had their say.
     pub tier: Tier,
-    /// Records that were judged by words alone because time ran out.
+    /// Doubtful records that the encoder did not get to because time ran out.
     pub unread: usize,
     /// Whether anything relevant was found; if not, the kept ones are only the least remote.
     pub found: bool,
 }
 
-/// Judges `records`. Without an encoder, or when it fails, by words alone; `go_on` is asked between batches.
-/// `None` when nothing can be said about any record, so that none should be dropped.
+/// Judges `records`. Without an encoder, or when it fails, by the first tier alone; `go_on` is asked between batches.
 #[must_use]
 pub fn judge(
     records: &[Record],
@@ -62,111 +72,147 @@ pub fn judge(
     settings: &Settings,
     encoder: Option<&Encoder>,
     go_on: &(dyn Fn() -> bool + Sync),
-) -> Option<Judgement> {
-    let lexical = Lexical::new(records.iter().map(|record| record.spoken.text.as_str()));
-    let asides = Lexical::new(records.iter().map(|record| record.spoken.aside.as_str()));
-    let words = words(&lexical, &asides, intent);
+) -> Judgement {
+    let first = First::new(records, intent);
     let bytes: Vec<usize> = records.iter().map(|record| record.span.len()).collect();
-    let meant = encoder.and_then(|encoder| match meaning(encoder, records, intent, &words, go_on) {
-        Ok(meaning) => Some(meaning).filter(|meaning| meaning.embeddings.iter().any(Option::is_some)),
-        Err(error) => {
-            tracing::warn!(error = %error, "results are judged by words alone");
-            None
-        }
+    let decided = encoder.and_then(|encoder| match Reading::start(encoder, records, intent, &first) {
+        Ok(reading) => reading.finish(go_on),
+        Err(error) => given_up(&error),
     });
-    let Some(meaning) = meant else {
-        return by_words_alone(records, &words, &bytes, settings);
+    let (scores, unread, view, tier) = match &decided {
+        Some(decided) => (decided.scores.clone(), decided.unread, &decided.view, Tier::Encoder),
+        None => (first.scores.clone(), 0, &first.view, Tier::Static),
     };
-    let found = [&lexical, &asides].iter().any(|words| words.best_coverage(&intent.cleaned) >= COVERAGE_MIN)
-        || meaning.nearest_but_two() >= COSINE_MIN;
-    let scores = score::by_meaning(&meaning.queries, &meaning.embeddings, &words);
-    let threads = threads(records);
-    let scores = score::with_feedback(&scores, &meaning.embeddings, &lexical, &threads);
-    let scores = score::with_surroundings(&scores, &threads);
-    let kept =
-        if found { select::select(&scores, &bytes, settings) } else { select::best(&scores, &bytes, 0, settings) };
-    Some(Judgement { kept, tier: Tier::MiniLm, unread: meaning.unread, found })
+    let (near, certain_from) = match tier {
+        Tier::Encoder => (NEAR_ENCODER, CERTAIN_ENCODER),
+        Tier::Static => (NEAR_STATIC, CERTAIN_STATIC),
+    };
+    let nearness = nearness(view);
+    let found = first.coverage >= COVERAGE_MIN || third_highest(&nearness) >= near;
+    let kept = if found {
+        let certain = (0..records.len()).filter(|index| nearness.get(*index).is_some_and(|near| *near >= certain_from));
+        select::select(&scores, &certain.collect(), &bytes, settings)
+    } else {
+        select::bounded(&scores, &bytes, &BTreeSet::new(), settings)
+    };
+    Judgement { kept, scores, tier, unread, found }
 }
 
-fn threads(records: &[Record]) -> Vec<Option<&str>> {
-    records.iter().map(|record| record.spoken.thread.as_deref()).collect()
+fn given_up<T>(error: &EncoderError) -> Option<T> {
+    tracing::warn!(%error, "results are judged without the encoder");
+    None
 }
 
-/// Shared words with the cleaned intent. Words of a broad topic's facets count as well; who and where count half.
-fn words(lexical: &Lexical, asides: &Lexical, intent: &Intent) -> Vec<f64> {
-    let mut query = intent.cleaned.clone();
-    if let Facets::Topic(facets) = intent.facets {
-        query = format!("{query} {}", facets.join(" "));
-    }
-    let mut scores = lexical.score(&query);
-    let asides = asides.score(&intent.cleaned);
-    scores.iter_mut().zip(asides).for_each(|(score, aside)| *score += ASIDE_WEIGHT * aside);
-    scores
+/// The cosine of every record with the intent; of one without a vector -1.
+fn nearness(view: &View) -> Vec<f32> {
+    view.records.iter().map(|record| record.as_ref().map_or(-1.0, |record| view.queries.nearness(record))).collect()
 }
 
-/// The tier without a model. No shared word anywhere says nothing about relevance: then nothing is dropped.
-fn by_words_alone(records: &[Record], words: &[f64], bytes: &[usize], settings: &Settings) -> Option<Judgement> {
-    let best = words.iter().copied().fold(0.0, f64::max);
-    if best <= 0.0 {
-        return None;
-    }
-    let wanted = words.iter().filter(|score| **score >= WORDS_SHARE_MIN * best).count();
-    let scores = score::with_surroundings(&score::by_words(words), &threads(records));
-    let kept = select::best(&scores, bytes, wanted, settings);
-    Some(Judgement { kept, tier: Tier::Bm25, unread: 0, found: true })
+fn third_highest(values: &[f32]) -> f32 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(|a, b| b.total_cmp(a));
+    sorted.get(2).or(sorted.last()).copied().unwrap_or_default()
 }
 
-/// The encoder's view of intent and records.
-struct Meaning {
-    queries: Queries,
-    embeddings: Vec<Option<Embedding>>,
+/// The encoder's reading of the doubtful records.
+struct Reading<'a> {
+    encoder: &'a Encoder,
+    first: &'a First<'a>,
+    /// What is to be read of each record.
+    texts: Vec<&'a str>,
+    view: View,
+    scores: Vec<f64>,
+}
+
+/// What came of it.
+struct Decided {
+    scores: Vec<f64>,
     unread: usize,
+    view: View,
 }
 
-impl Meaning {
-    /// The third-highest cosine with the intent, typed or cleaned.
-    fn nearest_but_two(&self) -> f32 {
-        let nearness = |e: &Embedding| {
-            let to = |query: &[f32]| crate::encoder::cosine(e, query);
-            to(&self.queries.raw).max(to(&self.queries.cleaned))
+impl<'a> Reading<'a> {
+    /// Encodes the intent and takes up what is remembered of the records.
+    fn start(
+        encoder: &'a Encoder,
+        records: &'a [Record],
+        intent: &Intent,
+        first: &'a First<'a>,
+    ) -> Result<Self, EncoderError> {
+        let mut asked = vec![intent.raw.as_str(), intent.cleaned.as_str()];
+        asked.extend(intent.facets.iter().map(String::as_str));
+        let mut vectors = encoder.encode_all(&asked)?.into_iter();
+        let none = || EncoderError::Compute("no embedding came back".to_owned());
+        let queries = Queries {
+            raw: vectors.next().ok_or_else(none)?,
+            cleaned: vectors.next().ok_or_else(none)?,
+            facets: vectors.collect(),
         };
-        let mut all: Vec<f32> = self.embeddings.iter().flatten().map(nearness).collect();
-        all.sort_unstable_by(|a, b| b.total_cmp(a));
-        all.get(2).or(all.last()).copied().unwrap_or_default()
+        let texts: Vec<&str> = records.iter().map(|record| record.spoken.text.as_str()).collect();
+        let known = encoder.remembered(&texts).into_iter();
+        let view =
+            View { queries, records: known.zip(&texts).map(|(e, text)| e.filter(|_| !text.is_empty())).collect() };
+        Ok(Self { encoder, first, texts, view, scores: first.scores.clone() })
     }
-}
 
-/// Encodes the intent, then each distinct record text once, those with shared words first.
-fn meaning(
-    encoder: &Encoder,
-    records: &[Record],
-    intent: &Intent,
-    words: &[f64],
-    go_on: &(dyn Fn() -> bool + Sync),
-) -> Result<Meaning, EncoderError> {
-    let is_topic = matches!(intent.facets, Facets::Topic(_));
-    let facets = intent.facets.texts().into_iter().map(|facet| encoder.encode_one(facet));
-    let queries = Queries {
-        raw: encoder.encode_one(&intent.raw)?,
-        cleaned: encoder.encode_one(&intent.cleaned)?,
-        facets: facets.collect::<Result<_, _>>()?,
-        is_topic,
-    };
-    let mut ranked: Vec<(&Record, &f64)> = records.iter().zip(words).collect();
-    ranked.sort_by(|a, b| b.1.total_cmp(a.1));
-    let mut places: HashMap<&str, usize> = HashMap::new();
-    let mut distinct: Vec<&str> = Vec::new();
-    for text in ranked.into_iter().map(|(record, _)| record.spoken.text.as_str()).filter(|text| !text.is_empty()) {
-        places.entry(text).or_insert_with(|| {
-            distinct.push(text);
-            distinct.len() - 1
-        });
+    /// Reads on until nothing is doubtful or time is up. `None` where nothing at all was read, and where the model failed.
+    fn finish(mut self, go_on: &(dyn Fn() -> bool + Sync)) -> Option<Decided> {
+        let mut next = self.opening();
+        loop {
+            if let Err(error) = self.read(&next, go_on) {
+                return given_up(&error);
+            }
+            if self.view.records.iter().all(Option::is_none) {
+                return None;
+            }
+            self.scores = score::second(&self.view, &self.first.view, &self.first.evidence());
+            next = self.doubtful();
+            if next.is_empty() || !go_on() {
+                break;
+            }
+        }
+        Some(Decided { scores: self.scores, unread: next.len(), view: self.view })
     }
-    let encoded = encoder.encode(&distinct, go_on)?;
-    let of = |record: &Record| -> Option<&Option<Embedding>> { encoded.get(*places.get(record.spoken.text.as_str())?) };
-    let unread = records.iter().filter(|record| of(record).is_some_and(Option::is_none)).count();
-    let embeddings = records.iter().map(|record| of(record).cloned().flatten()).collect();
-    Ok(Meaning { queries, embeddings, unread })
+
+    /// The best by the first tier, then those from all over.
+    fn opening(&self) -> Vec<usize> {
+        let ranked = select::ranked(&self.scores);
+        let step = (ranked.len() / ANCHORS).max(1);
+        let best = ranked.iter().take(READ_MIN).copied();
+        let all_over = ranked.iter().skip(step / 2).step_by(step).copied();
+        let mut seen = BTreeSet::new();
+        best.chain(all_over).filter(|index| seen.insert(*index) && self.is_readable(*index)).collect()
+    }
+
+    /// The doubtful records that were not read yet, the most promising first.
+    fn doubtful(&self) -> Vec<usize> {
+        let probabilities = select::probabilities(&self.scores);
+        let is_doubtful = |index: &usize| {
+            let probability = probabilities.get(*index).copied().unwrap_or_default();
+            (DOUBT..=1.0 - DOUBT).contains(&probability) && self.is_readable(*index)
+        };
+        select::ranked(&self.scores).into_iter().filter(is_doubtful).collect()
+    }
+
+    /// Not read yet, and not silent.
+    fn is_readable(&self, index: usize) -> bool {
+        self.view.records.get(index).is_some_and(Option::is_none)
+            && self.texts.get(index).is_some_and(|t| !t.is_empty())
+    }
+
+    /// Encodes the records, each distinct text once, as far as time allows.
+    fn read(&mut self, records: &[usize], go_on: &(dyn Fn() -> bool + Sync)) -> Result<(), EncoderError> {
+        let text = |index: &usize| self.texts.get(*index).copied().unwrap_or_default();
+        let mut seen = BTreeSet::new();
+        let distinct: Vec<&str> = records.iter().map(text).filter(|text| seen.insert(*text)).collect();
+        let vectors = self.encoder.encode(&distinct, go_on)?;
+        let read: std::collections::HashMap<&str, Embedding> =
+            distinct.into_iter().zip(vectors).filter_map(|(text, vector)| Some((text, vector?))).collect();
+        for (record, text) in self.view.records.iter_mut().zip(&self.texts).filter(|(record, _)| record.is_none()) {
+            *record = read.get(text).cloned();
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Why a command did not do what was asked, in the words and with the exit codes of `mcpctl`.
 
-use filters_relevance::{encoder::EncoderError, eval::dataset::DatasetError};
+use filters_relevance::{distill::DistillError, encoder::EncoderError, eval::dataset::DatasetError};
 
 /// What failed.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,9 @@ pub(super) enum Trouble {
     /// A labelled set cannot be read.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
+    /// No table was made.
+    #[error(transparent)]
+    Distill(#[from] DistillError),
     /// There is no model, or it does not work.
     #[error(transparent)]
     Model(#[from] EncoderError),
@@ -23,8 +26,8 @@ impl Trouble {
     /// As `mcpctl --help` lists them.
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::Failed(_) | Self::Model(EncoderError::Compute(_)) => 1,
-            Self::Usage(_) | Self::Dataset(_) => 2,
+            Self::Usage(_) | Self::Dataset(_) | Self::Distill(DistillError::TooFew(_)) => 2,
+            Self::Failed(_) | Self::Distill(_) | Self::Model(EncoderError::Compute(_)) => 1,
             Self::Model(_) => 6,
         }
     }

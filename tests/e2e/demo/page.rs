@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_page_shows_what_was_saved_and_what_was_kept() {
-        let labels = Labels { security: vec!["1".into(), "2".into()], total: 4 };
+        let labels = Labels { security: vec!["1".into(), "2".into()], total: 4, contexts: Vec::new() };
         let page = Page {
             everything: read(&["1", "2", "3", "4"]),
             relevant: read(&["2"]),

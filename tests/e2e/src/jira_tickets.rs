@@ -3,13 +3,14 @@
 
 mod writer;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::{
+    cases::{self, Case, Record},
     labels::Labels,
-    phrasebook::{Phrasebook, PhrasebookError},
+    phrasebook::{Phrasebook, PhrasebookError, marks::Marks},
 };
 
 /// The site is the same for everyone.
@@ -107,28 +108,45 @@ impl Ticket {
 pub struct Site {
     /// In the order of their creation.
     pub tickets: Vec<Ticket>,
-    security: BTreeSet<String>,
+    marks: BTreeMap<String, Marks>,
+    contexts: Phrasebook,
 }
 
 impl Site {
     /// Writes the site as it looks under `base_url`. Fails only when a phrase file was damaged.
     pub fn generate(base_url: &str) -> Result<Self, PhrasebookError> {
-        let (tickets, security) = writer::write(&phrases()?, SEED, base_url);
-        Ok(Self { tickets, security })
+        let (tickets, marks) = writer::write(&phrases()?, SEED, base_url);
+        Ok(Self { tickets, marks, contexts: Phrasebook::parse(&[CONTEXTS])? })
     }
 
-    /// Which tickets are about security, and how many there are in all.
+    /// Which tickets are about what, and how many there are in all.
     pub fn labels(&self) -> Labels {
-        let labelled = self.tickets.iter().filter(|ticket| self.security.contains(&ticket.key));
-        Labels { security: labelled.map(|ticket| ticket.key.clone()).collect(), total: self.tickets.len() }
+        let keys = self.tickets.iter().map(|ticket| ticket.key.as_str());
+        let records: Vec<(&str, &Marks)> = keys.filter_map(|key| Some((key, self.marks.get(key)?))).collect();
+        Labels::of(&records, &self.contexts)
+    }
+
+    /// The tickets (summary and description) and their labels as cases for a scorer.
+    pub fn cases(&self) -> Vec<Case> {
+        let records = self.tickets.iter().map(|ticket| Record {
+            id: &ticket.key,
+            text: format!("{}\n{}", ticket.summary, ticket.description),
+            author: &ticket.reporter.name,
+            thread: None,
+        });
+        cases::cases(&records.collect::<Vec<_>>(), &self.labels())
     }
 }
+
+/// What an agent may be asked for, and how.
+const CONTEXTS: &str = include_str!("../phrases/jira/contexts.txt");
 
 fn phrases() -> Result<Phrasebook, PhrasebookError> {
     Phrasebook::parse(&[
         include_str!("../phrases/words.txt"),
         include_str!("../phrases/jira/work.txt"),
         include_str!("../phrases/jira/security.txt"),
+        include_str!("../phrases/jira/whole.txt"),
     ])
 }
 

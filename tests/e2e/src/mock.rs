@@ -12,7 +12,7 @@ use rmcp::{ServerHandler, ServiceExt, transport::stdio_pipes};
 pub use fault::{FAULT_EXIT, Fault};
 pub use journal::Journal;
 
-use crate::labels::Labels;
+use crate::{cases::Case, labels::Labels};
 
 /// How clients reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -35,9 +35,12 @@ pub struct Options {
     /// File to which every write is appended as one line of JSON
     #[arg(long, value_name = "PATH")]
     pub state_file: Option<PathBuf>,
-    /// Print which records are about security, as JSON, and exit
+    /// Print which records are about security, and about other things an agent may be asked for, as JSON, and exit
     #[arg(long)]
     pub print_labels: bool,
+    /// Print the records and their labels as cases for a scorer, one a line, as JSON, and exit
+    #[arg(long, conflicts_with = "print_labels")]
+    pub print_cases: bool,
     /// Misbehave on purpose
     #[arg(long, env = "MOCK_FAULT", value_enum, hide = true)]
     pub fault: Option<Fault>,
@@ -97,4 +100,12 @@ pub fn explain(name: &str, error: &impl std::fmt::Display) -> ExitCode {
 pub fn print_labels(labels: &Labels, mut output: impl Write) -> std::io::Result<()> {
     serde_json::to_writer(&mut output, labels)?;
     writeln!(output)
+}
+
+/// Writes the cases to `output`, one a line.
+pub fn print_cases(cases: &[Case], mut output: impl Write) -> std::io::Result<()> {
+    cases.iter().try_for_each(|case| {
+        serde_json::to_writer(&mut output, case)?;
+        writeln!(output)
+    })
 }

@@ -7,18 +7,26 @@
 //! - {service} is slow for {2-9} minutes.  how a record of the topic may begin
 //! + Rolling back.                         a sentence that may follow
 //! > Looks fine {again|now}.               a reply
+//! < Still slow here.                      a reply by whoever began
 //! ```
-//! It does not know what the attributes mean; the collections do.
+//! `about=outages` says what a topic is about. A sentence may say otherwise, in brackets before its words: `[slow,lunch?]`
+//! (central for one subject, related to another), `[?]` (as its topic, but only related), `[]` (about nothing of it).
+//! It does not know what the other attributes mean; the collections do.
 
+pub mod marks;
+pub mod sentence;
 pub mod wording;
 
 use std::collections::BTreeMap;
+
+use marks::Marks;
+use sentence::Sentence;
 
 /// Why a phrase file cannot be read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PhrasebookError {
     /// The line begins with none of the known signs.
-    #[error("cannot read the line `{0}`: it begins with none of `#`, `=`, `[`, `-`, `+`, `>`")]
+    #[error("cannot read the line `{0}`: it begins with none of `#`, `=`, `[`, `-`, `+`, `>`, `<`")]
     UnknownLine(String),
     /// A sentence stands before the first topic.
     #[error("the line `{0}` belongs to no topic: put a `[topic]` line before it")]
@@ -29,7 +37,7 @@ pub enum PhrasebookError {
 }
 
 /// All topics and word lists of one collection.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Phrasebook {
     /// Word lists by name.
     pub words: BTreeMap<String, Vec<String>>,
@@ -38,17 +46,17 @@ pub struct Phrasebook {
 }
 
 /// One topic: its attributes and its sentences.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Topic {
     /// The name in brackets.
     pub name: String,
     attributes: BTreeMap<String, Vec<String>>,
     /// How a record of this topic may begin (`-`).
-    pub openings: Vec<String>,
+    pub openings: Vec<Sentence>,
     /// Sentences that may follow the opening (`+`).
-    pub sequels: Vec<String>,
-    /// Replies and comments (`>`).
-    pub replies: Vec<String>,
+    pub sequels: Vec<Sentence>,
+    /// Replies and comments (`>`, `<`).
+    pub replies: Vec<Sentence>,
 }
 
 impl Topic {
@@ -65,6 +73,16 @@ impl Topic {
     /// Whether the attribute is there at all.
     pub fn has(&self, attribute: &str) -> bool {
         self.attributes.contains_key(attribute)
+    }
+
+    /// What its records are about unless their sentences say otherwise.
+    pub fn about(&self) -> Marks {
+        Marks::read(self.list("about").iter().map(String::as_str))
+    }
+
+    /// Everything that may be said.
+    pub fn sentences(&self) -> impl Iterator<Item = &Sentence> {
+        self.openings.iter().chain(&self.sequels).chain(&self.replies)
     }
 }
 
@@ -104,10 +122,10 @@ impl Phrasebook {
         let sentences = match sign {
             "-" => &mut topic.openings,
             "+" => &mut topic.sequels,
-            ">" => &mut topic.replies,
+            ">" | "<" => &mut topic.replies,
             _ => return Err(PhrasebookError::UnknownLine(line.to_owned())),
         };
-        sentences.push(sentence.to_owned());
+        sentences.push(Sentence::read(sentence, sign == "<"));
         Ok(())
     }
 }
@@ -127,24 +145,23 @@ fn read_topic(rest: &str) -> Option<Topic> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Phrasebook, PhrasebookError};
+    use super::{Phrasebook, PhrasebookError, marks::Marks};
 
     #[test]
     fn a_topic_keeps_its_attributes_and_sentences() {
         let book = Phrasebook::parse(&[
             "# note\n= tea: mint | black\n",
-            "[break] channels=a,b count=3 labelled\n- Tea?\n+ Now.\n> Yes.\n",
+            "[break] channels=a,b count=3 about=tea\n- Tea?\n+ Now.\n> Yes.\n< Good.\n",
         ])
         .unwrap();
         let topic = book.topic("break").unwrap();
         assert_eq!(book.words["tea"], ["mint", "black"]);
         assert_eq!(topic.list("channels"), ["a", "b"]);
         assert_eq!(topic.number("count"), 3);
-        assert!(topic.has("labelled") && !topic.has("threads"));
-        assert_eq!(
-            (&topic.openings[..], &topic.sequels[..], &topic.replies[..]),
-            (&["Tea?".to_owned()][..], &["Now.".to_owned()][..], &["Yes.".to_owned()][..])
-        );
+        assert!(topic.has("count") && !topic.has("threads"));
+        assert_eq!(topic.about(), Marks::read(["tea"]));
+        let said: Vec<(&str, bool)> = topic.sentences().map(|one| (one.text.as_str(), one.by_opener)).collect();
+        assert_eq!(said, [("Tea?", false), ("Now.", false), ("Yes.", false), ("Good.", true)]);
     }
 
     #[test]

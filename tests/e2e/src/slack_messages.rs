@@ -1,11 +1,11 @@
 //! A synthetic Slack workspace: five weeks of a made-up web shop company, always the same bytes. Written from
-//! `phrases/slack`; the labels say which messages are about security and are no part of a message.
+//! `phrases/slack`; the labels say which messages are about what and are no part of a message.
 
 mod people;
 mod timeline;
 mod writer;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use rmcp::schemars;
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 pub use people::{CHANNELS, users};
 
 use crate::{
+    cases::{self, Case, Record},
     labels::Labels,
-    phrasebook::{Phrasebook, PhrasebookError},
+    phrasebook::{Phrasebook, PhrasebookError, marks::Marks},
 };
 
 /// The workspace is the same for everyone; another seed would be another company.
@@ -71,7 +72,8 @@ pub struct Workspace {
     pub users: Vec<User>,
     /// Newest first, as Slack lists them.
     pub messages: Vec<Message>,
-    security: BTreeSet<String>,
+    marks: BTreeMap<String, Marks>,
+    contexts: Phrasebook,
 }
 
 impl Workspace {
@@ -82,27 +84,53 @@ impl Workspace {
             channels: people::channels(),
             users: users(),
             messages: written.messages,
-            security: written.security,
+            marks: written.marks,
+            contexts: Phrasebook::parse(&[CONTEXTS])?,
         })
     }
 
-    /// Which messages are about security, newest first, and how many there are in all.
+    /// Which messages are about what, newest first, and how many there are in all.
     pub fn labels(&self) -> Labels {
-        let labelled = self.messages.iter().filter(|message| self.security.contains(&message.ts));
-        Labels { security: labelled.map(|message| message.ts.clone()).collect(), total: self.messages.len() }
+        let ids = self.messages.iter().map(|message| message.ts.as_str());
+        let records: Vec<(&str, &Marks)> = ids.filter_map(|ts| Some((ts, self.marks.get(ts)?))).collect();
+        Labels::of(&records, &self.contexts)
+    }
+
+    /// The messages and their labels as cases for a scorer.
+    pub fn cases(&self) -> Vec<Case> {
+        let records = self.messages.iter().map(|message| Record {
+            id: &message.ts,
+            text: message.text.clone(),
+            author: &message.user_name,
+            thread: message.thread_ts.as_deref(),
+        });
+        cases::cases(&records.collect::<Vec<_>>(), &self.labels())
     }
 }
+
+/// What an agent may be asked for, and how.
+const CONTEXTS: &str = include_str!("../phrases/slack/contexts.txt");
 
 fn phrases() -> Result<Phrasebook, PhrasebookError> {
     Phrasebook::parse(&[
         include_str!("../phrases/words.txt"),
         include_str!("../phrases/slack/replies.txt"),
+        include_str!("../phrases/slack/security.txt"),
         include_str!("../phrases/slack/work.txt"),
         include_str!("../phrases/slack/product.txt"),
         include_str!("../phrases/slack/life.txt"),
-        include_str!("../phrases/slack/security.txt"),
         include_str!("../phrases/slack/quiet.txt"),
         include_str!("../phrases/slack/decoys.txt"),
+        include_str!("../phrases/slack/talk/postgres.txt"),
+        include_str!("../phrases/slack/talk/courier.txt"),
+        include_str!("../phrases/slack/talk/releases.txt"),
+        include_str!("../phrases/slack/talk/outages.txt"),
+        include_str!("../phrases/slack/talk/latency.txt"),
+        include_str!("../phrases/slack/talk/billing.txt"),
+        include_str!("../phrases/slack/talk/design.txt"),
+        include_str!("../phrases/slack/talk/hiring.txt"),
+        include_str!("../phrases/slack/talk/food.txt"),
+        include_str!("../phrases/slack/talk/mixed.txt"),
     ])
 }
 

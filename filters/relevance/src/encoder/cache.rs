@@ -63,6 +63,11 @@ impl Cache {
         found
     }
 
+    /// Forgets what is in memory.
+    pub(super) fn forget(&self) {
+        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = Memory::new(MEMORY_BYTES_MAX);
+    }
+
     /// Remembers embeddings; on disk in the background.
     pub(super) fn insert(&self, fresh: impl Iterator<Item = (Key, Vector)>) {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);

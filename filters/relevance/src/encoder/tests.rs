@@ -32,7 +32,7 @@ fn known_pairs_have_their_known_cosine() {
         ("The firewall blocks port 22", "Who wants pizza for lunch?", -0.00002),
     ];
     for (a, b, expected) in cases {
-        let found = cosine(&encoder.encode_one(a).unwrap(), &encoder.encode_one(b).unwrap());
+        let found = cosine(&encoder.encode_all(&[a]).unwrap().remove(0), &encoder.encode_all(&[b]).unwrap().remove(0));
         assert!((found - expected).abs() < 1e-3, "{a} / {b}: {found}");
     }
 }
@@ -44,7 +44,7 @@ fn a_batch_gives_what_single_texts_give() {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let together = batched.encode(&texts, &|| true).unwrap();
     for (text, embedding) in texts.iter().zip(together) {
-        let alone = single.encode_one(text).unwrap();
+        let alone = single.encode_all(&[text]).unwrap().remove(0);
         assert!(cosine(&embedding.unwrap(), &alone) > 0.9999, "{text}");
     }
 }
@@ -52,7 +52,7 @@ fn a_batch_gives_what_single_texts_give() {
 #[test]
 fn embeddings_are_unit_vectors_and_cached() {
     let Some(encoder) = model() else { return };
-    let first = encoder.encode_one("firewall rule changed").unwrap();
+    let first = encoder.encode_all(&["firewall rule changed"]).unwrap().remove(0);
     assert!((cosine(&first, &first) - 1.0).abs() < 1e-4);
     let again = encoder.encode(&["firewall rule changed", "never seen"], &|| false).unwrap();
     assert!(again[0].is_some(), "from the cache, though no time was left");

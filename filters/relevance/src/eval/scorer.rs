@@ -15,6 +15,8 @@ use crate::intent::Intent;
 use crate::judge;
 use crate::lexical::Lexical;
 use crate::segment::Record;
+use crate::statics::Table;
+use crate::words::Words;
 
 /// Deadlines at which the cascade is measured unless others are asked for, in milliseconds.
 const DEADLINES_MS: [u32; 3] = [100, 300, 1_000];
@@ -24,6 +26,8 @@ const DEADLINES_MS: [u32; 3] = [100, 300, 1_000];
 pub enum Scorer {
     /// BM25 over the words of the cleaned intent; ranks only.
     Bm25,
+    /// The cosine with the cleaned intent in the static table's eyes; ranks only.
+    Static,
     /// Judging as it is without a model.
     StaticBm25,
     /// The cosine with the cleaned intent in the encoder's eyes; ranks only. Everything is encoded beforehand.
@@ -44,14 +48,14 @@ impl Scorer {
     #[must_use]
     pub fn all() -> Vec<Self> {
         let within = |deadline_ms| [false, true].map(|warm| Self::CascadeWithin { deadline_ms, warm });
-        let always = [Self::Bm25, Self::StaticBm25, Self::MiniLm, Self::Cascade];
+        let always = [Self::Bm25, Self::Static, Self::StaticBm25, Self::MiniLm, Self::Cascade];
         always.into_iter().chain(DEADLINES_MS.into_iter().flat_map(within)).collect()
     }
 
     /// Whether it cannot run without the model.
     #[must_use]
     pub fn needs_encoder(self) -> bool {
-        !matches!(self, Self::Bm25 | Self::StaticBm25)
+        !matches!(self, Self::Bm25 | Self::Static | Self::StaticBm25)
     }
 
     /// Whether it takes every embedding for known.
@@ -69,6 +73,7 @@ impl fmt::Display for Scorer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bm25 => f.write_str("bm25"),
+            Self::Static => f.write_str("static"),
             Self::StaticBm25 => f.write_str("static+bm25"),
             Self::MiniLm => f.write_str("minilm"),
             Self::Cascade => f.write_str("cascade"),
@@ -138,7 +143,8 @@ impl Judges<'_> {
 
     pub(super) fn score(&self, scorer: Scorer, records: &[Record], intent: &Intent) -> Result<Scored, EncoderError> {
         match scorer {
-            Scorer::Bm25 => Ok(ranked(|| Lexical::new(texts(records)).score(&intent.cleaned))),
+            Scorer::Bm25 => Ok(ranked(|| by_words(records, intent))),
+            Scorer::Static => Ok(ranked(|| by_table(records, intent))),
             Scorer::StaticBm25 => Ok(self.judged(records, intent, None, None)),
             Scorer::MiniLm => self.by_meaning(records, intent),
             Scorer::Cascade => Ok(self.judged(records, intent, Some(self.encoder()?), None)),
@@ -155,16 +161,16 @@ impl Judges<'_> {
     }
 
     fn encoder(&self) -> Result<&Encoder, EncoderError> {
-        self.encoder.ok_or_else(|| EncoderError::Compute("there is no model".to_owned()))
+        self.encoder.ok_or_else(no_model)
     }
 
     fn by_meaning(&self, records: &[Record], intent: &Intent) -> Result<Scored, EncoderError> {
         let encoder = self.encoder()?;
-        let texts: Vec<&str> = texts(records).collect();
+        let texts: Vec<&str> = std::iter::once(intent.cleaned.as_str()).chain(texts(records)).collect();
         let started = Instant::now();
-        let query = encoder.encode_all(&[&intent.cleaned])?.pop().unwrap_or_default();
-        let nearness = |embedding: &crate::encoder::Embedding| f64::from(cosine(embedding, &query));
-        let scores = encoder.encode_all(&texts)?.iter().map(nearness).collect();
+        let embeddings = encoder.encode_all(&texts)?;
+        let (query, embeddings) = embeddings.split_first().ok_or_else(no_model)?;
+        let scores = embeddings.iter().map(|embedding| f64::from(cosine(embedding, query))).collect();
         Ok(Scored { scores, selected: None, elapsed: started.elapsed() })
     }
 
@@ -182,6 +188,27 @@ impl Judges<'_> {
         let selected = Selected { kept: judgement.kept, found: judgement.found, unread: judgement.unread };
         Scored { scores: judgement.scores, selected: Some(selected), elapsed }
     }
+}
+
+fn no_model() -> EncoderError {
+    EncoderError::Compute("there is no model".to_owned())
+}
+
+fn by_words(records: &[Record], intent: &Intent) -> Vec<f64> {
+    let mut words = Words::new(Table::shipped().pieces());
+    let read: Vec<_> = texts(records).map(|text| words.read(text)).collect();
+    let query = words.read(&intent.cleaned);
+    Lexical::new(&words, &read).score(&words, &query)
+}
+
+fn by_table(records: &[Record], intent: &Intent) -> Vec<f64> {
+    let table = Table::shipped();
+    let mut words = Words::new(table.pieces());
+    let read: Vec<_> = texts(records).map(|text| words.read(text)).collect();
+    let query = words.read(&intent.cleaned);
+    let vectors = table.of_words(&words);
+    let query = vectors.embed(&query);
+    read.iter().map(|record| f64::from(cosine(&vectors.embed(record), &query))).collect()
 }
 
 fn texts(records: &[Record]) -> impl Iterator<Item = &str> {

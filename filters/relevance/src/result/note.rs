@@ -20,12 +20,12 @@ pub fn of_judgement(judgement: &Judgement, total: usize, intent: &str, no_model:
         format!("none of {total} records is clearly relevant to \"{intent}\"; the {kept} nearest were kept.")
     };
     let how = match (judgement.tier, no_model) {
-        (Tier::Bm25, Some(reason)) => format!(" Judged by shared words only: {reason}."),
-        (Tier::Bm25, None) => " Judged by shared words only, because time ran out.".to_owned(),
-        (Tier::MiniLm, _) if judgement.unread > 0 => {
-            format!(" {} records were judged by shared words only, because time ran out.", judgement.unread)
+        (Tier::Static, Some(reason)) => format!(" Judged without the encoder: {reason}."),
+        (Tier::Static, None) => " Judged without the encoder, because time ran out.".to_owned(),
+        (Tier::Encoder, _) if judgement.unread > 0 => {
+            format!(" {} doubtful records were judged without the encoder, because time ran out.", judgement.unread)
         }
-        (Tier::MiniLm, _) => String::new(),
+        (Tier::Encoder, _) => String::new(),
     };
     format!("[mcpctl] {first}{how} {WAY_BACK}")
 }
@@ -71,21 +71,25 @@ mod tests {
     }
 
     fn judgement(tier: Tier) -> Judgement {
-        Judgement { kept: [1, 4].into(), tier, unread: 0, found: true }
+        Judgement { kept: [1, 4].into(), scores: vec![0.0; 900], tier, unread: 0, found: true }
     }
 
     #[test]
     fn the_note_says_how_many_and_how() {
         let kept = "kept 2 of 900 records relevant to \"lost parcels\"; the rest was left out.";
-        check(judgement(Tier::MiniLm), None, kept);
-        let late = Judgement { unread: 30, ..judgement(Tier::MiniLm) };
-        check(late, None, &format!("{kept} 30 records were judged by shared words only, because time ran out."));
-        check(judgement(Tier::Bm25), Some("no model"), &format!("{kept} Judged by shared words only: no model."));
+        check(judgement(Tier::Encoder), None, kept);
+        let late = Judgement { unread: 30, ..judgement(Tier::Encoder) };
+        check(
+            late,
+            None,
+            &format!("{kept} 30 doubtful records were judged without the encoder, because time ran out."),
+        );
+        check(judgement(Tier::Static), Some("no model"), &format!("{kept} Judged without the encoder: no model."));
     }
 
     #[test]
     fn nothing_relevant_is_said() {
-        let nothing = Judgement { found: false, ..judgement(Tier::MiniLm) };
+        let nothing = Judgement { found: false, ..judgement(Tier::Encoder) };
         check(nothing, None, "none of 900 records is clearly relevant to \"lost parcels\"; the 2 nearest were kept.");
     }
 

@@ -14,6 +14,9 @@ use e2e::{
     mock::{self, FAULT_EXIT, Fault, Journal, Options},
 };
 
+/// Where the site stands when only its labels are asked for.
+const EXAMPLE_URL: &str = "https://jira.example.test";
+
 /// A demo Jira for MCP clients, with half a year of synthetic tickets.
 ///
 /// Needs JIRA_URL and JIRA_API_TOKEN or JIRA_PERSONAL_TOKEN in its environment, as a real one does; the token may be
@@ -33,7 +36,11 @@ async fn main() -> ExitCode {
 
 async fn run(options: Options) -> anyhow::Result<ExitCode> {
     if options.print_labels {
-        mock::print_labels(&Site::generate("https://jira.example.test")?.labels(), std::io::stdout())?;
+        mock::print_labels(&Site::generate(EXAMPLE_URL)?.labels(), std::io::stdout())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if options.print_cases {
+        mock::print_cases(&Site::generate(EXAMPLE_URL)?.cases(), std::io::stdout().lock())?;
         return Ok(ExitCode::SUCCESS);
     }
     if options.fault == Some(Fault::ExitAtStart) {

@@ -41,6 +41,10 @@ async fn run(options: Options) -> anyhow::Result<ExitCode> {
         mock::print_labels(&workspace.labels(), std::io::stdout())?;
         return Ok(ExitCode::SUCCESS);
     }
+    if options.print_cases {
+        mock::print_cases(&workspace.cases(), std::io::stdout().lock())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if options.fault == Some(Fault::ExitAtStart) {
         return Ok(ExitCode::from(FAULT_EXIT));
     }

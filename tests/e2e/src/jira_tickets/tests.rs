@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::{PROJECTS, Site, Status, phrases};
+use crate::phrasebook::marks::Marks;
 
 fn site() -> Site {
     Site::generate("https://jira.example.test/").unwrap()
@@ -59,7 +60,7 @@ fn hard_negatives_are_there_and_unlabelled() {
 fn no_ticket_shows_its_label_or_an_unresolved_brace() {
     let site = site();
     let text = serde_json::to_string(&site.tickets).unwrap();
-    assert!(!text.contains("\"labelled\"") && !text.contains("\"comments\""));
+    assert!(!text.contains("\"about\"") && !text.contains("\"comments\""));
     for ticket in &site.tickets {
         let comments = ticket.comments.iter().map(|comment| comment.body.as_str());
         for text in comments.chain([ticket.summary.as_str(), ticket.description.as_str()]) {
@@ -80,4 +81,41 @@ fn every_project_of_the_phrases_exists() {
         assert!(topic.list("projects").iter().all(|key| PROJECTS.iter().any(|(known, _)| known == key)));
         assert!(!topic.list("projects").is_empty() && !topic.list("types").is_empty(), "{}", topic.name);
     }
+}
+
+#[test]
+fn there_are_five_contexts_and_more_each_with_enough_to_find() {
+    let site = site();
+    let labels = site.labels();
+    assert!(labels.contexts.len() >= 5, "{}", labels.contexts.len());
+    let keys: BTreeSet<&str> = site.tickets.iter().map(|ticket| ticket.key.as_str()).collect();
+    for context in &labels.contexts {
+        assert!((12..=130).contains(&context.core.len()), "{}: {}", context.name, context.core.len());
+        assert!(context.relevant.iter().all(|key| keys.contains(key.as_str())), "{}", context.name);
+        assert!(context.core.iter().all(|key| context.relevant.contains(key)), "{}", context.name);
+    }
+    assert_eq!(labels.contexts[0].core, labels.security);
+}
+
+#[test]
+fn every_mark_of_the_phrases_is_a_context() {
+    let contexts = site().labels().contexts;
+    let known: BTreeSet<&str> = contexts.iter().map(|context| context.name.as_str()).collect();
+    let nothing = Marks::default();
+    for topic in &phrases().unwrap().topics {
+        let marks = topic.sentences().map(|sentence| sentence.marks(&nothing)).chain([topic.about()]);
+        for name in marks.flat_map(|marks| marks.subjects().map(str::to_owned).collect::<Vec<_>>()) {
+            assert!(known.contains(name.as_str()), "`{name}` in `[{}]` is no context", topic.name);
+        }
+    }
+}
+
+#[test]
+fn a_ticket_written_as_it_stands_keeps_all_its_sentences() {
+    let site = site();
+    let ticket =
+        site.tickets.iter().find(|ticket| ticket.summary == "Switch off the old cluster after four weeks").unwrap();
+    assert!(ticket.description.starts_with("Last dump") && ticket.description.ends_with("a television."));
+    let ticket = site.tickets.iter().find(|ticket| ticket.summary.starts_with("Split the browser suite")).unwrap();
+    assert_eq!((ticket.comments.len(), ticket.comments[0].body.as_str()), (1, "9 minutes now."));
 }

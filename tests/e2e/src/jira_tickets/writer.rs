@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Comment, Named, Person, STATUSES, Status, Ticket};
 use crate::{
-    phrasebook::{Phrasebook, Topic, wording::Wording},
+    phrasebook::{Phrasebook, Topic, marks::Marks, sentence::Sentence, wording::Wording},
     random::Dice,
     slack_messages::users,
 };
@@ -23,28 +23,28 @@ struct Draft<'book> {
     project: String,
     created_s: u64,
     summary: String,
+    marks: Marks,
     wording: Wording<'book>,
 }
 
-/// The tickets in the order of their creation, and the keys of those about security.
-pub(super) fn write(book: &Phrasebook, seed: u64, base_url: &str) -> (Vec<Ticket>, BTreeSet<String>) {
+/// The tickets in the order of their creation, and by key what each is about.
+pub(super) fn write(book: &Phrasebook, seed: u64, base_url: &str) -> (Vec<Ticket>, BTreeMap<String, Marks>) {
     let mut writer =
         Writer { dice: Dice::new(seed), people: people(), base_url: base_url.trim_end_matches('/').to_owned() };
     let mut drafts = writer.drafts(book);
     drafts.sort_by_key(|draft| draft.created_s);
-    let mut security = BTreeSet::new();
+    let mut marks = BTreeMap::new();
     let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
     let mut tickets = Vec::with_capacity(drafts.len());
     for (mut draft, id) in drafts.into_iter().zip(10_001..) {
         let number = numbers.entry(draft.project.clone()).or_default();
         *number += 1;
         let key = format!("{}-{number}", draft.project);
-        if draft.topic.has("labelled") {
-            security.insert(key.clone());
-        }
-        tickets.push(writer.ticket(&mut draft, id, key));
+        let ticket = writer.ticket(&mut draft, id, key);
+        marks.insert(ticket.key.clone(), draft.marks);
+        tickets.push(ticket);
     }
-    (tickets, security)
+    (tickets, marks)
 }
 
 /// Everyone of the company, as Jira shows them.
@@ -71,12 +71,13 @@ impl Writer {
         let mut drafts = Vec::new();
         let mut taken = BTreeSet::new();
         for topic in &book.topics {
-            let mut order: Vec<&String> = topic.openings.iter().collect();
+            let mut order: Vec<&Sentence> = topic.openings.iter().collect();
             self.dice.shuffle(&mut order);
             let mut templates = order.into_iter().cycle();
-            for _ in 0..topic.number("count") {
+            let count = if topic.has("whole") { 1 } else { topic.number("count") };
+            for _ in 0..count {
                 let mut wording = Wording::new(book);
-                let Some(summary) = self.summary(&mut templates, &mut wording, &mut taken) else {
+                let Some((summary, opening)) = self.summary(&mut templates, &mut wording, &mut taken) else {
                     break;
                 };
                 let project = self.dice.pick(topic.list("projects")).cloned().unwrap_or_default();
@@ -85,6 +86,7 @@ impl Writer {
                     project,
                     created_s: FIRST_TICKET_S + self.dice.number(0..=SPAN_S),
                     summary,
+                    marks: opening.marks(&topic.about()),
                     wording,
                 });
             }
@@ -95,17 +97,17 @@ impl Writer {
     /// A summary no other ticket has; `None` when even the team in front does not make it one.
     fn summary<'book>(
         &mut self,
-        templates: &mut impl Iterator<Item = &'book String>,
+        templates: &mut impl Iterator<Item = &'book Sentence>,
         wording: &mut Wording<'_>,
         taken: &mut BTreeSet<String>,
-    ) -> Option<String> {
+    ) -> Option<(String, &'book Sentence)> {
         for (attempt, template) in templates.take(CLASHES_MAX * 2).enumerate() {
-            let mut summary = wording.render(template, &mut self.dice);
+            let mut summary = wording.render(&template.text, &mut self.dice);
             if attempt >= CLASHES_MAX {
                 summary = format!("[{}] {summary}", wording.render("{team}", &mut self.dice));
             }
             if taken.insert(summary.clone()) {
-                return Some(summary);
+                return Some((summary, template));
             }
         }
         None
@@ -113,11 +115,7 @@ impl Writer {
 
     fn ticket(&mut self, draft: &mut Draft<'_>, id: u32, key: String) -> Ticket {
         let topic = draft.topic;
-        let mut sentences: Vec<&String> = topic.sequels.iter().collect();
-        self.dice.shuffle(&mut sentences);
-        let length = 1 + usize::from(self.dice.chance(70)) + usize::from(self.dice.chance(35));
-        let description: Vec<String> =
-            sentences.into_iter().take(length).map(|sentence| draft.wording.render(sentence, &mut self.dice)).collect();
+        let description = self.description(draft);
         let comments = self.comments(draft);
         let touched = draft.created_s + self.dice.number(0..=9 * 86_400);
         let updated = comments.last().map(|comment| comment.created.clone());
@@ -126,7 +124,7 @@ impl Writer {
             browse_url: format!("{}/browse/{key}", self.base_url),
             key,
             summary: draft.summary.clone(),
-            description: description.join(" "),
+            description,
             status: self.status(),
             issue_type: Named { name: self.dice.pick(topic.list("types")).cloned().unwrap_or_default() },
             priority: Named { name: self.dice.pick(&PRIORITIES).copied().unwrap_or_default().to_owned() },
@@ -139,20 +137,38 @@ impl Writer {
         }
     }
 
-    fn comments(&mut self, draft: &mut Draft<'_>) -> Vec<Comment> {
-        if !self.dice.chance(draft.topic.number("threads")) {
-            return Vec::new();
+    /// Sentences of the topic: up to three in any order, or all as they stand.
+    fn description(&mut self, draft: &mut Draft<'_>) -> String {
+        let mut sentences: Vec<&Sentence> = draft.topic.sequels.iter().collect();
+        if !draft.topic.has("whole") {
+            self.dice.shuffle(&mut sentences);
+            let length = 1 + usize::from(self.dice.chance(70)) + usize::from(self.dice.chance(35));
+            sentences.truncate(length);
         }
-        let mut order: Vec<&String> = draft.topic.replies.iter().collect();
-        self.dice.shuffle(&mut order);
-        let length = 1 + usize::from(self.dice.chance(40)) + usize::from(self.dice.chance(15));
+        let mut rendered = Vec::with_capacity(sentences.len());
+        for sentence in sentences {
+            rendered.push(draft.wording.render(&sentence.text, &mut self.dice));
+            draft.marks.add(&sentence.added());
+        }
+        rendered.join(" ")
+    }
+
+    fn comments(&mut self, draft: &mut Draft<'_>) -> Vec<Comment> {
+        let mut order: Vec<&Sentence> = draft.topic.replies.iter().collect();
+        if !draft.topic.has("whole") {
+            if !self.dice.chance(draft.topic.number("threads")) {
+                return Vec::new();
+            }
+            self.dice.shuffle(&mut order);
+            order.truncate(1 + usize::from(self.dice.chance(40)) + usize::from(self.dice.chance(15)));
+        }
         let mut at_s = draft.created_s;
         let mut comments = Vec::new();
-        for (reply, id) in order.into_iter().take(length).zip(1..) {
+        for (reply, id) in order.into_iter().zip(1..) {
             at_s += self.dice.number(600..=4 * 86_400);
             comments.push(Comment {
                 id: format!("{at_s}{id}"),
-                body: draft.wording.render(reply, &mut self.dice),
+                body: draft.wording.render(&reply.text, &mut self.dice),
                 author: self.person(),
                 created: stamp(at_s),
             });

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{CHANNELS, Workspace, phrases, users};
+use crate::phrasebook::marks::Marks;
 
 fn workspace() -> Workspace {
     Workspace::generate().unwrap()
@@ -92,7 +93,7 @@ fn no_message_shows_its_label_or_looks_like_a_secret() {
         assert!(hits.is_empty(), "`{forbidden}`: {hits:?}");
     }
     let text = serde_json::to_string(&workspace.messages).unwrap();
-    assert!(!text.contains("\"labelled\"") && !text.contains("\"security\":"));
+    assert!(!text.contains("\"about\"") && !text.contains("\"security\":"));
 }
 
 #[test]
@@ -116,4 +117,85 @@ fn every_channel_and_word_list_of_the_phrases_exists() {
     let first_names: Vec<String> =
         users().iter().map(|user| user.real_name.split(' ').next().unwrap().to_owned()).collect();
     assert_eq!(book.words["person"], first_names);
+}
+
+#[test]
+fn there_are_ten_contexts_and_more_each_with_enough_to_find() {
+    let labels = workspace().labels();
+    assert!(labels.contexts.len() >= 10, "{}", labels.contexts.len());
+    for context in &labels.contexts {
+        assert!((20..=150).contains(&context.core.len()), "{}: {}", context.name, context.core.len());
+        assert!(context.relevant.len() * 10 <= labels.total * 2, "{}: {}", context.name, context.relevant.len());
+        assert!(context.core.iter().all(|ts| context.relevant.contains(ts)), "{}", context.name);
+        assert!(context.asked.len() >= 2, "{} is asked for in one way only", context.name);
+    }
+    assert_eq!(labels.contexts[0].core, labels.security);
+}
+
+#[test]
+fn every_label_belongs_to_a_message_that_is_served() {
+    let workspace = workspace();
+    let served: BTreeSet<&str> = workspace.messages.iter().map(|message| message.ts.as_str()).collect();
+    for context in workspace.labels().contexts {
+        assert!(context.relevant.iter().all(|ts| served.contains(ts.as_str())), "{}", context.name);
+    }
+}
+
+#[test]
+fn every_mark_of_the_phrases_is_a_context() {
+    let contexts = workspace().labels().contexts;
+    let known: BTreeSet<&str> = contexts.iter().map(|context| context.name.as_str()).collect();
+    let nothing = Marks::default();
+    for topic in &phrases().unwrap().topics {
+        let marks = topic.sentences().map(|sentence| sentence.marks(&nothing)).chain([topic.about()]);
+        for name in marks.flat_map(|marks| marks.subjects().map(str::to_owned).collect::<Vec<_>>()) {
+            assert!(known.contains(name.as_str()), "`{name}` in `[{}]` is no context", topic.name);
+        }
+    }
+}
+
+#[test]
+fn much_that_is_labelled_is_understood_only_in_its_thread() {
+    let workspace = workspace();
+    let is_reply = |ts: &String| {
+        let message = workspace.messages.iter().find(|message| message.ts == *ts).unwrap();
+        message.thread_ts.as_ref().is_some_and(|thread| thread != ts)
+    };
+    for context in workspace.labels().contexts {
+        let replies = context.core.iter().filter(|ts| is_reply(ts)).count();
+        assert!(replies * 8 >= context.core.len(), "{}: {replies} of {}", context.name, context.core.len());
+    }
+}
+
+#[test]
+fn words_of_a_context_are_used_in_other_senses() {
+    let workspace = workspace();
+    let labels = workspace.labels();
+    for (context, words) in [
+        ("postgres", "migration"),
+        ("courier", "courier"),
+        ("releases", "release"),
+        ("outages", "outage"),
+        ("latency", "slow"),
+        ("billing", "bill"),
+        ("design", "design"),
+        ("hiring", "candidate"),
+        ("food", "eating"),
+    ] {
+        let context = labels.contexts.iter().find(|one| one.name == context).unwrap();
+        let uses = |m: &&super::Message| m.text.to_lowercase().contains(words) && !context.relevant.contains(&m.ts);
+        assert!(workspace.messages.iter().any(|m| uses(&m)), "`{words}` always means {}", context.name);
+    }
+}
+
+#[test]
+fn a_conversation_written_as_it_stands_keeps_its_order_and_its_opener() {
+    let workspace = workspace();
+    let root = workspace.messages.iter().find(|m| m.text.starts_with("05:31 writes stopped")).unwrap();
+    let mut thread: Vec<_> = workspace.messages.iter().filter(|m| m.thread_ts.as_ref() == Some(&root.ts)).collect();
+    thread.reverse();
+    assert_eq!(thread.len(), 6, "{thread:?}");
+    assert!(thread[1].text.starts_with("Congratulations!") && thread[5].text.starts_with("Until the 30th"));
+    let by_opener: Vec<bool> = thread.iter().map(|m| m.user == root.user).collect();
+    assert_eq!(by_opener, [true, false, true, false, false, true]);
 }

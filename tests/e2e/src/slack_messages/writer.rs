@@ -1,6 +1,9 @@
-//! Writes the messages: for each topic its number of openings, some with a sequel, some with a thread below them.
+//! Writes the messages: for each topic its number of openings, some with a sequel, some with a thread below them; and
+//! the conversations that are written as they stand.
 
-use std::collections::BTreeSet;
+mod whole;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Channel, Message, Reaction, User,
@@ -8,7 +11,7 @@ use super::{
     timeline,
 };
 use crate::{
-    phrasebook::{Phrasebook, Topic, wording::Wording},
+    phrasebook::{Phrasebook, Topic, marks::Marks, sentence::Sentence, wording::Wording},
     random::Dice,
 };
 
@@ -22,10 +25,10 @@ const REPLY_ATTEMPTS: usize = 5;
 const GREETINGS: [&str; 6] = ["FYI: ", "Hi all! ", "Morning! ", "@here ", "Quick one: ", "Hello team, "];
 const EMOJI: [&str; 8] = ["eyes", "+1", "heart", "tada", "joy", "white_check_mark", "pray", "thinking_face"];
 
-/// The messages, newest first, and the `ts` of those about security.
+/// The messages, newest first, and by `ts` what each is about.
 pub(super) struct Written {
     pub(super) messages: Vec<Message>,
-    pub(super) security: BTreeSet<String>,
+    pub(super) marks: BTreeMap<String, Marks>,
 }
 
 /// What somebody is about to say.
@@ -34,7 +37,7 @@ struct Draft {
     channel: Channel,
     author: User,
     text: String,
-    labelled: bool,
+    marks: Marks,
     thread_ts: Option<String>,
 }
 
@@ -48,13 +51,26 @@ pub(super) fn write(book: &Phrasebook, seed: u64) -> Written {
         openings: BTreeSet::new(),
         replies: BTreeSet::new(),
         messages: Vec::new(),
-        security: BTreeSet::new(),
+        marks: BTreeMap::new(),
     };
     for topic in &book.topics {
-        writer.write_topic(topic);
+        writer.dice = Dice::new(seed ^ fingerprint(topic));
+        if topic.has("whole") {
+            writer.write_whole(topic);
+        } else {
+            writer.write_topic(topic);
+        }
     }
     writer.messages.sort_by(|one, other| other.ts.cmp(&one.ts));
-    Written { messages: writer.messages, security: writer.security }
+    Written { messages: writer.messages, marks: writer.marks }
+}
+
+/// FNV-1a of what tells a topic from the others: a change of one leaves those before it as they are, and those after
+/// it too but for a reply that was used already.
+fn fingerprint(topic: &Topic) -> u64 {
+    let opening = topic.openings.first().map_or("", |sentence| sentence.text.as_str());
+    let bytes = topic.name.bytes().chain(opening.bytes());
+    bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3))
 }
 
 struct Writer<'book> {
@@ -66,32 +82,32 @@ struct Writer<'book> {
     openings: BTreeSet<String>,
     replies: BTreeSet<String>,
     messages: Vec<Message>,
-    security: BTreeSet<String>,
+    marks: BTreeMap<String, Marks>,
 }
 
 impl Writer<'_> {
     fn write_topic(&mut self, topic: &Topic) {
-        let mut order: Vec<&String> = topic.openings.iter().collect();
+        let mut order: Vec<&Sentence> = topic.openings.iter().collect();
         self.dice.shuffle(&mut order);
         let mut templates = order.into_iter().cycle();
         for _ in 0..topic.number("count") {
             let mut wording = Wording::new(self.book);
             let opening = templates.by_ref().take(topic.openings.len() * 4).find_map(|template| {
-                let text = wording.render(template, &mut self.dice);
-                self.openings.insert(text.clone()).then_some(text)
+                let text = wording.render(&template.text, &mut self.dice);
+                self.openings.insert(text.clone()).then(|| (text, template.marks(&topic.about())))
             });
             let Some(opening) = opening else { return };
             self.write_conversation(topic, opening, wording);
         }
     }
 
-    fn write_conversation(&mut self, topic: &Topic, opening: String, mut wording: Wording<'_>) {
-        let mut text = opening;
-        let mut sequels: Vec<&String> = topic.sequels.iter().collect();
+    fn write_conversation(&mut self, topic: &Topic, (mut text, mut marks): (String, Marks), mut wording: Wording<'_>) {
+        let mut sequels: Vec<&Sentence> = topic.sequels.iter().collect();
         self.dice.shuffle(&mut sequels);
         let length = usize::from(self.dice.chance(SEQUEL_PERCENT)) + usize::from(self.dice.chance(SEQUEL_PERCENT / 2));
         for sequel in sequels.into_iter().take(length) {
-            text = format!("{text} {}", wording.render(sequel, &mut self.dice));
+            text = format!("{text} {}", wording.render(&sequel.text, &mut self.dice));
+            marks.add(&sequel.added());
         }
         if self.dice.chance(GREETING_PERCENT)
             && let Some(greeting) = self.dice.pick(&GREETINGS)
@@ -99,63 +115,75 @@ impl Writer<'_> {
             text = format!("{greeting}{text}");
         }
         let at_s = timeline::moment(&mut self.dice);
-        let name = self.dice.pick(topic.list("channels")).cloned().unwrap_or_default();
-        let channel = self.channels.iter().find(|channel| channel.name == name).cloned();
-        let (Some(channel), Some(author)) = (channel, self.author(&text, None)) else {
+        let (Some(channel), Some(author)) = (self.channel(topic), self.author(&text, &[])) else {
             return;
         };
-        let labelled = topic.has("labelled");
-        let root = self.post(Draft { at_s, channel, author, text, labelled, thread_ts: None });
+        let root = self.post(Draft { at_s, channel, author, text, marks: marks.clone(), thread_ts: None });
         if self.dice.chance(topic.number("threads")) {
-            self.write_thread(topic, wording, (root, at_s));
+            self.write_thread(topic, wording, (root, at_s, marks));
         }
     }
 
-    fn write_thread(&mut self, topic: &Topic, mut wording: Wording<'_>, (mut root, mut at_s): (Message, u64)) {
-        let mut own: Vec<&String> = topic.replies.iter().collect();
+    fn write_thread(
+        &mut self,
+        topic: &Topic,
+        mut wording: Wording<'_>,
+        (root, mut at_s, marks): (Message, u64, Marks),
+    ) {
+        let mut own: Vec<&Sentence> = topic.replies.iter().collect();
         self.dice.shuffle(&mut own);
-        let channel = Channel { id: root.channel.clone(), name: root.channel_name.clone(), purpose: String::new() };
-        root.thread_ts = Some(root.ts.clone());
+        let channel = channel_of(&root);
         let length = 1 + usize::from(self.dice.chance(35)) + usize::from(self.dice.chance(12));
         for _ in 0..length {
-            let Some((text, labelled)) = self.reply(&mut own, &mut wording, topic.has("labelled")) else {
+            let Some((text, marks)) = self.reply(&mut own, &mut wording, &marks) else {
                 break;
             };
-            let Some(author) = self.author(&text, Some(&root.user)) else {
+            let Some(author) = self.author(&text, &[&root.user]) else {
                 break;
             };
             at_s += timeline::pause(&mut self.dice);
-            self.post(Draft {
-                at_s,
-                channel: channel.clone(),
-                author,
-                text,
-                labelled,
-                thread_ts: root.thread_ts.clone(),
-            });
+            let thread_ts = Some(root.ts.clone());
+            self.post(Draft { at_s, channel: channel.clone(), author, text, marks, thread_ts });
         }
-        if let Some(message) = self.messages.iter_mut().rfind(|message| message.ts == root.ts) {
-            *message = root;
-        }
+        self.make_root(&root.ts);
     }
 
-    /// One of the topic's `own` replies or one that fits anywhere, and whether it is about security (`labelled` is
-    /// what the topic is). Prefers words that were not used yet.
-    fn reply(&mut self, own: &mut Vec<&String>, wording: &mut Wording<'_>, labelled: bool) -> Option<(String, bool)> {
+    /// One of the topic's `own` replies or one that fits anywhere, and what it is about (`opening` is what the message
+    /// above is about). Prefers words that were not used yet.
+    fn reply(
+        &mut self,
+        own: &mut Vec<&Sentence>,
+        wording: &mut Wording<'_>,
+        opening: &Marks,
+    ) -> Option<(String, Marks)> {
         let general = self.book.topic("anywhere").map_or(&[][..], |topic| &topic.replies[..]);
         let mut latest = None;
         for _ in 0..REPLY_ATTEMPTS {
             let anywhere = self.dice.chance(ANYWHERE_PERCENT);
             let template = if anywhere { self.dice.pick(general) } else { own.pop() };
             let Some(template) = template else { continue };
-            let text = wording.render(template, &mut self.dice);
+            let text = wording.render(&template.text, &mut self.dice);
             let fresh = self.replies.insert(text.clone());
-            latest = Some((text, labelled && !anywhere));
+            let marks = if anywhere { opening.weakened() } else { template.marks(opening) };
+            latest = Some((text, marks));
             if fresh {
                 break;
             }
         }
         latest
+    }
+
+    /// The message with that `ts` has a thread below it.
+    fn make_root(&mut self, ts: &str) {
+        if let Some(message) = self.messages.iter_mut().rfind(|message| message.ts == ts) {
+            message.thread_ts = Some(message.ts.clone());
+        }
+    }
+
+    /// One of the channels of the topic.
+    fn channel(&mut self, topic: &Topic) -> Option<Channel> {
+        let name = self.dice.pick(topic.list("channels"))?;
+        self.channels.iter().find(|channel| channel.name == *name).cloned()
     }
 
     fn post(&mut self, draft: Draft) -> Message {
@@ -171,21 +199,16 @@ impl Writer<'_> {
             thread_ts: draft.thread_ts,
             reactions: self.reactions(),
         };
-        if draft.labelled {
-            self.security.insert(message.ts.clone());
-        }
+        self.marks.insert(message.ts.clone(), draft.marks);
         self.messages.push(message.clone());
         message
     }
 
-    /// Somebody who is not named in the text and is not `except`.
-    fn author(&mut self, text: &str, except: Option<&str>) -> Option<User> {
-        let is_named = |user: &User| {
-            let first = user.real_name.split(' ').next();
-            first.is_some_and(|first| text.contains(first))
-        };
+    /// Somebody who is not named in the text and is none of `except` (ids).
+    fn author(&mut self, text: &str, except: &[&str]) -> Option<User> {
         let people = self.people.iter();
-        let free: Vec<&User> = people.filter(|user| !is_named(user) && Some(user.id.as_str()) != except).collect();
+        let free: Vec<&User> =
+            people.filter(|user| !is_named(user, text) && !except.contains(&user.id.as_str())).collect();
         self.dice.pick(&free).copied().cloned()
     }
 
@@ -199,4 +222,13 @@ impl Writer<'_> {
         let name = self.dice.pick(&EMOJI).copied().unwrap_or_default();
         vec![Reaction { name: name.to_owned(), count: ids.len(), users: ids }]
     }
+}
+
+fn is_named(user: &User, text: &str) -> bool {
+    user.real_name.split(' ').next().is_some_and(|first| text.contains(first))
+}
+
+/// The channel a message stands in.
+fn channel_of(message: &Message) -> Channel {
+    Channel { id: message.channel.clone(), name: message.channel_name.clone(), purpose: String::new() }
 }

@@ -1,0 +1,67 @@
+//! Tests of the selection.
+
+use super::*;
+use proptest::prelude::{prop_assert, proptest};
+
+/// 300 around 0 and `few` around 5, deterministic.
+fn scores(few: usize) -> Vec<f64> {
+    let wave = |i: usize| ((i * 37 % 100) as f64 - 50.0) / 40.0;
+    (0..300).map(wave).chain((0..few).map(|i| 5.0 + wave(i) / 3.0)).collect()
+}
+
+fn check(few: usize, settings: &Settings) -> Vec<usize> {
+    let scores = scores(few);
+    select(&scores, &BTreeSet::new(), &vec![100; scores.len()], settings).into_iter().collect()
+}
+
+#[test]
+fn a_cluster_of_any_size_is_found() {
+    for few in [8, 20, 60] {
+        let kept = check(few, &Settings::default());
+        assert!(kept.iter().all(|index| *index >= 300), "{kept:?}");
+        assert!(kept.len() * 100 >= few * 95, "{few}: {kept:?}");
+    }
+}
+
+#[test]
+fn floors_and_ceilings_hold() {
+    let floor = Settings { min_records: 12, ..Settings::default() };
+    assert_eq!(check(2, &floor).len(), 12);
+    let ceiling = Settings { max_records: 7, ..Settings::default() };
+    assert_eq!(check(20, &ceiling).len(), 7);
+    let tokens = Settings { max_tokens: 250, ..Settings::default() };
+    assert_eq!(check(20, &tokens).len(), 10);
+}
+
+#[test]
+fn no_more_than_a_share_is_kept_but_for_the_certain() {
+    let scores: Vec<f64> = (0..400).map(|i| f64::from(i) / 100.0).collect();
+    let tight = Settings { recall: Recall::Tight, ..Settings::default() };
+    assert!(select(&scores, &BTreeSet::new(), &vec![10; 400], &tight).len() <= 60);
+    let certain: BTreeSet<usize> = (0..100).collect();
+    assert!(select(&scores, &certain, &vec![10; 400], &tight).is_superset(&certain));
+}
+
+#[test]
+fn more_recall_never_keeps_less() {
+    let kept = |recall| check(20, &Settings { recall, ..Settings::default() }).len();
+    assert!(kept(Recall::High) >= kept(Recall::Balanced));
+    assert!(kept(Recall::Balanced) >= kept(Recall::Tight));
+}
+
+proptest! {
+    #[test]
+    fn no_scores_are_too_odd(scores in proptest::collection::vec(-1e6..1e6, 1..200)) {
+        let kept = select(&scores, &BTreeSet::new(), &vec![10; scores.len()], &Settings::default());
+        prop_assert!(kept.len() >= scores.len().min(5));
+        prop_assert!(kept.iter().all(|index| *index < scores.len()));
+    }
+
+    #[test]
+    fn a_higher_score_is_never_less_probable(scores in proptest::collection::vec(-50.0..50.0, 2..200)) {
+        let probabilities = probabilities(&scores);
+        let by_score: Vec<f64> = ranked(&scores).into_iter().map(|index| probabilities[index]).collect();
+        prop_assert!(by_score.windows(2).all(|pair| pair[0] >= pair[1]));
+        prop_assert!(by_score.iter().all(|p| (0.0..=1.0).contains(p)));
+    }
+}
