@@ -64,7 +64,7 @@ fn no_text_is_empty_and_most_are_different() {
     for (name, lines) in sets() {
         for case in lines.iter().filter(|case| case.get("texts").is_some()) {
             let texts = texts(case);
-            assert!((250..=1_300).contains(&texts.len()), "{name}: {}", texts.len());
+            assert!((300..=1_300).contains(&texts.len()), "{name}: {}", texts.len());
             assert!(texts.iter().all(|text| !text.trim().is_empty()), "{name}");
             let different: BTreeSet<&str> = texts.iter().copied().collect();
             assert!(different.len() * 100 >= texts.len() * 95, "{name}: {} of {}", different.len(), texts.len());
