@@ -212,7 +212,7 @@ impl Shared {
         let Some(found) = records(&result) else { return Ok(None) };
         let mut settings = task.settings;
         // What stands around the records is sent with whatever is kept of them.
-        let around = result.weight_of(&found, &BTreeSet::new());
+        let around = result.weight_of(&result.weigh(), &found, &BTreeSet::new());
         let room = room(&settings).saturating_sub(around) / BYTES_PER_TOKEN;
         settings.max_tokens = settings.max_tokens.min(u32::try_from(room).unwrap_or(u32::MAX));
         let judged = self.judge(found.records(), intent, &settings, task.started, is_given_up)?;

@@ -58,7 +58,7 @@ impl Task {
         let order = order(judgement, found.records().len());
         let mut kept = judgement.kept.clone();
         let room = room(&self.settings);
-        if room < usize::MAX && result.weight_of(found, &kept) > room {
+        if room < usize::MAX && result.weight_of(&result.weigh(), found, &kept) > room {
             let wanted: Vec<usize> = order.iter().copied().filter(|index| kept.contains(index)).collect();
             kept = result.some(found, &wanted, room);
         }
@@ -79,7 +79,7 @@ impl Task {
             return Filtered::Untouched;
         };
         let room = room(&self.settings);
-        if self.fits() || budget_bytes(&self.settings).is_some_and(|bytes| result.weight() <= bytes) {
+        if self.fits() || budget_bytes(&self.settings).is_some_and(|bytes| result.weigh().weight() <= bytes) {
             return self.whole(&result, shortfall);
         }
         let mut outcome = self.outcome();
