@@ -99,6 +99,9 @@ impl More {
         let arguments = arguments.map_or("{}", RawValue::get);
         let Arguments { id, query, all, range } =
             serde_json::from_str(arguments).map_err(|error| format!("the arguments cannot be read: {error}"))?;
+        // A client that fills every argument says nothing by an empty one.
+        let given = |text: &String| !text.trim().is_empty();
+        let (query, range) = (query.filter(given), range.filter(given));
         if usize::from(all) + usize::from(query.is_some()) + usize::from(range.is_some()) > 1 {
             return Err("pass one of query, all and range".to_owned());
         }

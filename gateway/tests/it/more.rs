@@ -67,7 +67,8 @@ async fn what_is_cut_is_had_in_every_way() {
     let note = result(&cut)["content"][1]["text"].as_str().unwrap();
     assert!(note.contains(&format!("the first {} of {ROWS} records", first.len())) && note.contains(&id), "{note}");
 
-    let next = numbers(result(&more(&world, "ada", json!({"id": id})).await));
+    let nothing_more = json!({"id": id, "query": "", "all": false, "range": ""});
+    let next = numbers(result(&more(&world, "ada", nothing_more).await));
     assert_eq!(next[0], first.len() as u64);
     let after = numbers(result(&more(&world, "ada", json!({"id": id})).await));
     assert_eq!(after[0], (first.len() + next.len()) as u64, "what was shown is not shown again");
