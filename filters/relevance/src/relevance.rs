@@ -22,7 +22,7 @@ use serde_json::value::RawValue;
 use crate::encoder::{self, Encoder, EncoderError};
 use crate::intent::Intent;
 use crate::judge::{self, Tier};
-use crate::result::ToolResult;
+use crate::result::{Found, ToolResult};
 use crate::result::fit::{budget_bytes, room};
 use crate::result::note::Shortfall;
 use crate::segment::Record;
@@ -210,11 +210,7 @@ impl Shared {
             return Ok(None);
         };
         let Some(found) = records(&result) else { return Ok(None) };
-        let mut settings = task.settings;
-        // What stands around the records is sent with whatever is kept of them.
-        let around = result.weight_of(&result.weigh(), &found, &BTreeSet::new());
-        let room = room(&settings).saturating_sub(around) / BYTES_PER_TOKEN;
-        settings.max_tokens = settings.max_tokens.min(u32::try_from(room).unwrap_or(u32::MAX));
+        let settings = within_budget(&task.settings, &result, &found);
         let judged = self.judge(found.records(), intent, &settings, task.started, is_given_up)?;
         Ok(Some(task.judged(&result, &found, &judged)))
     }
@@ -252,6 +248,14 @@ impl Shared {
         };
         Ok(Judged { judgement, shortfall })
     }
+}
+
+/// The settings, with no more tokens for records than the budget leaves beside what stands around them in any case.
+fn within_budget(settings: &Settings, result: &ToolResult<'_>, found: &Found) -> Settings {
+    let around = result.weight_of(&result.weigh(), found, &BTreeSet::new());
+    let room = room(settings).saturating_sub(around) / BYTES_PER_TOKEN;
+    let max_tokens = settings.max_tokens.min(u32::try_from(room).unwrap_or(u32::MAX));
+    Settings { max_tokens, ..*settings }
 }
 
 #[cfg(test)]

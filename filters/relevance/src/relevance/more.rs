@@ -12,7 +12,7 @@ use control_plane_api::relevance::Relevance as Settings;
 use filters::originals::{Rest, Unit};
 use serde_json::value::RawValue;
 
-use super::{Relevance, Shared, task};
+use super::{Relevance, Shared, task, within_budget};
 use crate::intent::Intent;
 use crate::result::fit::room;
 use crate::result::note::{self, Count, Handle};
@@ -138,7 +138,8 @@ impl More {
         intent: &Intent,
         (shared, is_given_up): (&Shared, &(dyn Fn() -> bool + Sync)),
     ) -> Result<Choice, String> {
-        let judged = shared.judge(found.records(), intent, &self.settings, Instant::now(), is_given_up);
+        let settings = within_budget(&self.settings, result, found);
+        let judged = shared.judge(found.records(), intent, &settings, Instant::now(), is_given_up);
         let judged = judged.map_err(|shortfall| format!("not filtered by it: {}", shortfall.told))?;
         let order = task::order(&judged.judgement, found.records().len());
         let wanted: Vec<usize> = order.into_iter().take(judged.judgement.kept.len()).collect();
