@@ -123,7 +123,8 @@ pub fn answers(request: &Request) -> bool {
 /// # Errors
 /// Says what is wrong with `text`, for who wrote it.
 pub fn range(text: &str) -> Result<Range<usize>, String> {
-    let wrong = || format!("`{text}` is no range: give the numbers of the first and the last record, such as \"101-200\"");
+    let wrong =
+        || format!("`{text}` is no range: give the numbers of the first and the last record, such as \"101-200\"");
     let number = |digits: &str| digits.trim().parse::<usize>().ok().filter(|number| *number > 0);
     let (first, last) = match text.split_once('-') {
         None => (number(text), number(text)),

@@ -246,9 +246,7 @@ impl Filter for Permissions {
     async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         let project = exchange.project.as_deref();
         let decision = match (&exchange.primitive, &exchange.target) {
-            (Some(primitive), target) => {
-                self.decide(&exchange.principal, project, primitive, target.as_ref())
-            }
+            (Some(primitive), target) => self.decide(&exchange.principal, project, primitive, target.as_ref()),
             (None, Some(target)) => self.reach(exchange, target).map(Some),
             (None, None) => self.open_to(&exchange.principal, project).map(|_| None),
         };

@@ -140,8 +140,8 @@ impl Filter for RelevanceFilter {
         let Some(target) = exchange.target.as_ref().filter(|_| exchange.request.method == method::TOOLS_CALL) else {
             return ControlFlow::Continue(());
         };
-        let is_ours = self.filtered(exchange.project.as_deref(), target).is_some()
-            && !self.relevance.own_context.has(target);
+        let is_ours =
+            self.filtered(exchange.project.as_deref(), target).is_some() && !self.relevance.own_context.has(target);
         if is_ours
             && let Some(mut arguments) = exchange.request.params.object("arguments")
             && let Some(intent) = arguments.remove(ARGUMENT)

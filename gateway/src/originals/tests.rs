@@ -46,10 +46,7 @@ fn owner(who: &str, project: Option<&str>) -> Owner {
 }
 
 fn origin() -> Origin {
-    Origin {
-        primitive: Primitive::Tool("slack_get".to_owned()),
-        target: Target::new("slack".parse().unwrap(), "get"),
-    }
+    Origin { primitive: Primitive::Tool("slack_get".to_owned()), target: Target::new("slack".parse().unwrap(), "get") }
 }
 
 /// A text of `bytes` bytes that begins with `mark`.

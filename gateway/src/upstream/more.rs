@@ -39,7 +39,8 @@ use std::{
 use tokio::sync::watch;
 
 /// What a client is told that has no result under the id it gave.
-const UNKNOWN: &str = "no result is kept under this id: it may be too old, or not yours. Call the tool it came from again.";
+const UNKNOWN: &str =
+    "no result is kept under this id: it may be too old, or not yours. Call the tool it came from again.";
 
 /// What the rest of results is served with.
 #[derive(Clone)]
@@ -107,7 +108,8 @@ impl More {
         }
         let range = range.map(|range| originals::range(&range)).transpose()?;
         let (owner, Opened { original, origin, rest }) = self.open(&id).await.ok_or(UNKNOWN)?;
-        let everything: BTreeSet<usize> = rest.indices.iter().filter_map(|index| usize::try_from(*index).ok()).collect();
+        let everything: BTreeSet<usize> =
+            rest.indices.iter().filter_map(|index| usize::try_from(*index).ok()).collect();
         let query = query.map(|query| Intent::read(&query));
         let wanted = match (query, range) {
             (Some(Some(intent)), _) => Wanted::Query(intent),

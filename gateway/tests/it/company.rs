@@ -3,7 +3,7 @@
 use crate::{
     control_plane::ControlPlane,
     upstream::Upstream,
-    world::{Answer, MODERN, World, as_they_come, eventually, objects, read},
+    world::{Answer, MODERN, World, eventually, objects, read},
 };
 use control_plane_api::{ticket::ConnectTicket, timestamp::Timestamp};
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ impl Company {
             "transport": {"type": "http", "url": url}, "oauth": {"connect_url": PAGE},
             "tools": [{"tool": "*", "class": "read"}]}})]);
         objects.push(json!({"kind": "project", "name": "solo",
-            "spec": {"profiles": ["web-read-only"], "members": ["ada"], "relevance": as_they_come()}}));
+            "spec": {"profiles": ["web-read-only"], "members": ["ada"]}}));
         objects.push(json!({"kind": "project", "name": "bare", "spec": {"profiles": [], "members": ["ada", "bob"]}}));
         for project in objects.iter_mut().filter(|object| object["name"] == "weekly") {
             project["spec"]["members"] = json!(["ada", "bob"]);

@@ -13,9 +13,12 @@ const ROWS: u64 = 300;
 /// A server whose results have 500 tokens, in the projects `weekly` and `other`; Ada and Bob are members of both.
 fn budgeted() -> Vec<Value> {
     let mut objects = objects(&[server("web", "modern")]);
+    let relevance = json!({"enabled": true, "budget_tokens": 500});
+    for object in objects.iter_mut().filter(|object| object["kind"] == "server" || object["kind"] == "project") {
+        object["spec"]["relevance"] = relevance.clone();
+    }
     let project = objects.iter_mut().find(|object| object["name"] == "weekly").unwrap();
     project["spec"]["members"] = json!(["ada", "bob"]);
-    project["spec"]["relevance"] = json!({"budget_tokens": 500});
     let mut other = project.clone();
     other["name"] = json!("other");
     objects.push(other);
@@ -78,7 +81,11 @@ async fn what_is_cut_is_had_in_every_way() {
     assert!(!query.is_empty() && query.iter().all(|n| n.is_multiple_of(25)), "{query:?}");
     let whole = more(&world, "ada", json!({"id": id, "all": true})).await;
     assert_eq!(numbers(result(&whole)), (0..ROWS).collect::<Vec<_>>());
-    assert_eq!((&result(&whole)["content"][1], &result(&whole)["_meta"]), (&Value::Null, &Value::Null), "as it was sent");
+    assert_eq!(
+        (&result(&whole)["content"][1], &result(&whole)["_meta"]),
+        (&Value::Null, &Value::Null),
+        "as it was sent"
+    );
 
     let told = read(&world, "ada", &id).await;
     let contents = &result(&told)["contents"];

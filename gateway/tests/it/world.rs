@@ -73,11 +73,16 @@ pub(crate) fn server(name: &str, traits: &str) -> Value {
         "tools": [{"tool": "die", "class": "write"}, {"tool": "*", "class": "read"}]}})
 }
 
-/// Relevance settings under which results pass as they come, and the gateway has no tool of its own for more of them.
-pub(crate) fn as_they_come() -> Value {
-    json!({"enabled": false, "budget_tokens": 0})
+/// The same with this in the relevance settings of its projects.
+pub(crate) fn with_relevance(mut objects: Vec<Value>, relevance: &Value) -> Vec<Value> {
+    for project in objects.iter_mut().filter(|object| object["kind"] == "project") {
+        project["spec"]["relevance"] = relevance.clone();
+    }
+    objects
 }
 
+/// The `servers`, a profile for each, and a project with all of them. Results pass as they come, so that the gateway has no
+/// tool of its own for more of them.
 pub(crate) fn objects(servers: &[Value]) -> Vec<Value> {
     let mut objects = vec![
         user("ada", &["developer"], None),
@@ -87,13 +92,14 @@ pub(crate) fn objects(servers: &[Value]) -> Vec<Value> {
     let mut profiles = Vec::new();
     for server in servers {
         let profile = format!("{}-read-only", server["name"].as_str().unwrap());
+        let mut server = server.clone();
+        server["spec"]["relevance"] = json!({"enabled": false, "budget_tokens": 0});
         objects.push(server.clone());
         objects.push(json!({"kind": "profile", "name": profile, "spec": {"server": server["name"]}}));
         profiles.push(profile);
     }
     objects
-        .push(json!({"kind": "project", "name": "weekly", "spec": {"profiles": profiles, "members": ["ada", "late"],
-            "relevance": as_they_come()}}));
+        .push(json!({"kind": "project", "name": "weekly", "spec": {"profiles": profiles, "members": ["ada", "late"]}}));
     objects
 }
 

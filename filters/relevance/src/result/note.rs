@@ -122,7 +122,9 @@ pub fn report(outcome: &RelevanceOutcome, rest: Option<&Handle>) -> String {
     let fallback = outcome.fallback.map(|fallback| ("fallback", fallback.as_str().to_owned()));
     let whole = rest.map(|handle| [("id", handle.id.clone()), ("resource", uri(&handle.id))]);
     if let Some(report) = report.as_object_mut() {
-        report.extend(fallback.into_iter().chain(whole.into_iter().flatten()).map(|(name, text)| (name.to_owned(), text.into())));
+        report.extend(
+            fallback.into_iter().chain(whole.into_iter().flatten()).map(|(name, text)| (name.to_owned(), text.into())),
+        );
     }
     report.to_string()
 }

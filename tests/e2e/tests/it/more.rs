@@ -18,7 +18,8 @@ const LIFETIME_MS: u64 = 500;
 /// The demo Slack as `archive`, and the project `reading` of the administrator and Eve; Eve's token.
 async fn set_up(world: &World) -> String {
     let slack = program("mock-slack");
-    let line = ["setup", "archive", "--non-interactive", "--command", slack.to_str().unwrap(), "--read-tool", "slack_*"];
+    let line =
+        ["setup", "archive", "--non-interactive", "--command", slack.to_str().unwrap(), "--read-tool", "slack_*"];
     let secret = ["--secret-env", "SLACK_BOT_TOKEN", "--token-stdin"];
     world.mcpctl_with(&[&line[..], &secret].concat(), "xoxb-archive").await.done();
     world.mcpctl(&["user", "create", "eve"]).await.done();
@@ -132,8 +133,7 @@ async fn a_result_is_kept_for_a_time() {
 /// The demo Slack for one user, at a gateway that keeps results for a moment.
 fn configuration(token: &str) -> Value {
     let object = |kind: &str, name: &str, spec: Value| json!({"kind": kind, "name": name, "spec": spec});
-    let transport =
-        json!({"type": "stdio", "command": program("mock-slack"), "args": [], "env": {"SLACK_BOT_TOKEN": "xoxb-short"}});
+    let transport = json!({"type": "stdio", "command": program("mock-slack"), "args": [], "env": {"SLACK_BOT_TOKEN": "xoxb-short"}});
     let grant = json!({"id": "e2e", "digest": hex::encode(Sha256::digest(token))});
     json!({
         "revision": 1, "issued_at": "2026-11-01T09:00:00Z", "limits": {"originals_lifetime_ms": LIFETIME_MS},
