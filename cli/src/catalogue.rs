@@ -11,6 +11,7 @@ pub(crate) use definition::{Definition, Input, Route};
 use crate::{failure::Failure, processes::in_path, suggest};
 use control_plane_api::{
     pattern::Pattern,
+    relevance::RelevanceSettings,
     server::{ToolClass, ToolRule},
 };
 
@@ -88,7 +89,11 @@ pub(crate) fn rules(definition: &Definition) -> Vec<ToolRule> {
         (&tools.write, ToolClass::Write),
         (&tools.read, ToolClass::Read),
     ];
-    let rule = |name: &String, class| ToolRule { tool: Pattern::from(name.as_str()), class };
+    let rule = |name: &String, class| ToolRule {
+        tool: Pattern::from(name.as_str()),
+        class,
+        relevance: RelevanceSettings::default(),
+    };
     classed.into_iter().flat_map(|(names, class)| names.iter().map(move |name| rule(name, class))).collect()
 }
 
@@ -106,7 +111,7 @@ mod tests {
             prefix: None,
             era: Era::Auto,
             tools: rules(&definition),
-            relevance: control_plane_api::relevance::RelevanceSettings::default(),
+            relevance: RelevanceSettings::default(),
         }
     }
 

@@ -33,7 +33,7 @@ pub struct Exchange {
     pub intent: Option<String>,
     /// By which profile the exchange was allowed. Writer: permissions.
     pub allowed_by: Option<Name>,
-    /// What relevance filtering did. Writer: relevance.
+    /// What relevance filtering, or the budget of results, did. Writer: relevance.
     pub relevance: Option<RelevanceOutcome>,
 }
 
@@ -132,4 +132,10 @@ impl Target {
 pub trait Names: Send + Sync {
     /// Whose primitive it is in `project` (without one: among all servers); none when nobody offers it.
     fn target(&self, project: Option<&str>, primitive: &Primitive) -> Option<Target>;
+
+    /// The name of the gateway's own tool in `project` by which clients get the rest of results that were shortened; none
+    /// where none are.
+    fn more(&self, _project: Option<&str>) -> Option<String> {
+        None
+    }
 }

@@ -4,7 +4,7 @@ use crate::Exchange;
 use async_trait::async_trait;
 use http::{HeaderName, HeaderValue, StatusCode};
 use protocol::{Message, RpcError};
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
 /// One stage of the chain. Defaults let everything pass, so that a filter writes only the direction it is about.
 #[async_trait]
@@ -26,6 +26,26 @@ pub trait Filter: Send + Sync {
     /// Sees every message on its way out: notifications, and last the response.
     async fn on_message(&self, _exchange: &mut Exchange, _message: &mut Message) -> Verdict {
         Verdict::Pass
+    }
+}
+
+/// One filter that others ask as well.
+#[async_trait]
+impl<T: Filter + ?Sized> Filter for Arc<T> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
+        (**self).on_request(exchange).await
+    }
+
+    fn needs_whole(&self, exchange: &Exchange) -> bool {
+        (**self).needs_whole(exchange)
+    }
+
+    async fn on_message(&self, exchange: &mut Exchange, message: &mut Message) -> Verdict {
+        (**self).on_message(exchange, message).await
     }
 }
 

@@ -5,7 +5,7 @@
 //! nobody granted are refused with the same words, unless `explain` is set (the local preset: the owner is told why).
 //! Lists are pruned by the same decision that guards calls; the guard on calls is the one that matters.
 
-use crate::{Exchange, Filter, LocalReply, Names, Principal, Target, Verdict};
+use crate::{Exchange, Filter, LocalReply, Names, Principal, Target, Verdict, originals};
 use async_trait::async_trait;
 use control_plane_api::{
     name::Name,
@@ -96,6 +96,7 @@ impl Permissions {
     }
 
     /// Whether `principal` may reach `target` (a primitive of `primitive`'s kind) through `project`; which profile says so.
+    /// None says so of what is the gateway's own: whoever may use the project may read what it keeps for them.
     ///
     /// # Errors
     /// The [`Denial`] that says most about what would have to change.
@@ -105,13 +106,18 @@ impl Permissions {
         project: Option<&str>,
         primitive: &Primitive,
         target: Option<&Target>,
-    ) -> Result<&Name, Denial> {
+    ) -> Result<Option<&Name>, Denial> {
         let open = self.open_to(principal, project)?;
-        let target = target.ok_or_else(|| Denial::NotOffered(primitive.name().to_owned()))?;
+        let Some(target) = target else {
+            return match !open.is_empty() && originals::is_own(&*self.names, project, primitive) {
+                true => Ok(None),
+                false => Err(Denial::NotOffered(primitive.name().to_owned())),
+            };
+        };
         let mut denial = Denial::NoProfile(target.server.clone());
         for (profile, spec) in open.iter().flat_map(|p| &p.grants).filter(|(_, spec)| spec.server == target.server) {
             match self.judge(profile, spec, primitive, target) {
-                Ok(()) => return Ok(profile),
+                Ok(()) => return Ok(Some(profile)),
                 Err(reason) => denial = reason,
             }
         }
@@ -240,9 +246,7 @@ impl Filter for Permissions {
     async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         let project = exchange.project.as_deref();
         let decision = match (&exchange.primitive, &exchange.target) {
-            (Some(primitive), target) => {
-                self.decide(&exchange.principal, project, primitive, target.as_ref()).map(Some)
-            }
+            (Some(primitive), target) => self.decide(&exchange.principal, project, primitive, target.as_ref()),
             (None, Some(target)) => self.reach(exchange, target).map(Some),
             (None, None) => self.open_to(&exchange.principal, project).map(|_| None),
         };

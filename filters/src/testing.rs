@@ -1,10 +1,16 @@
 //! Builders for tests of filters, here and in the crates that implement more of them.
 
-use crate::{Exchange, Names, Principal, Target};
+use crate::{
+    Exchange, Names, Principal, Target,
+    originals::{Origin, Originals, Owner, Rest},
+};
 use control_plane_api::{access::Role, name::Name, object::Object, snapshot::Snapshot};
 use http::HeaderMap;
 use protocol::{Id, Members, Request, method::Primitive};
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
 
 /// An exchange about `method` with `params` (JSON text; anything but an object counts as empty).
 #[must_use]
@@ -33,6 +39,9 @@ pub fn snapshot(objects: serde_json::Value) -> Snapshot {
     Snapshot { revision: 1, objects, ..Snapshot::empty() }
 }
 
+/// The name of the gateway's own tool in a [`Table`].
+pub const MORE: &str = "mcpctl_more";
+
 /// A fixed table of exposed tool name → (server, own name).
 #[derive(Debug, Default)]
 pub struct Table(HashMap<String, Target>);
@@ -49,5 +58,29 @@ impl Table {
 impl Names for Table {
     fn target(&self, _project: Option<&str>, primitive: &Primitive) -> Option<Target> {
         self.0.get(primitive.name()).cloned()
+    }
+
+    fn more(&self, _project: Option<&str>) -> Option<String> {
+        Some(MORE.to_owned())
+    }
+}
+
+/// Keeps every original under its number, for ever.
+#[derive(Debug, Default)]
+pub struct Shelf(Mutex<Vec<(Owner, Origin, String, Rest)>>);
+
+impl Shelf {
+    /// What is kept under `id`.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<(Owner, Origin, String, Rest)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id.parse::<usize>().ok()?).cloned()
+    }
+}
+
+impl Originals for Shelf {
+    fn keep(&self, owner: &Owner, origin: &Origin, original: &str, rest: Rest) -> Option<String> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push((owner.clone(), origin.clone(), original.to_owned(), rest));
+        Some((kept.len() - 1).to_string())
     }
 }

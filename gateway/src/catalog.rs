@@ -94,8 +94,15 @@ impl View {
         table.connecting.iter().map(Arc::as_ref).filter(open).filter(missing).collect()
     }
 
+    /// The tool for the rest of results, for who has a server whose results may be shortened.
+    fn more<'t>(&self, servers: &[&Arc<Server>], table: &'t Table) -> Option<&'t Listed> {
+        table.more.as_deref().filter(|_| !servers.is_empty())
+    }
+
     fn capabilities(&self, servers: &[&Arc<Server>], table: &Table) -> Members {
-        capabilities::union(servers, self.legacy, !self.connecting(servers, table).is_empty())
+        let more = self.more(servers, table).is_some();
+        let own = capabilities::Own { tools: more || !self.connecting(servers, table).is_empty(), resources: more };
+        capabilities::union(servers, self.legacy, own)
     }
 
     fn discover(&self, table: &Table) -> Members {
@@ -130,6 +137,10 @@ impl View {
             .collect();
         if request.method == method::TOOLS_LIST {
             shown.extend(self.connecting(&servers, table));
+            shown.extend(self.more(&servers, table));
+        }
+        if request.method == method::TEMPLATES_LIST && self.more(&servers, table).is_some() {
+            shown.extend(table.results.as_deref());
         }
         let cursor = Cursor { sealer: &self.catalog.sealer, method: &request.method, project: self.project.as_deref() };
         let page_entries_max = usize::try_from(self.catalog.limits.list_page_entries_max).unwrap_or(usize::MAX);

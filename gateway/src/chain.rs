@@ -1,15 +1,14 @@
 //! The order of the filters: code, not configuration, with a reason for each place.
 
 use crate::{
+    originals::Store,
     router::{Router, Routing, mirroring::Mirroring},
     seal::Sealer,
     sealing::Sealing,
 };
-use async_trait::async_trait;
-use filters::{Chain, Exchange, Filter, LocalReply, Verdict, authentication::Authentication, permissions::Permissions};
+use filters::{Chain, authentication::Authentication, permissions::Permissions};
 use filters_relevance::filter::RelevanceFilter;
-use protocol::Message;
-use std::{ops::ControlFlow, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// The filters of one pipeline and the router they ask, compiled from one snapshot.
 pub struct Parts {
@@ -17,6 +16,8 @@ pub struct Parts {
     pub authentication: Arc<Authentication>,
     /// Whose names are meant.
     pub router: Arc<Router>,
+    /// What the gateway keeps of results, which is no server's.
+    pub store: Arc<Store>,
     /// Seals what is handed out and wanted back.
     pub sealer: Arc<Sealer>,
     /// Time a person may take to answer a question.
@@ -26,17 +27,18 @@ pub struct Parts {
     /// What is looked for.
     pub relevance: RelevanceFilter,
     /// Who may do what.
-    pub permissions: Permissions,
+    pub permissions: Arc<Permissions>,
 }
 
 /// Requests pass from first to last, messages from last to first.
 #[must_use]
 pub fn assemble(parts: Parts) -> Chain {
     Chain::new(vec![
-        // First: nobody unknown gets further, and the credential is taken out before anything else sees the exchange.
-        Box::new(Shared(parts.authentication)),
+        // First: nobody unknown gets further, and the credential is taken out before anything else sees the exchange. The
+        // edge asks the same instance, for what never enters the chain.
+        Box::new(parts.authentication),
         // Exposed names become (server, own name) by the table before anything judges by them.
-        Box::new(Routing::new(parts.router.clone())),
+        Box::new(Routing::new(parts.router.clone(), parts.store)),
         // What the client was given sealed is opened once its server is known, and before anything is taken out of the
         // arguments: a state is bound to the request as the client sends it. On the way out it comes after everything that
         // may still look into a result.
@@ -49,26 +51,4 @@ pub fn assemble(parts: Parts) -> Chain {
         // Last, because its refusals tell of a tool's arguments: only who may call the tool learns of them.
         Box::new(Mirroring::new(parts.router)),
     ])
-}
-
-/// Authentication is also asked by the edge, for what never enters the chain; one instance serves both.
-struct Shared(Arc<Authentication>);
-
-#[async_trait]
-impl Filter for Shared {
-    fn name(&self) -> &'static str {
-        self.0.name()
-    }
-
-    async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
-        self.0.on_request(exchange).await
-    }
-
-    fn needs_whole(&self, exchange: &Exchange) -> bool {
-        self.0.needs_whole(exchange)
-    }
-
-    async fn on_message(&self, exchange: &mut Exchange, message: &mut Message) -> Verdict {
-        self.0.on_message(exchange, message).await
-    }
 }

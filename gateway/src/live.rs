@@ -9,13 +9,14 @@ use crate::{
     control_plane::ControlPlane,
     keys::Keyring,
     metrics::Metrics,
-    pipeline::{Consent, Pipeline},
+    originals::{Bounds, Store},
+    pipeline::{Answers, Consent, Pipeline},
     record::Ledger,
     report::{Report, Reporter},
-    router::Router,
+    router::{Own, Router},
     seal::Sealer,
     servers::Servers,
-    upstream::{Endpoint, Tokens, connect::Links},
+    upstream::{Endpoint, Tokens, connect::Links, more::Rests},
 };
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
@@ -55,6 +56,8 @@ pub struct Means {
     pub metrics: Metrics,
     /// Judges relevance.
     pub relevance: Arc<Relevance>,
+    /// Keeps the whole of results that are shortened.
+    pub store: Arc<Store>,
     /// The preset.
     pub role: GatewayRole,
     /// Name of this gateway.
@@ -108,16 +111,19 @@ impl Live {
         self.servers.lock().await.close().await;
     }
 
-    fn compile(&self, snapshot: &Snapshot, router: Arc<Router>) -> Pipeline {
+    fn compile(&self, snapshot: &Snapshot, policy: Arc<RelevancePolicy>, router: Arc<Router>) -> Pipeline {
         let local = self.means.role == GatewayRole::Local;
-        let policy = RelevancePolicy::compile(snapshot, local);
+        let permissions = Arc::new(Permissions::compile(snapshot, router.clone(), local));
+        let (store, relevance) = (self.means.store.clone(), self.means.relevance.clone());
+        let originals = store.within(Bounds::of(&snapshot.limits));
         let parts = Parts {
             authentication: Arc::new(Authentication::compile(snapshot, &self.means.public_url, Timestamp::now)),
-            relevance: RelevanceFilter::new(policy, router.clone(), self.means.relevance.clone()),
+            relevance: RelevanceFilter::new(policy.clone(), router.clone(), relevance.clone(), originals),
+            store: store.clone(),
             sealer: self.means.sealer.clone(),
             patience: Duration::from_millis(snapshot.limits.question_timeout_ms),
             task_lifetime: Duration::from_millis(snapshot.limits.task_id_lifetime_ms),
-            permissions: Permissions::compile(snapshot, router.clone(), local),
+            permissions: permissions.clone(),
             router,
         };
         let consent =
@@ -127,7 +133,8 @@ impl Live {
             gateway: self.means.name.clone(),
             revision: snapshot.revision,
         };
-        Pipeline::compile(parts, ledger, snapshot.limits.clone(), (consent, self.means.metrics.clone()))
+        let answers = Answers { consent, rests: Rests { store, relevance, policy, permissions } };
+        Pipeline::compile(parts, ledger, snapshot.limits.clone(), (answers, self.means.metrics.clone()))
     }
 
     /// What is needed to reach every server, secrets opened.
@@ -183,8 +190,10 @@ impl Apply for Live {
         let endpoints = self.endpoints(&snapshot)?;
         let mut servers = self.servers.lock().await;
         self.tokens.replace(&snapshot, &self.means.keyring);
-        let router = Arc::new(Router::new(servers.reconcile(endpoints), &snapshot, servers.changes()));
-        let pipeline = Arc::new(self.compile(&snapshot, router));
+        let policy = Arc::new(RelevancePolicy::compile(&snapshot, self.means.role == GatewayRole::Local));
+        let own = Own { gateway: self.means.name.clone(), policy: policy.clone() };
+        let router = Arc::new(Router::new(servers.reconcile(endpoints), &snapshot, servers.changes(), own));
+        let pipeline = Arc::new(self.compile(&snapshot, policy, router));
         if let Some(previous) = self.pipeline.swap(Some(pipeline)) {
             previous.superseded.cancel();
         }

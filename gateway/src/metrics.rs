@@ -58,6 +58,7 @@ pub struct Metrics {
     filter_items: IntCounterVec,
     filter_bytes: IntCounterVec,
     filter_duration: Histogram,
+    filter_fallbacks: IntCounterVec,
     upstream_up: IntGaugeVec,
     upstream_dropped: IntCounterVec,
     config_revision: IntGauge,
@@ -95,6 +96,11 @@ impl Metrics {
                 &["stage"],
             )?,
             filter_duration: Histogram::with_opts(filter_duration.buckets(FILTER_BUCKETS.to_vec()))?,
+            filter_fallbacks: counters(
+                "mcpctl_filter_fallbacks_total",
+                "Results that were judged by less than there is, or not at all, or cannot be cut.",
+                &["reason"],
+            )?,
             upstream_up: IntGaugeVec::new(
                 Opts::new("mcpctl_upstream_up", "Whether a configured server answers (1) or not (0)."),
                 &["server"],
@@ -125,13 +131,14 @@ impl Metrics {
             .const_label("component", "gateway");
         let build_info = IntGauge::with_opts(version)?;
         build_info.set(1);
-        let all: [Box<dyn prometheus::core::Collector>; 11] = [
+        let all: [Box<dyn prometheus::core::Collector>; 12] = [
             Box::new(build_info),
             Box::new(self.operations.clone()),
             Box::new(self.decisions.clone()),
             Box::new(self.filter_items.clone()),
             Box::new(self.filter_bytes.clone()),
             Box::new(self.filter_duration.clone()),
+            Box::new(self.filter_fallbacks.clone()),
             Box::new(self.upstream_up.clone()),
             Box::new(self.upstream_dropped.clone()),
             Box::new(self.config_revision.clone()),
@@ -156,7 +163,7 @@ impl Metrics {
         self.decisions.with_label_values(&[label]).inc();
     }
 
-    /// A result of `server` went through relevance filtering.
+    /// A result of `server` went through relevance filtering, or was held to its budget.
     pub fn relevance(&self, server: &Name, outcome: &RelevanceOutcome) {
         let dropped = outcome.total.saturating_sub(outcome.kept);
         self.filter_items.with_label_values(&["kept", server.as_str()]).inc_by(outcome.kept);
@@ -164,6 +171,9 @@ impl Metrics {
         self.filter_bytes.with_label_values(&["in"]).inc_by(outcome.bytes_before);
         self.filter_bytes.with_label_values(&["out"]).inc_by(outcome.bytes_after);
         self.filter_duration.observe(Duration::from_millis(outcome.elapsed_ms).as_secs_f64());
+        if let Some(fallback) = outcome.fallback {
+            self.filter_fallbacks.with_label_values(&[fallback.as_str()]).inc();
+        }
     }
 
     /// An audit record could not be made durable.
@@ -231,6 +241,7 @@ fn outcome_label(outcome: Outcome) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use control_plane_api::audit::Fallback;
 
     fn check(record: impl FnOnce(&Metrics), expected: &[&str]) {
         let metrics = Metrics::new().unwrap();
@@ -266,6 +277,7 @@ mod tests {
             bytes_after: 900,
             elapsed_ms: 40,
             tier: "bm25".to_owned(),
+            fallback: Some(Fallback::Deadline),
         };
         check(
             |metrics| metrics.relevance(&"slack".parse().unwrap(), &outcome),
@@ -274,6 +286,7 @@ mod tests {
                 "mcpctl_filter_items_total{action=\"kept\",server=\"slack\"} 30",
                 "mcpctl_filter_bytes_total{stage=\"out\"} 900",
                 "mcpctl_filter_duration_seconds_count 1",
+                "mcpctl_filter_fallbacks_total{reason=\"deadline\"} 1",
             ],
         );
     }

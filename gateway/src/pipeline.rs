@@ -15,6 +15,7 @@ use crate::{
     upstream::{
         Caller, Said, Tokens, Upstream, UpstreamError,
         connect::{self, Connecting, Links, Reaction},
+        more::{More, Rests},
     },
 };
 use bytes::Bytes;
@@ -23,7 +24,7 @@ use control_plane_api::{
     limits::Limits,
     oauth::OauthMode,
 };
-use filters::{Chain, Exchange, LocalReply, Principal, Verdict, authentication::Authentication};
+use filters::{Chain, Exchange, LocalReply, Names as _, Principal, Verdict, authentication::Authentication, originals};
 use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode};
 use protocol::{Members, Message, Response, RpcError, code};
@@ -59,6 +60,14 @@ pub struct Consent {
     pub tokens: Tokens,
 }
 
+/// What answers besides servers and catalog.
+pub struct Answers {
+    /// Consent.
+    pub consent: Consent,
+    /// The rest of results that were shortened.
+    pub rests: Rests,
+}
+
 /// One compiled configuration.
 pub struct Pipeline {
     pub(crate) chain: Chain,
@@ -68,6 +77,7 @@ pub struct Pipeline {
     pub(crate) ledger: Ledger,
     pub(crate) limits: Limits,
     pub(crate) consent: Consent,
+    pub(crate) rests: Rests,
     pub(crate) metrics: Metrics,
     /// Cancelled once a newer pipeline is in force: long exchanges end, and their clients come back to the new one.
     pub(crate) superseded: CancellationToken,
@@ -80,7 +90,7 @@ impl Pipeline {
         parts: chain::Parts,
         ledger: Ledger,
         limits: Limits,
-        (consent, metrics): (Consent, Metrics),
+        (Answers { consent, rests }, metrics): (Answers, Metrics),
     ) -> Self {
         let superseded = CancellationToken::new();
         let (router, sealer, tokens) = (parts.router.clone(), parts.sealer.clone(), consent.tokens.clone());
@@ -94,6 +104,7 @@ impl Pipeline {
             ledger,
             limits,
             consent,
+            rests,
             metrics,
             superseded,
         }
@@ -232,14 +243,22 @@ impl Pipeline {
         }
     }
 
-    /// Who answers: the server whose primitive it is, the gateway for a server that is to be connected, or the gateway's own catalog; none for methods nobody knows.
+    /// Who answers: the server whose primitive it is, the gateway for a server that is to be connected or for what it keeps
+    /// of results, or the gateway's own catalog; none for methods nobody knows.
     fn upstream_of(&self, exchange: &Exchange) -> Option<Arc<dyn Upstream>> {
         match &exchange.target {
             Some(target) if target.connects => Some(Arc::new(Connecting::new(&target.server, &self.consent.tokens))),
             Some(target) => self.router.server(&target.server).map(|server| server.upstream()),
             None if Catalog::answers(&exchange.request.method) => Some(Arc::new(self.catalog.of(exchange))),
-            None => None,
+            None => self.more(exchange).map(|more| Arc::new(more) as Arc<dyn Upstream>),
         }
+    }
+
+    fn more(&self, exchange: &Exchange) -> Option<More> {
+        let (project, primitive) = (exchange.project.as_deref(), exchange.primitive.as_ref()?);
+        let is_own = originals::answers(&exchange.request) && originals::is_own(&*self.router, project, primitive);
+        let tool = self.router.more(project).filter(|_| is_own)?;
+        Some(More::new(self.rests.clone(), exchange, tool))
     }
 }
 

@@ -5,17 +5,23 @@
 
 mod connecting;
 pub mod mirroring;
+mod more;
 pub mod table;
 pub(crate) mod template;
 
 use crate::{
     catalog::Catalog,
+    originals::Store,
     servers::{PROBLEMS_MAX, Server},
 };
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use control_plane_api::{gateway::ServerStatus, name::Name, project::ProjectSpec, snapshot::Snapshot};
-use filters::{Exchange, Filter, LocalReply, Names, Principal, Target};
+use filters::{
+    Exchange, Filter, LocalReply, Names, Principal, Target,
+    originals::{self, Owner},
+    relevance_policy::RelevancePolicy,
+};
 use futures::future::join_all;
 use protocol::{
     Members,
@@ -38,6 +44,15 @@ pub struct Router {
     all: ArcSwap<Table>,
     lists: watch::Receiver<u64>,
     list_timeout: Duration,
+    own: Own,
+}
+
+/// What the gateway offers of its own.
+pub struct Own {
+    /// What the gateway is called.
+    pub gateway: Name,
+    /// Where results are shortened, and there is more of them.
+    pub policy: Arc<RelevancePolicy>,
 }
 
 /// What one project is made of, and for whom.
@@ -50,7 +65,12 @@ struct Project {
 impl Router {
     /// Over `servers`, for the projects of `snapshot`. `lists` counts up whenever the lists of any server change.
     #[must_use]
-    pub fn new(servers: BTreeMap<Name, Arc<Server>>, snapshot: &Snapshot, lists: watch::Receiver<u64>) -> Self {
+    pub fn new(
+        servers: BTreeMap<Name, Arc<Server>>,
+        snapshot: &Snapshot,
+        lists: watch::Receiver<u64>,
+        own: Own,
+    ) -> Self {
         let by_profile: HashMap<&Name, &Name> = snapshot.profiles().map(|(name, spec)| (name, &spec.server)).collect();
         let servers_of =
             |profiles: &[Name]| profiles.iter().filter_map(|p| by_profile.get(p).copied().cloned()).collect();
@@ -65,6 +85,7 @@ impl Router {
             servers,
             lists,
             list_timeout: Duration::from_millis(snapshot.limits.upstream_list_timeout_ms),
+            own,
         }
     }
 
@@ -142,6 +163,9 @@ impl Router {
         for server in seen {
             fresh.offer_connecting(&server.name, connecting::names(&server.name, &server.spec));
         }
+        if self.own.policy.shortens(project) {
+            fresh.offer_more(&self.own.gateway);
+        }
         let fresh = Arc::new(fresh);
         place.store(fresh.clone());
         fresh
@@ -185,18 +209,30 @@ impl Names for Router {
     fn target(&self, project: Option<&str>, primitive: &Primitive) -> Option<Target> {
         self.table(project).target(primitive)
     }
+
+    fn more(&self, project: Option<&str>) -> Option<String> {
+        self.table(project).more.as_ref().map(|more| more.exposed.clone())
+    }
 }
 
 /// The filter that routes: sets the exchange's target, and puts the server's own name into the request.
 pub struct Routing {
     router: Arc<Router>,
+    store: Arc<Store>,
 }
 
 impl Routing {
-    /// Routes by `router`.
+    /// Routes by `router`, and what is kept in `store` nowhere.
     #[must_use]
-    pub fn new(router: Arc<Router>) -> Self {
-        Self { router }
+    pub fn new(router: Arc<Router>, store: Arc<Store>) -> Self {
+        Self { router, store }
+    }
+
+    /// Whether `exchange` is about a result that is kept here. A server that is a gateway has such resources too: those
+    /// that are not here are its own.
+    fn is_kept(&self, exchange: &Exchange) -> bool {
+        let id = exchange.primitive.as_ref().and_then(originals::id_of);
+        id.zip(Owner::of(exchange)).is_some_and(|(id, owner)| self.store.holds(&owner, id))
     }
 }
 
@@ -212,6 +248,9 @@ impl Filter for Routing {
 
     async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         self.router.prepare(exchange).await;
+        if self.is_kept(exchange) {
+            return ControlFlow::Continue(());
+        }
         let table = self.router.table(exchange.project.as_deref());
         exchange.target = exchange.primitive.as_ref().and_then(|primitive| table.target(primitive));
         if let (Some(primitive), Some(target)) = (&exchange.primitive, &exchange.target) {

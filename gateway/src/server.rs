@@ -9,6 +9,7 @@ use crate::{
     keys::{self, Identity, Keyring},
     live::{Live, Means},
     metrics::Metrics,
+    originals::Store,
     report::{Reporter, Sources},
     seal::{SealKeyError, Sealer},
     settings::{Settings, StateDir, replace_file},
@@ -48,6 +49,8 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(
     let parts = Connected::new(&settings, &state, &metrics).await?;
     let cache_directory = Some(state.join("cache"));
     let relevance = Arc::new(Relevance::start(Options { cache_directory, ..Options::new(settings.model_dir()?) }));
+    let store = Store::open(&state.join("originals")).context("shortened results cannot be kept")?;
+    store.sweep();
     let (progress, reporter) = (Progress::new(), Reporter::new());
     let live = Live::new(Means {
         keyring: parts.keyring.clone(),
@@ -56,6 +59,7 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(
         auditor: parts.auditor.clone(),
         metrics: metrics.clone(),
         relevance,
+        store,
         role: settings.role,
         name: settings.name.clone(),
         public_url: settings.public_url(address),

@@ -12,6 +12,7 @@ pub mod http;
 mod legacy;
 pub(crate) mod long;
 mod modern;
+pub mod more;
 mod pool;
 mod pulse;
 mod redactor;

@@ -150,7 +150,7 @@ pub enum Outcome {
     Unknown,
 }
 
-/// What relevance filtering did to one result.
+/// What relevance filtering, or the budget of results, did to one result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RelevanceOutcome {
     /// Records kept.
@@ -163,8 +163,45 @@ pub struct RelevanceOutcome {
     pub bytes_after: u64,
     /// Time it took, in milliseconds.
     pub elapsed_ms: u64,
-    /// Which scorers had their say, for example `bm25+minilm`.
+    /// Which scorers had their say, for example `minilm+bm25`; `order`: the first ones were kept; `none`: nothing was left
+    /// out.
     pub tier: String,
+    /// Why less was done than the settings ask for; absent: nothing was in the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Fallback>,
+}
+
+/// Why a result was judged by less than there is, or not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fallback {
+    /// The model is not there.
+    ModelMissing,
+    /// Time ran out.
+    Deadline,
+    /// Too many results were being judged.
+    QueueFull,
+    /// Judging failed.
+    Failed,
+    /// A judge elsewhere did not answer.
+    RemoteDown,
+    /// It is larger than its budget, and cannot be cut consistently.
+    Uncuttable,
+}
+
+impl Fallback {
+    /// The word on the wire, and the metric's label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ModelMissing => "model_missing",
+            Self::Deadline => "deadline",
+            Self::QueueFull => "queue_full",
+            Self::Failed => "failed",
+            Self::RemoteDown => "remote_down",
+            Self::Uncuttable => "uncuttable",
+        }
+    }
 }
 
 /// Records a gateway ships: `POST /api/v1/gateways/{name}/audit`. Sending one again changes nothing.
@@ -186,4 +223,20 @@ pub struct AuditReceipt {
 pub struct AuditPage {
     /// The events.
     pub events: Vec<AuditEvent>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_written_before_there_were_fallbacks_is_read() {
+        let old = r#"{"kept":1,"total":2,"bytes_before":3,"bytes_after":4,"elapsed_ms":5,"tier":"bm25"}"#;
+        let read: RelevanceOutcome = serde_json::from_str(old).unwrap();
+        assert_eq!(read.fallback, None);
+        assert_eq!(serde_json::to_string(&read).unwrap(), old);
+        let new = RelevanceOutcome { fallback: Some(Fallback::QueueFull), ..read };
+        let text = serde_json::to_string(&new).unwrap();
+        assert!(text.ends_with(&format!(r#""fallback":"{}"}}"#, Fallback::QueueFull.as_str())), "{text}");
+    }
 }

@@ -77,6 +77,16 @@ pub struct Limits {
     pub audit_queue_max: u32,
     /// Results waiting for relevance judgement; beyond it they are passed on whole, and say so.
     pub relevance_queue_max: u32,
+    /// Time a result that was shortened is kept whole, in milliseconds; 0: not at all.
+    pub originals_lifetime_ms: u64,
+    /// Whole results held in memory, in bytes; beyond it the oldest go to the disk.
+    pub originals_memory_bytes_max: u64,
+    /// Whole results held on disk, in bytes; beyond it the oldest are forgotten.
+    pub originals_disk_bytes_max: u64,
+    /// Whole results held for one user, in bytes; beyond it the user's oldest are forgotten.
+    pub originals_principal_bytes_max: u64,
+    /// Whole results held at once; beyond it the oldest are forgotten.
+    pub originals_max: u32,
 }
 
 impl Default for Limits {
@@ -117,6 +127,11 @@ impl Default for Limits {
             restart_backoff_max_ms: 60_000,
             audit_queue_max: 4_096,
             relevance_queue_max: 64,
+            originals_lifetime_ms: 3_600_000,
+            originals_memory_bytes_max: 64 << 20,
+            originals_disk_bytes_max: 512 << 20,
+            originals_principal_bytes_max: 256 << 20,
+            originals_max: 10_000,
         }
     }
 }

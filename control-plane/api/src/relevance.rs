@@ -1,4 +1,6 @@
-//! Relevance settings: written sparsely at server, profile and project, resolved once when a snapshot is compiled.
+//! Relevance settings: written sparsely at server, tool, profile and project, resolved once when a snapshot is compiled.
+//!
+//! Two things with one machinery: results that are filtered by what the caller looks for, and the budget of every result.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -25,6 +27,10 @@ pub struct RelevanceSettings {
     /// Time for judging one result, in milliseconds; past it what is judged so far decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u32>,
+    /// Estimated tokens that one result may have, with or without `_context`; of a larger one the client gets as much as
+    /// fits, and the way to the rest. 0: as many as there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_tokens: Option<u32>,
 }
 
 impl RelevanceSettings {
@@ -44,6 +50,7 @@ impl RelevanceSettings {
             max_records: self.max_records.or(wider.max_records),
             max_tokens: self.max_tokens.or(wider.max_tokens),
             deadline_ms: self.deadline_ms.or(wider.deadline_ms),
+            budget_tokens: self.budget_tokens.or(wider.budget_tokens),
         }
     }
 
@@ -58,6 +65,7 @@ impl RelevanceSettings {
             max_records: self.max_records.unwrap_or(default.max_records),
             max_tokens: self.max_tokens.unwrap_or(default.max_tokens),
             deadline_ms: self.deadline_ms.unwrap_or(default.deadline_ms),
+            budget_tokens: self.budget_tokens.unwrap_or(default.budget_tokens),
         }
     }
 }
@@ -90,6 +98,8 @@ pub struct Relevance {
     pub max_tokens: u32,
     /// Time for judging one result, in milliseconds.
     pub deadline_ms: u32,
+    /// Estimated tokens that one result may have; 0: as many as there are.
+    pub budget_tokens: u32,
 }
 
 impl Default for Relevance {
@@ -100,7 +110,9 @@ impl Default for Relevance {
             min_records: 5,
             max_records: 500,
             max_tokens: 50_000,
-            deadline_ms: 30_000,
+            deadline_ms: 300,
+            // Claude Code warns of results from 10,000 tokens on, and cuts off those from 25,000 on.
+            budget_tokens: 9_000,
         }
     }
 }

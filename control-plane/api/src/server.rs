@@ -24,11 +24,11 @@ pub struct ServerSpec {
     /// Which protocol era the server speaks; `auto` probes.
     #[serde(default, skip_serializing_if = "Era::is_auto")]
     pub era: Era,
-    /// Curated classes of the server's tools, first match wins. What no rule names is [`ToolClass::Unknown`]: the
-    /// server's own hints never decide.
+    /// Curated classes of the server's tools, and relevance settings of their own; first match wins. What no rule names is
+    /// [`ToolClass::Unknown`]: the server's own hints never decide.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<ToolRule>,
-    /// Relevance settings for this server's results; a profile's and a project's win over them.
+    /// Relevance settings for this server's results; a tool's, a profile's and a project's win over them.
     #[serde(default, skip_serializing_if = "RelevanceSettings::is_empty")]
     pub relevance: RelevanceSettings,
 }
@@ -43,7 +43,18 @@ impl ServerSpec {
     /// The curated class of the server's tool `tool` (its own name).
     #[must_use]
     pub fn class_of(&self, tool: &str) -> ToolClass {
-        self.tools.iter().find(|rule| rule.tool.matches(tool)).map_or(ToolClass::Unknown, |rule| rule.class)
+        self.rule_of(tool).map_or(ToolClass::Unknown, |rule| rule.class)
+    }
+
+    /// Relevance settings for results of the server's tool `tool` (its own name): its rule's where they speak, else the
+    /// server's.
+    #[must_use]
+    pub fn relevance_of(&self, tool: &str) -> RelevanceSettings {
+        self.rule_of(tool).map_or_else(|| self.relevance.clone(), |rule| rule.relevance.or(&self.relevance))
+    }
+
+    fn rule_of(&self, tool: &str) -> Option<&ToolRule> {
+        self.tools.iter().find(|rule| rule.tool.matches(tool))
     }
 }
 
@@ -134,6 +145,9 @@ pub struct ToolRule {
     pub tool: Pattern,
     /// What such a tool does.
     pub class: ToolClass,
+    /// Relevance settings for its results; a profile's and a project's win over them.
+    #[serde(default, skip_serializing_if = "RelevanceSettings::is_empty")]
+    pub relevance: RelevanceSettings,
 }
 
 /// What calling a tool does to the world.

@@ -1,8 +1,11 @@
-//! Relevance as a filter of the chain: offers `_context`, takes it out of calls, and prunes the results.
+//! Relevance as a filter of the chain: offers `_context`, takes it out of calls, prunes the results, and holds them to
+//! their budget.
 //!
 //! `_context` is ours alone: it is offered in the schema of filterable tools and never reaches an upstream. A tool
-//! that has a `_context` of its own keeps it, and is not filtered. Cannot refuse anything; a result that cannot be
-//! judged passes whole and says so.
+//! that has a `_context` of its own keeps it, and is not filtered. The budget is for results of all tools, those that
+//! write too. Cannot refuse anything; a result that cannot be judged passes within its budget and says so.
+
+mod asked;
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -10,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use control_plane_api::relevance::Relevance as Settings;
+use filters::originals::{Origin, Originals, Owner};
 use filters::relevance_policy::RelevancePolicy;
 use filters::{Exchange, Filter, LocalReply, Names, Target, Verdict};
 use protocol::method::{self, Primitive};
@@ -17,14 +21,15 @@ use protocol::{Members, Message};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::intent::Intent;
-use crate::relevance::{Filtered, Relevance};
+use crate::relevance::{Ask, Filtered, Keeper, Relevance};
+use asked::Asked;
 
 /// The argument.
 pub const ARGUMENT: &str = "_context";
 /// What the model that calls the tool reads about it.
 const DESCRIPTION: &str = "What you are looking for, in a few words, such as \"customer complaints about shipping\": \
-    a long result then comes back with only the records relevant to it. Leave it out or pass \"*\" to get everything.";
+    a long result then comes back with only the records relevant to it. Leave it out to get the result as it is, cut where \
+    it is very long; pass \"all\" to get everything, however long.";
 /// Tools with a `_context` of their own that are remembered.
 const OWN_CONTEXT_MAX: usize = 10_000;
 
@@ -49,23 +54,47 @@ impl OwnContext {
 
 /// The filter, compiled from one snapshot; the service behind it outlives snapshots.
 pub struct RelevanceFilter {
-    policy: RelevancePolicy,
+    policy: Arc<RelevancePolicy>,
     names: Arc<dyn Names>,
     relevance: Arc<Relevance>,
+    originals: Arc<dyn Originals>,
 }
 
 impl RelevanceFilter {
-    /// A filter with the settings in `policy`; `names` answers for exposed names in lists, `relevance` judges.
+    /// A filter with the settings in `policy`; `names` answers for exposed names in lists, `relevance` judges, `originals`
+    /// keeps what is shortened.
     #[must_use]
-    pub fn new(policy: RelevancePolicy, names: Arc<dyn Names>, relevance: Arc<Relevance>) -> Self {
-        Self { policy, names, relevance }
+    pub fn new(
+        policy: Arc<RelevancePolicy>,
+        names: Arc<dyn Names>,
+        relevance: Arc<Relevance>,
+        originals: Arc<dyn Originals>,
+    ) -> Self {
+        Self { policy, names, relevance, originals }
     }
 
-    /// How the result of the exchange is pruned; none: not at all.
-    fn pruned_by(&self, exchange: &Exchange) -> Option<Settings> {
-        let intent = exchange.intent.as_deref().filter(|_| exchange.request.method == method::TOOLS_CALL)?;
-        Intent::read(intent)?;
-        self.policy.for_tool(exchange.project.as_deref(), exchange.target.as_ref()?)
+    /// How the results of the tool `target` are filtered; none: not at all.
+    fn filtered(&self, project: Option<&str>, target: &Target) -> Option<Settings> {
+        self.policy.of_tool(project, target).filter(|settings| settings.enabled)
+    }
+
+    /// What is asked about the result of the exchange; none: it is left alone.
+    fn ask(&self, exchange: &Exchange) -> Option<Ask> {
+        let target = exchange.target.as_ref().filter(|_| exchange.request.method == method::TOOLS_CALL)?;
+        let project = exchange.project.as_deref();
+        let settings = self.policy.of_tool(project, target)?;
+        let intent = match Asked::of(exchange.intent.as_deref()) {
+            Asked::All => return None,
+            Asked::Nothing => None,
+            Asked::Relevant(intent) => Some(intent).filter(|_| settings.enabled),
+        };
+        if intent.is_none() && settings.budget_tokens == 0 {
+            return None;
+        }
+        let origin = exchange.primitive.clone().map(|primitive| Origin { primitive, target: target.clone() });
+        let of = Owner::of(exchange).zip(origin);
+        let keeper = Keeper { originals: self.originals.clone(), of, tool: self.names.more(project) };
+        Some(Ask { intent, settings, keeper })
     }
 
     /// The list of tools with `_context` in the schema of those whose results are filtered.
@@ -82,7 +111,7 @@ impl RelevanceFilter {
     fn with_context(&self, project: Option<&str>, tool: &RawValue) -> Option<Box<RawValue>> {
         let mut tool = Members::open(tool).ok()?;
         let target = self.names.target(project, &Primitive::Tool(tool.read("name")?))?;
-        self.policy.for_tool(project, &target)?;
+        self.filtered(project, &target)?;
         let mut schema = tool.object("inputSchema")?;
         let mut properties = schema.object("properties").unwrap_or_default();
         let is_own = properties.get(ARGUMENT).is_some();
@@ -104,15 +133,15 @@ impl Filter for RelevanceFilter {
     }
 
     fn needs_whole(&self, exchange: &Exchange) -> bool {
-        exchange.request.method == method::TOOLS_LIST || self.pruned_by(exchange).is_some()
+        exchange.request.method == method::TOOLS_LIST || self.ask(exchange).is_some()
     }
 
     async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         let Some(target) = exchange.target.as_ref().filter(|_| exchange.request.method == method::TOOLS_CALL) else {
             return ControlFlow::Continue(());
         };
-        let is_ours = self.policy.for_tool(exchange.project.as_deref(), target).is_some()
-            && !self.relevance.own_context.has(target);
+        let is_ours =
+            self.filtered(exchange.project.as_deref(), target).is_some() && !self.relevance.own_context.has(target);
         if is_ours
             && let Some(mut arguments) = exchange.request.params.object("arguments")
             && let Some(intent) = arguments.remove(ARGUMENT)
@@ -137,9 +166,13 @@ impl Filter for RelevanceFilter {
                 }
             }
             method::TOOLS_CALL => {
-                if let (Some(settings), Some(intent)) = (self.pruned_by(exchange), &exchange.intent) {
-                    let filtered = self.relevance.filter_result(result, intent, settings).await;
-                    if let Filtered::Rewritten { result: rewritten, outcome } = filtered {
+                let Some(ask) = self.ask(exchange) else {
+                    return Verdict::Pass;
+                };
+                match self.relevance.shorten(result, ask).await {
+                    Filtered::Untouched => {}
+                    Filtered::Whole(outcome) => exchange.relevance = Some(outcome),
+                    Filtered::Rewritten { result: rewritten, outcome } => {
                         *result = rewritten;
                         exchange.relevance = Some(outcome);
                     }

@@ -40,11 +40,11 @@ const REPORT: &str = " report reports summary standup stand-up update digest new
 const WRITING: &str = " write prepare include compile summarize summarise report create put build make draft ";
 
 impl Intent {
-    /// Reads `_context`; `None` for empty text and `*`, which ask for no filtering.
+    /// Reads `_context`; `None` for empty text, `*` and `all`, which ask for no filtering.
     #[must_use]
     pub fn read(raw: &str) -> Option<Self> {
         let raw = raw.trim();
-        if raw.is_empty() || raw == "*" {
+        if raw.is_empty() || raw == "*" || raw.eq_ignore_ascii_case("all") {
             return None;
         }
         let raw = raw.get(..raw.floor_char_boundary(INTENT_BYTES_MAX)).unwrap_or(raw).to_owned();
@@ -164,8 +164,8 @@ mod tests {
     }
 
     #[test]
-    fn a_star_and_nothing_ask_for_everything() {
-        assert!(["", "  ", "*", " * "].iter().all(|raw| Intent::read(raw).is_none()));
+    fn a_star_all_and_nothing_ask_for_everything() {
+        assert!(["", "  ", "*", " * ", "all", " All "].iter().all(|raw| Intent::read(raw).is_none()));
     }
 
     proptest! {

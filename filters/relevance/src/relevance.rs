@@ -1,9 +1,13 @@
-//! The service: results in, results with only the relevant records out, judged on threads of its own.
+//! The service: results in, results with only the relevant records out, and none larger than its budget.
 //!
-//! Never on a network worker: callers wait for a job that a small pool takes from a bounded queue. Fail-open and
-//! visible: where judging is not possible (queue full, no time, a defect) the result passes whole with a note.
+//! Never on a network worker: callers wait for a job that a small pool takes from a bounded queue, or for a thread of the
+//! runtime's where nothing is judged. Fail-open and visible: where judging is not possible (queue full, no time, a
+//! defect) the result passes within its budget, with a note. What is left out is kept first.
 
+mod keeper;
+mod more;
 mod pool;
+mod task;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -11,18 +15,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use control_plane_api::audit::RelevanceOutcome;
+use control_plane_api::audit::{Fallback, RelevanceOutcome};
 use control_plane_api::relevance::Relevance as Settings;
 use serde_json::value::RawValue;
 
 use crate::encoder::{self, Encoder, EncoderError};
 use crate::intent::Intent;
-use crate::judge::{self, Judgement};
-use crate::result::{Found, ToolResult, note};
+use crate::judge::{self, Tier};
+use crate::result::fit::{budget_bytes, room};
+use crate::result::note::Shortfall;
+use crate::result::{Found, ToolResult};
+use crate::segment::Record;
+use crate::select::BYTES_PER_TOKEN;
+pub use keeper::Keeper;
+pub use more::{Kept, More, Served, Wanted};
 use pool::Pool;
-
-/// The tier of a result that was passed whole.
-const TIER_NONE: &str = "none";
+use task::{Judged, Task};
 
 /// How the service runs.
 #[derive(Debug, Clone)]
@@ -35,11 +43,11 @@ pub struct Options {
     pub encode_threads: usize,
     /// Results judged at the same time.
     pub jobs_max: usize,
-    /// Results that wait; one more is passed whole.
+    /// Results that wait; one more is not judged.
     pub queue_max: usize,
-    /// Results with fewer records pass untouched.
+    /// Results with fewer records are not judged.
     pub result_records_min: usize,
-    /// Smaller results pass untouched.
+    /// Smaller results are not judged.
     pub result_bytes_min: usize,
 }
 
@@ -63,8 +71,10 @@ impl Options {
 /// What became of a result.
 #[derive(Debug)]
 pub enum Filtered {
-    /// Nothing to filter: forward the original.
+    /// Nothing to do: forward the original.
     Untouched,
+    /// Forward the original, although something was to be done.
+    Whole(RelevanceOutcome),
     /// Forward this instead.
     Rewritten {
         /// The result, with its note and its report in `_meta`.
@@ -88,12 +98,14 @@ struct Shared {
     is_reported: AtomicBool,
 }
 
-/// One result to judge.
-struct Task {
-    source: String,
-    intent: Intent,
-    settings: Settings,
-    started: Instant,
+/// What is asked for about one result.
+pub struct Ask {
+    /// What is looked for; none: anything.
+    pub intent: Option<Intent>,
+    /// How it is judged, and its budget.
+    pub settings: Settings,
+    /// Where the whole of it is kept.
+    pub keeper: Keeper,
 }
 
 impl Relevance {
@@ -115,30 +127,53 @@ impl Relevance {
         encoder::missing_file(&self.shared.options.model_directory)
     }
 
-    /// Filters `result`, the raw `result` of a `tools/call` response, by `intent` as it came in `_context`.
-    pub async fn filter_result(&self, result: &RawValue, intent: &str, settings: Settings) -> Filtered {
-        let source = result.get();
-        let Some(intent) = Intent::read(intent) else {
-            return Filtered::Untouched;
-        };
-        if !settings.enabled || source.len() < self.shared.options.result_bytes_min {
+    /// Shortens `result`, the raw `result` of a `tools/call` response: to what is relevant, where that is asked for, and to
+    /// its budget.
+    pub async fn shorten(&self, result: &RawValue, ask: Ask) -> Filtered {
+        let Ask { intent, settings, keeper } = ask;
+        let intent = intent.filter(|_| settings.enabled && result.get().len() >= self.shared.options.result_bytes_min);
+        let fits = budget_bytes(&settings).is_none_or(|bytes| result.get().len() <= bytes);
+        if intent.is_none() && fits {
             return Filtered::Untouched;
         }
+        let source = result.get().to_owned();
+        let task = Arc::new(Task { source, intent, settings, keeper, started: Instant::now() });
+        let shortfall = match self.judged(&task).await {
+            Ok(Some(filtered)) => return filtered,
+            Ok(None) => None,
+            Err(shortfall) => Some(shortfall),
+        };
+        let in_order = move || task.in_order(shortfall.as_ref());
+        tokio::task::spawn_blocking(in_order).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a result could not be cut; it is passed whole");
+            Filtered::Whole(task::untouched(result.get().len(), Some(Fallback::Failed)))
+        })
+    }
+
+    /// The result judged; none where there is nothing to judge it by or no records in it.
+    async fn judged(&self, task: &Arc<Task>) -> Result<Option<Filtered>, Shortfall> {
+        if task.intent.is_none() {
+            return Ok(None);
+        }
+        let (shared, task) = (Arc::clone(&self.shared), Arc::clone(task));
+        self.in_pool(move |is_given_up| shared.judge_task(&task, is_given_up)).await?
+    }
+
+    /// Does `job` on a thread of the pool; `is_given_up` is whether nobody waits for it any more.
+    async fn in_pool<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&(dyn Fn() -> bool + Sync)) -> T + Send + 'static,
+    ) -> Result<T, Shortfall> {
         let (reply, answer) = tokio::sync::oneshot::channel();
-        let shared = Arc::clone(&self.shared);
-        let task = Task { source: source.to_owned(), intent: intent.clone(), settings, started: Instant::now() };
         let job = move || {
             // Once nobody waits any more, because the client went away, judging stops at the next batch.
-            let filtered = shared.judge(&task, &|| reply.is_closed());
-            let _ = reply.send(filtered);
+            let done = job(&|| reply.is_closed());
+            let _ = reply.send(done);
         };
         if self.pool.submit(Box::new(job)).is_err() {
-            return passed_whole(source, &intent, "too many results are being judged at the moment");
+            return Err(Shortfall::new(Fallback::QueueFull, "too many results are being judged at the moment"));
         }
-        match answer.await {
-            Ok(filtered) => filtered,
-            Err(_) => passed_whole(source, &intent, "judging it failed"),
-        }
+        answer.await.map_err(|_| Shortfall::new(Fallback::Failed, "judging it failed"))
     }
 }
 
@@ -167,72 +202,53 @@ impl Shared {
         }
     }
 
-    fn judge(&self, task: &Task, is_given_up: &(dyn Fn() -> bool + Sync)) -> Filtered {
-        let Some((result, found)) = ToolResult::open(&task.source).and_then(|result| {
-            let found = result.find()?;
-            (found.records().len() >= self.options.result_records_min).then_some((result, found))
-        }) else {
-            return Filtered::Untouched;
+    fn judge_task(&self, task: &Task, is_given_up: &(dyn Fn() -> bool + Sync)) -> Result<Option<Filtered>, Shortfall> {
+        let records = |result: &ToolResult<'_>| {
+            result.find().filter(|found| found.records().len() >= self.options.result_records_min)
         };
-        let deadline = task.started + Duration::from_millis(u64::from(task.settings.deadline_ms));
+        let Some((intent, result)) = task.intent.as_ref().zip(ToolResult::open(&task.source)) else {
+            return Ok(None);
+        };
+        let Some(found) = records(&result) else { return Ok(None) };
+        let settings = within_budget(&task.settings, &result, &found);
+        let judged = self.judge(found.records(), intent, &settings, task.started, is_given_up);
+        Ok(Some(task.judged(&result, &found, &judged)))
+    }
+
+    /// Judges `records`, and says what could have been better.
+    fn judge(
+        &self,
+        records: &[Record],
+        intent: &Intent,
+        settings: &Settings,
+        started: Instant,
+        is_given_up: &(dyn Fn() -> bool + Sync),
+    ) -> Judged {
+        let deadline = started + Duration::from_millis(u64::from(settings.deadline_ms));
         let go_on = || Instant::now() < deadline && !is_given_up();
         let model = self.model();
-        let no_model = model.as_ref().err().map(ToString::to_string);
-        let encoder = model.ok();
-        let judgement = judge::judge(found.records(), &task.intent, &task.settings, encoder.as_deref(), &go_on);
-        rewritten(task, &result, &found, &judgement, no_model.as_deref())
+        let judgement = judge::judge(records, intent, settings, model.as_deref().ok(), &go_on);
+        let missing = model.as_ref().err().map(ToString::to_string);
+        let late = |told: String| Some(Shortfall::new(Fallback::Deadline, told));
+        let shortfall = match (missing, judgement.tier) {
+            (Some(missing), _) => {
+                Some(Shortfall::new(Fallback::ModelMissing, format!("Judged without the encoder: {missing}")))
+            }
+            (None, Tier::Static) => late("Judged without the encoder, because time ran out".to_owned()),
+            (None, Tier::Encoder) => (judgement.unread > 0).then_some(judgement.unread).and_then(|unread| {
+                late(format!("{unread} doubtful records were judged without the encoder, because time ran out"))
+            }),
+        };
+        Judged { judgement, shortfall }
     }
 }
 
-fn rewritten(
-    task: &Task,
-    result: &ToolResult<'_>,
-    found: &Found,
-    judgement: &Judgement,
-    no_model: Option<&str>,
-) -> Filtered {
-    let total = found.records().len();
-    let note = note::of_judgement(judgement, total, &task.intent.raw, no_model);
-    let mut outcome = outcome(task.source.len(), task.started);
-    outcome.kept = judgement.kept.len() as u64;
-    outcome.total = total as u64;
-    judgement.tier.name().clone_into(&mut outcome.tier);
-    finish(result, Some((found, &judgement.kept)), &note, outcome)
-}
-
-/// The result as it is, with a note that says why.
-fn passed_whole(source: &str, intent: &Intent, reason: &str) -> Filtered {
-    let Some(result) = ToolResult::open(source) else {
-        return Filtered::Untouched;
-    };
-    finish(&result, None, &note::of_whole(&intent.raw, reason), outcome(source.len(), Instant::now()))
-}
-
-fn outcome(bytes: usize, started: Instant) -> RelevanceOutcome {
-    RelevanceOutcome {
-        kept: 0,
-        total: 0,
-        bytes_before: bytes as u64,
-        bytes_after: bytes as u64,
-        elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        tier: TIER_NONE.to_owned(),
-    }
-}
-
-fn finish(
-    result: &ToolResult<'_>,
-    kept: Option<(&Found, &BTreeSet<usize>)>,
-    note: &str,
-    mut outcome: RelevanceOutcome,
-) -> Filtered {
-    let rewritten = result.rewrite(kept, note, |bytes| {
-        outcome.bytes_after = bytes as u64;
-        note::report(&outcome)
-    });
-    match rewritten {
-        Some(result) => Filtered::Rewritten { result, outcome },
-        None => Filtered::Untouched,
-    }
+/// The settings, with no more tokens for records than the budget leaves beside what stands around them in any case.
+fn within_budget(settings: &Settings, result: &ToolResult<'_>, found: &Found) -> Settings {
+    let around = result.weight_of(&result.weigh(), found, &BTreeSet::new());
+    let room = room(settings).saturating_sub(around) / BYTES_PER_TOKEN;
+    let max_tokens = settings.max_tokens.min(u32::try_from(room).unwrap_or(u32::MAX));
+    Settings { max_tokens, ..*settings }
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@
 //! two halves cannot be shown to hold the same records is left alone (2025-06-18, tools: structuredContent must fit
 //! the outputSchema, and clients read either half).
 
+pub mod fit;
 pub mod note;
+mod pieces;
 
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
@@ -18,6 +20,8 @@ use crate::segment::{self, Record, Segmented, Shape, json, unescape};
 
 /// Where the report stands in the result's `_meta`.
 pub const META_KEY: &str = "mcpctl/relevance";
+/// Where a result says which task it is of (2025-11-25 tasks). Its id means something only while the call lasts.
+const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
 /// A text this many times smaller than structuredContent is a remark about it and may stay as it is.
 const REMARK_FACTOR: usize = 4;
 /// Content blocks that together are taken for records, one each.
@@ -28,7 +32,7 @@ pub struct ToolResult<'a> {
     source: &'a str,
     root: &'a RawValue,
     is_empty: bool,
-    is_error: bool,
+    stays_whole: bool,
     content: Option<&'a RawValue>,
     blocks: Vec<&'a RawValue>,
     structured: Option<&'a RawValue>,
@@ -74,7 +78,9 @@ impl<'a> ToolResult<'a> {
             source,
             root,
             is_empty: members.is_empty(),
-            is_error: get("isError").is_some_and(|value| value.get() == "true"),
+            stays_whole: get("isError").is_some_and(|value| value.get() == "true")
+                || get("resultType").is_some_and(|kind| kind.get() != r#""complete""#)
+                || get("_meta").is_some_and(|meta| meta.get().contains(RELATED_TASK)),
             content,
             blocks: content.and_then(json::elements).unwrap_or_default(),
             structured: get("structuredContent").filter(|value| value.get() != "null"),
@@ -82,10 +88,16 @@ impl<'a> ToolResult<'a> {
         })
     }
 
+    /// Whether nothing may be left out of it, whatever is in it: an error, a question, a state of a task.
+    #[must_use]
+    pub fn stays_whole(&self) -> bool {
+        self.stays_whole
+    }
+
     /// The records, if there are any that can be dropped consistently.
     #[must_use]
     pub fn find(&self) -> Option<Found> {
-        if self.is_error {
+        if self.stays_whole {
             return None;
         }
         let texts: Vec<Option<Text<'a>>> = self.blocks.iter().map(|block| text(block)).collect();
@@ -114,15 +126,17 @@ impl<'a> ToolResult<'a> {
         note: &str,
         report: impl FnOnce(usize) -> String,
     ) -> Option<Box<RawValue>> {
-        let mut edits = Vec::new();
-        if let Some((found, kept)) = kept {
-            let segments = std::iter::once(&found.first).chain(&found.second);
-            edits.extend(segments.flat_map(|segmented| segmented.edits(self.source, kept)));
-        }
+        let mut edits = kept.map(|(found, kept)| self.edits(found, kept)).unwrap_or_default();
         edits.push(self.note_edit(note)?);
         let bytes = splice::apply(self.source, edits.clone()).len();
         edits.extend(self.meta_edit(&report(bytes)));
         RawValue::from_string(splice::apply(self.source, edits)).ok()
+    }
+
+    /// The edits that leave only the `kept` records, in both halves.
+    fn edits(&self, found: &Found, kept: &BTreeSet<usize>) -> Vec<Edit> {
+        let segments = std::iter::once(&found.first).chain(&found.second);
+        segments.flat_map(|segmented| segmented.edits(self.source, kept)).collect()
     }
 
     /// The text block with the most records, or the blocks themselves where each is one.

@@ -40,7 +40,7 @@ fn check(user: &str, project: Option<&str>, tool: &str, expected: Result<&str, &
     let target = Table::of(&TABLE).target(None, &primitive);
     let decided = permissions.decide(&testing::user(user, &roles), project, &primitive, target.as_ref());
     match (decided, expected) {
-        (Ok(profile), Ok(expected)) => assert_eq!(profile.as_str(), expected),
+        (Ok(profile), Ok(expected)) => assert_eq!(profile.map(Name::as_str), Some(expected)),
         (Err(denial), Err(words)) => assert!(denial.to_string().contains(words), "{denial} / {words}"),
         (decided, _) => panic!("{user} {project:?} {tool}: {decided:?}, expected {expected:?}"),
     }
@@ -74,13 +74,43 @@ fn whoever_has_a_profile_of_a_server_may_connect_it() {
     let (primitive, target) =
         (Primitive::Tool("c".to_owned()), |server: &str| Target::connecting(server.parse().unwrap(), "c"));
     let decided = |user: &str, project: Option<&str>, server: &str| {
-        permissions.decide(&testing::user(user, &[]), project, &primitive, Some(&target(server))).map(Name::as_str)
+        let decided = permissions.decide(&testing::user(user, &[]), project, &primitive, Some(&target(server)));
+        decided.map(|profile| profile.map_or("", Name::as_str))
     };
     assert_eq!(decided("ada", Some("weekly"), "jira"), Ok("jira-none"));
     assert_eq!(decided("ada", None, "slack"), Ok("slack-read-only"));
     assert_eq!(decided("ada", Some("weekly"), "git"), Err(Denial::NoProfile("git".parse().unwrap())));
     assert_eq!(decided("bob", Some("weekly"), "jira"), Err(Denial::Project("weekly".to_owned())));
     assert_eq!(decided("eve", None, "jira"), Err(Denial::NoProfile("jira".parse().unwrap())));
+}
+
+/// Names that have the gateway's own tool in the project `weekly` only.
+struct WithMore;
+
+impl Names for WithMore {
+    fn target(&self, project: Option<&str>, primitive: &Primitive) -> Option<Target> {
+        Table::of(&TABLE).target(project, primitive)
+    }
+
+    fn more(&self, project: Option<&str>) -> Option<String> {
+        (project == Some("weekly")).then(|| testing::MORE.to_owned())
+    }
+}
+
+#[test]
+fn what_is_the_gateways_own_is_for_whoever_may_use_the_project() {
+    let permissions = Permissions { names: Arc::new(WithMore), ..permissions(true) };
+    let decided = |user: &str, project: &str, primitive: Primitive| {
+        permissions.decide(&testing::user(user, &[]), Some(project), &primitive, None).map(|profile| profile.is_none())
+    };
+    let own = [Primitive::Tool(testing::MORE.to_owned()), Primitive::Resource(originals::uri("x"))];
+    for own in own {
+        assert_eq!(decided("ada", "weekly", own.clone()), Ok(true));
+        assert_eq!(decided("bob", "weekly", own.clone()), Err(Denial::Project("weekly".to_owned())));
+        assert_eq!(decided("bob", "bots", own.clone()), Err(Denial::NotOffered(own.name().to_owned())));
+    }
+    let prompt = Primitive::Prompt(testing::MORE.to_owned());
+    assert_eq!(decided("ada", "weekly", prompt), Err(Denial::NotOffered(testing::MORE.to_owned())));
 }
 
 #[test]

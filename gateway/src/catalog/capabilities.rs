@@ -5,10 +5,19 @@ use control_plane_api::server::Era;
 use protocol::{Members, meta::TASKS_EXTENSION};
 use std::sync::Arc;
 
+/// What the gateway itself has for a client.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Own {
+    /// Tools.
+    pub(super) tools: bool,
+    /// Resources.
+    pub(super) resources: bool,
+}
+
 /// The union over `servers`, for a client of the legacy era or a modern one. A server that was not heard of yet may have
 /// anything; so may a project without servers, whose lists are empty. Tasks are shown only to clients of the server's era.
-/// `own`: there are tools of the gateway itself.
-pub(super) fn union(servers: &[&Arc<Server>], legacy: bool, own: bool) -> Members {
+/// `own` is what the gateway has beside them.
+pub(super) fn union(servers: &[&Arc<Server>], legacy: bool, own: Own) -> Members {
     let lists: Vec<_> = servers.iter().map(|server| (server.lists(), server.upstream().health().era)).collect();
     let unknown = lists.is_empty() || lists.iter().any(|(lists, _)| lists.is_none());
     let can = |capability: &str, part: Option<&str>| {
@@ -21,11 +30,11 @@ pub(super) fn union(servers: &[&Arc<Server>], legacy: bool, own: bool) -> Member
     };
     let mut all = Members::new();
     for capability in ["tools", "prompts"] {
-        if unknown || can(capability, None) || (own && capability == "tools") {
+        if unknown || can(capability, None) || (own.tools && capability == "tools") {
             all.set(capability, &flags(&[("listChanged", true)]));
         }
     }
-    if unknown || can("resources", None) {
+    if unknown || can("resources", None) || own.resources {
         let subscribe = can("resources", Some("subscribe"));
         all.set("resources", &flags(&[("subscribe", subscribe), ("listChanged", true)]));
     }

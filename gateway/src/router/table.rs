@@ -2,7 +2,7 @@
 //!
 //! What two servers offer under one name is offered by neither, so that no server can take another's place.
 
-use super::connecting;
+use super::{connecting, more};
 use crate::servers::offer::{Listed, Offer};
 use control_plane_api::name::Name;
 use filters::Target;
@@ -29,6 +29,10 @@ pub struct Table {
     pub templates: Vec<Arc<Listed>>,
     /// The gateway's own tools by which users connect servers; for those who have not.
     pub connecting: Vec<Arc<Listed>>,
+    /// The gateway's own tool for the rest of results, where results are shortened.
+    pub more: Option<Arc<Listed>>,
+    /// The template of the whole results, beside it.
+    pub results: Option<Arc<Listed>>,
     /// What is offered by nobody because two servers would.
     pub collisions: Vec<Collision>,
     index: HashMap<Primitive, Option<Target>>,
@@ -81,6 +85,17 @@ impl Table {
         self.connecting.push(Arc::new(connecting::tool(server, &name)));
         let target = Target::connecting(server.clone(), name.clone());
         self.index.insert(Primitive::Tool(name), Some(target));
+    }
+
+    /// Offers the tool of the gateway called `gateway` for the rest of results, under the first of its names that no tool has,
+    /// and the template of the whole ones.
+    pub fn offer_more(&mut self, gateway: &Name) {
+        let free = |name: &String| !self.index.contains_key(&Primitive::Tool(name.clone()));
+        let name = more::names(gateway).into_iter().find(free);
+        self.more = name.map(|name| Arc::new(more::tool(gateway, &name)));
+        let template = more::template(gateway);
+        let is_free = !self.index.contains_key(&Primitive::Resource(template.exposed.clone()));
+        self.results = (is_free && self.more.is_some()).then(|| Arc::new(template));
     }
 
     /// Whose primitive it is. A resource nobody lists belongs to the server whose template it fits best; to none if two fit

@@ -1,6 +1,6 @@
 //! Both eras in front, both eras behind: the same answers.
 
-use crate::world::{World, objects, server};
+use crate::world::{World, objects, server, with_relevance};
 use serde_json::{Value, json};
 
 fn names(list: &Value) -> Vec<&str> {
@@ -9,7 +9,8 @@ fn names(list: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_modern_client_reaches_servers_of_both_eras() {
-    let world = World::start(&objects(&[server("new", "modern"), server("old", "")]), &[]).await;
+    let objects = with_relevance(objects(&[server("new", "modern"), server("old", "")]), &json!({"enabled": true}));
+    let world = World::start(&objects, &[]).await;
     let list = world.modern("weekly", "ada", "tools/list", json!({})).await;
     let result = &list.last()["result"];
     assert_eq!((&result["resultType"], &result["cacheScope"]), (&json!("complete"), &json!("private")));

@@ -2,7 +2,7 @@
 
 use crate::{
     eras::initialize,
-    world::{World, eventually, objects, read, server, token_of},
+    world::{World, eventually, objects, read, server, token_of, with_relevance},
 };
 use control_plane_api::audit::{Outcome, Phase};
 use futures::StreamExt as _;
@@ -129,7 +129,7 @@ async fn a_local_gateway_has_a_central_one_as_its_upstream() {
     let upstream = json!({"kind": "server", "name": "company", "spec": {"prefix": "",
         "transport": {"type": "http", "url": url, "headers": {"Authorization": bearer}},
         "tools": [{"tool": "*", "class": "read"}]}});
-    let local = World::start(&objects(&[upstream]), &[]).await;
+    let local = World::start(&with_relevance(objects(&[upstream]), &json!({"enabled": true})), &[]).await;
     let list = local.modern("weekly", "ada", "tools/list", json!({})).await;
     assert!(list.last().to_string().contains(r#""name":"old_echo""#), "names are not prefixed twice");
     let told = local.call("ada", "old_echo", json!({"a": 1, "_context": "x"})).await.told();

@@ -18,6 +18,7 @@ mod life;
 mod listen;
 mod listing;
 mod long;
+mod more;
 mod raw_http;
 mod refusals;
 mod refused_tokens;

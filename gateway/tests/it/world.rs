@@ -73,6 +73,16 @@ pub(crate) fn server(name: &str, traits: &str) -> Value {
         "tools": [{"tool": "die", "class": "write"}, {"tool": "*", "class": "read"}]}})
 }
 
+/// The same with this in the relevance settings of its projects.
+pub(crate) fn with_relevance(mut objects: Vec<Value>, relevance: &Value) -> Vec<Value> {
+    for project in objects.iter_mut().filter(|object| object["kind"] == "project") {
+        project["spec"]["relevance"] = relevance.clone();
+    }
+    objects
+}
+
+/// The `servers`, a profile for each, and a project with all of them. Results pass as they come, so that the gateway has no
+/// tool of its own for more of them.
 pub(crate) fn objects(servers: &[Value]) -> Vec<Value> {
     let mut objects = vec![
         user("ada", &["developer"], None),
@@ -82,6 +92,8 @@ pub(crate) fn objects(servers: &[Value]) -> Vec<Value> {
     let mut profiles = Vec::new();
     for server in servers {
         let profile = format!("{}-read-only", server["name"].as_str().unwrap());
+        let mut server = server.clone();
+        server["spec"]["relevance"] = json!({"enabled": false, "budget_tokens": 0});
         objects.push(server.clone());
         objects.push(json!({"kind": "profile", "name": profile, "spec": {"server": server["name"]}}));
         profiles.push(profile);
@@ -93,8 +105,13 @@ pub(crate) fn objects(servers: &[Value]) -> Vec<Value> {
 
 impl World {
     pub(crate) async fn start(objects: &[Value], flags: &[&str]) -> Self {
+        Self::start_within(&json!({}), objects, flags).await
+    }
+
+    /// The same within other `limits`.
+    pub(crate) async fn start_within(limits: &Value, objects: &[Value], flags: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
-        write_snapshot(&home, 1, objects);
+        write_snapshot(&home, 1, objects, limits);
         let file = home.path().join("snapshot.json");
         let flags = [&["--config-file", file.to_str().unwrap()], flags].concat();
         Self::run(home, &flags).await
@@ -128,7 +145,7 @@ impl World {
 
     /// Puts another configuration into force.
     pub(crate) fn configure(&self, revision: u64, objects: &[Value]) {
-        write_snapshot(&self.home, revision, objects);
+        write_snapshot(&self.home, revision, objects, &json!({}));
     }
 
     /// Where the clients of `project` go; without one, those of all that are open to them.
@@ -163,7 +180,7 @@ impl World {
         meta["io.modelcontextprotocol/clientInfo"] = json!({"name": "it", "version": "1"});
         let request = self.post(project, who, &message).header("mcp-protocol-version", MODERN);
         let request = request.header("mcp-method", message["method"].as_str().unwrap());
-        match message["params"]["name"].as_str() {
+        match message["params"]["name"].as_str().or(message["params"]["uri"].as_str()) {
             Some(name) => request.header("mcp-name", name),
             None => request,
         }
@@ -209,9 +226,12 @@ impl Drop for World {
     }
 }
 
-fn write_snapshot(home: &TempDir, revision: u64, objects: &[Value]) {
-    let snapshot = json!({"revision": revision, "issued_at": Timestamp::now(), "objects": objects,
+fn write_snapshot(home: &TempDir, revision: u64, objects: &[Value], limits: &Value) {
+    let mut snapshot = json!({"revision": revision, "issued_at": Timestamp::now(), "objects": objects,
         "limits": {"upstream_call_timeout_ms": 20_000}});
+    for (name, limit) in limits.as_object().unwrap() {
+        snapshot["limits"][name] = limit.clone();
+    }
     let fresh = home.path().join("snapshot.new");
     std::fs::write(&fresh, snapshot.to_string()).unwrap();
     std::fs::rename(fresh, home.path().join("snapshot.json")).unwrap();

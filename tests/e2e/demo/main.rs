@@ -1,5 +1,5 @@
-//! `demo-client`: what an assistant sees through the gateway. Starts what `.mcp.json` names, reads the same messages
-//! without and with `_context`, and tries to write. Prints for people; with colours only on a terminal.
+//! `demo-client`: what an assistant sees through the gateway. Starts what `.mcp.json` names, reads the same messages,
+//! all of them and those that matter, and tries to write. Prints for people; with colours only on a terminal.
 
 mod page;
 mod paint;
@@ -21,7 +21,7 @@ use serde_json::json;
 const READ: &str = "slack_get_messages";
 const WRITE: &str = "slack_post_message";
 
-/// Shows what a client sees through the gateway: the same messages without and with _context, and a refused write.
+/// Shows what a client sees through the gateway: all messages, those that matter, and a refused write.
 #[derive(Parser)]
 #[command(name = "demo-client", version)]
 struct Arguments {
@@ -50,7 +50,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let client = Client::start(entry.command(), Era::Modern, "demo-client")
         .await
         .context("the bridge that .mcp.json names does not answer; `mcpctl doctor` says why")?;
-    let everything = read(&client, object(&json!({}))).await?;
+    let everything = read(&client, object(&json!({"_context": "all"}))).await?;
     let relevant = read(&client, object(&json!({"_context": arguments.context}))).await?;
     let page = Page { everything, relevant, context: &arguments.context, labels: labels.as_ref() };
     let mut out = std::io::stdout();

@@ -56,7 +56,7 @@ impl Page<'_> {
         };
         let title = if self.labels.is_some() { "   about security" } else { "" };
         writeln!(out, "\n{}{}", paint.bold(&head), paint.bold(title))?;
-        for (name, read) in [("without _context", &self.everything), ("with _context", &self.relevant)] {
+        for (name, read) in [("everything", &self.everything), ("with _context", &self.relevant)] {
             let [records, bytes, tokens] = read.numbers().map(grouped);
             let millis = grouped(usize::try_from(read.answer.elapsed.as_millis()).unwrap_or(usize::MAX));
             let cells = line(name, [records, bytes, tokens, millis]);

@@ -8,7 +8,8 @@ use std::{collections::BTreeMap, io, path::Path, time::Instant};
 use rmcp::{
     RoleClient, ServiceError,
     model::{
-        CallToolRequestParams, ClientCapabilities, ClientConfig, Implementation, JsonObject, ProtocolVersion, Tool,
+        CallToolRequestParams, ClientCapabilities, ClientConfig, Implementation, JsonObject, ProtocolVersion,
+        ReadResourceRequestParams, ReadResourceResult, Tool,
     },
     service::{ClientInitializeError, ClientLifecycleMode, ClientServiceExt, RunningService},
     transport::TokioChildProcess,
@@ -147,6 +148,12 @@ impl Client {
         let result = self.service.call_tool(params).await.map_err(Box::new)?;
         let elapsed = begin.elapsed();
         Ok(Answer::new(serde_json::to_value(result)?, elapsed))
+    }
+
+    /// Reads a resource.
+    pub async fn read(&self, uri: &str) -> Result<ReadResourceResult, ClientError> {
+        let params = ReadResourceRequestParams::new(uri);
+        Ok(self.service.read_resource(params).await.map_err(Box::new)?)
     }
 
     /// Ends the conversation and waits for the program's end.

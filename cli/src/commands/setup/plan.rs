@@ -56,7 +56,11 @@ impl Plan {
         let mut tools: Vec<ToolRule> = args
             .read_tool
             .iter()
-            .map(|pattern| ToolRule { tool: Pattern::from(pattern.as_str()), class: ToolClass::Read })
+            .map(|pattern| ToolRule {
+                tool: Pattern::from(pattern.as_str()),
+                class: ToolClass::Read,
+                relevance: RelevanceSettings::default(),
+            })
             .collect();
         tools.extend(definition.map(catalogue::rules).unwrap_or_default());
         let title = definition.map_or_else(|| name.to_string(), |definition| definition.title.clone());

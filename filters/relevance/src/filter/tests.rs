@@ -2,25 +2,31 @@
 
 use super::*;
 use crate::relevance::Options;
-use filters::testing::{Table, request, snapshot};
+use filters::testing::{MORE, Shelf, Table, request, snapshot, user};
 use protocol::{Id, Response};
 use serde_json::Value;
 
 /// Server `slack` with readers `get` and `own` and the writer `post`.
 fn filter() -> RelevanceFilter {
+    keeping_on(Arc::default())
+}
+
+fn keeping_on(shelf: Arc<Shelf>) -> RelevanceFilter {
     let objects = json!([{"kind": "server", "name": "slack", "spec": {
-        "transport": {"type": "stdio", "command": "x"}, "tools": [{"tool": "post", "class": "write"}]}}]);
+        "transport": {"type": "stdio", "command": "x"}, "tools": [{"tool": "post", "class": "write"},
+            {"tool": "flow", "class": "read", "relevance": {"budget_tokens": 0}}]}}]);
     let policy = RelevancePolicy::compile(&snapshot(objects), true);
     let names =
         Table::of(&[("slack_get", "slack", "get"), ("slack_post", "slack", "post"), ("slack_own", "slack", "own")]);
     let options = Options { result_bytes_min: 100, ..Options::new("no/such/directory".into()) };
-    RelevanceFilter::new(policy, Arc::new(names), Arc::new(Relevance::start(options)))
+    RelevanceFilter::new(Arc::new(policy), Arc::new(names), Arc::new(Relevance::start(options)), shelf)
 }
 
 fn call(tool: &str, arguments: &Value) -> Exchange {
     let params = json!({"name": format!("slack_{tool}"), "arguments": arguments});
     let mut exchange = request("tools/call", &params.to_string());
     exchange.target = Some(Target::new("slack".parse().unwrap(), tool));
+    exchange.principal = user("ada", &[]);
     exchange
 }
 
@@ -97,9 +103,58 @@ async fn results_are_pruned_by_the_intent_of_the_call() {
     let mut message = response(&whole);
     filter.on_message(&mut exchange, &mut message).await;
     assert_eq!((result(&message), exchange.relevance.is_none()), (whole, true));
-    assert!(!filter.needs_whole(&exchange));
+}
 
-    let mut exchange = call("get", &json!({"_context": "*"}));
+#[tokio::test]
+async fn a_result_is_held_only_where_it_may_be_cut() {
+    let filter = filter();
+    let held = async |tool: &str, arguments: Value| {
+        let mut exchange = call(tool, &arguments);
+        assert!(filter.on_request(&mut exchange).await.is_continue());
+        filter.needs_whole(&exchange)
+    };
+    assert!(
+        held("get", json!({})).await && held("post", json!({})).await && held("get", json!({"_context": ""})).await
+    );
+    assert!(!held("get", json!({"_context": "*"})).await, "who asks for everything gets it as it comes");
+    assert!(!held("get", json!({"_context": "all"})).await);
+    assert!(!held("flow", json!({})).await, "it has no budget");
+    assert!(held("flow", json!({"_context": "outages"})).await);
+    let mut exchange = call("get", &json!({}));
+    exchange.target = None;
+    assert!(!filter.needs_whole(&exchange), "the gateway's own tools have none");
+}
+
+#[tokio::test]
+async fn what_a_tool_answers_is_held_to_its_budget_and_the_whole_is_kept() {
+    let shelf = Arc::new(Shelf::default());
+    let filter = keeping_on(shelf.clone());
+    let rows: Vec<Value> = (0..2_000).map(|i| json!({"n": i, "text": "lunch is served"})).collect();
+    let whole = json!({"content": [{"type": "text", "text": json!({"rows": rows}).to_string()}]});
+    for (tool, arguments) in [("get", json!({})), ("post", json!({})), ("own", json!({}))] {
+        let mut exchange = call(tool, &arguments);
+        assert!(filter.on_request(&mut exchange).await.is_continue());
+        let mut message = response(&whole);
+        filter.on_message(&mut exchange, &mut message).await;
+        let cut = result(&message);
+        let outcome = exchange.relevance.unwrap();
+        assert!(
+            (500..1_100).contains(&outcome.kept) && outcome.total == 2_000 && outcome.tier == "order",
+            "{outcome:?}"
+        );
+        let read: usize = (0..2).map(|block| cut["content"][block]["text"].as_str().unwrap().len()).sum();
+        assert!((30_000..=36_000).contains(&read), "{read}");
+        let report = &cut["_meta"][crate::result::META_KEY];
+        let (owner, origin, original, rest) = shelf.get(report["id"].as_str().unwrap()).unwrap();
+        assert_eq!((owner.principal.as_str(), origin.target.name.as_str()), ("ada", tool));
+        assert_eq!(serde_json::from_str::<Value>(&original).unwrap(), whole);
+        assert_eq!(rest.indices.len() as u64, outcome.total - outcome.kept);
+        let note = cut["content"][1]["text"].as_str().unwrap();
+        assert!(note.contains(MORE) && note.contains(report["resource"].as_str().unwrap()), "{note}");
+    }
+    let mut exchange = call("get", &json!({"_context": "all"}));
     assert!(filter.on_request(&mut exchange).await.is_continue());
-    assert!(!filter.needs_whole(&exchange), "who asks for everything gets it as it comes");
+    let mut message = response(&whole);
+    filter.on_message(&mut exchange, &mut message).await;
+    assert_eq!((result(&message), exchange.relevance), (whole, None));
 }

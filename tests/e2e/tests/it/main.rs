@@ -18,6 +18,7 @@ mod http;
 mod input;
 mod messages_api;
 mod model;
+mod more;
 mod observed;
 mod outage;
 mod patience;

@@ -16,8 +16,8 @@ pub(crate) struct Call {
 pub(crate) fn calls() -> Vec<Call> {
     let call = |tool, arguments| Call { tool, arguments };
     vec![
-        call("slack_get_messages", json!({})),
-        call("jira_search", json!({"jql": "", "limit": 500})),
+        call("slack_get_messages", json!({"_context": "all"})),
+        call("jira_search", json!({"jql": "", "limit": 500, "_context": "all"})),
         call("jira_search", json!({"jql": "", "limit": 500, "_context": "Find security-related tickets"})),
         call("slack_get_messages", json!({"_context": CONTEXT})),
         call("slack_post_message", json!({"channel": "general", "text": "written by a test"})),
