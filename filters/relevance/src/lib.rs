@@ -2,8 +2,9 @@
 //!
 //! In reading order: [`filter`] stands in the chain and hands a result to [`relevance`], which works on threads of
 //! its own. There [`result`] finds the records ([`segment`]), [`judge`] scores them against the [`intent`]
-//! ([`lexical`], [`encoder`], [`score`]) and selects ([`select`]), and [`result`] cuts the others out of the original
-//! bytes. The only crate that knows candle. It never fetches anything: models come by `mcpctl model pull`.
+//! ([`lexical`], [`encoder`], [`score`]) and selects ([`select`]); where the operator named one of the [`tiers`],
+//! [`rerank`] asks it about the doubtful ones; and [`result`] cuts the others out of the original bytes.
+//! The only crate that knows candle. It never fetches anything: models come by `mcpctl model pull`.
 
 pub mod encoder;
 pub mod filter;
@@ -11,10 +12,12 @@ pub mod intent;
 pub mod judge;
 pub mod lexical;
 pub mod relevance;
+pub mod rerank;
 pub mod result;
 pub mod score;
 pub mod segment;
 pub mod select;
+pub mod tiers;
 mod topics;
 
 pub use relevance::{Filtered, Options, Relevance};
