@@ -41,10 +41,12 @@ impl Tier {
 }
 
 /// What was decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
     /// Indices of the kept records.
     pub kept: BTreeSet<usize>,
+    /// The score of each record.
+    pub scores: Vec<f64>,
     /// Which scorers had their say.
     pub tier: Tier,
     /// Records that were judged by words alone because time ran out.
@@ -85,7 +87,7 @@ pub fn judge(
     let scores = score::with_surroundings(&scores, &threads);
     let kept =
         if found { select::select(&scores, &bytes, settings) } else { select::best(&scores, &bytes, 0, settings) };
-    Some(Judgement { kept, tier: Tier::MiniLm, unread: meaning.unread, found })
+    Some(Judgement { kept, scores, tier: Tier::MiniLm, unread: meaning.unread, found })
 }
 
 fn threads(records: &[Record]) -> Vec<Option<&str>> {
@@ -113,7 +115,7 @@ fn by_words_alone(records: &[Record], words: &[f64], bytes: &[usize], settings: 
     let wanted = words.iter().filter(|score| **score >= WORDS_SHARE_MIN * best).count();
     let scores = score::with_surroundings(&score::by_words(words), &threads(records));
     let kept = select::best(&scores, bytes, wanted, settings);
-    Some(Judgement { kept, tier: Tier::Bm25, unread: 0, found: true })
+    Some(Judgement { kept, scores, tier: Tier::Bm25, unread: 0, found: true })
 }
 
 /// The encoder's view of intent and records.

@@ -18,7 +18,9 @@ use serde_json::value::RawValue;
 use crate::encoder::{self, Encoder, EncoderError};
 use crate::intent::Intent;
 use crate::judge::{self, Judgement};
+use crate::rerank::{self, Cascade, Reranking};
 use crate::result::{Found, ToolResult, note};
+use crate::segment::Record;
 use pool::Pool;
 
 /// The tier of a result that was passed whole.
@@ -29,6 +31,8 @@ const TIER_NONE: &str = "none";
 pub struct Options {
     /// Where the model's files are, or will be once pulled.
     pub model_directory: PathBuf,
+    /// What judges the records that the encoder is least sure of, if anything does.
+    pub reranking: Option<Reranking>,
     /// Where embeddings are remembered beyond the process, if they are.
     pub cache_directory: Option<PathBuf>,
     /// Threads that encode side by side for one result.
@@ -50,6 +54,7 @@ impl Options {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             model_directory,
+            reranking: None,
             cache_directory: None,
             encode_threads: cores,
             jobs_max: 2,
@@ -181,28 +186,59 @@ impl Shared {
         let encoder = model.ok();
         let judgement = judge::judge(found.records(), &task.intent, &task.settings, encoder.as_deref(), &go_on);
         match judgement {
-            Some(judgement) => rewritten(task, &result, &found, &judgement, no_model.as_deref()),
+            Some(judgement) => {
+                let (judgement, last) = self.rerank(task, found.records(), judgement);
+                rewritten(task, (&result, &found), &judgement, no_model.as_deref(), &last)
+            }
             None => {
                 let reason = no_model.unwrap_or_else(|| "time ran out".to_owned());
                 passed_whole(&task.source, &task.intent, &format!("no record shares a word with it and {reason}"))
             }
         }
     }
+
+    /// Asks the last tier, if there is one, about the doubtful records.
+    fn rerank(&self, task: &Task, records: &[Record], mut judgement: Judgement) -> (Judgement, LastTier) {
+        let texts: Vec<&str> = records.iter().map(|record| record.spoken.text.as_str()).collect();
+        let bytes: Vec<usize> = records.iter().map(|record| record.span.len()).collect();
+        let cascade = Cascade { texts: &texts, scores: &judgement.scores, bytes: &bytes, kept: &judgement.kept };
+        let reranking = self.options.reranking.as_ref();
+        let extra = reranking.map_or(Duration::ZERO, |reranking| reranking.deadline);
+        let deadline = task.started + Duration::from_millis(u64::from(task.settings.deadline_ms)) + extra;
+        let reranked = rerank::rerank(&cascade, &task.intent.cleaned, &task.settings, reranking, deadline);
+        let name = reranking.map(|reranking| reranking.tier.name());
+        let told = name.and_then(|name| note::of_tier(name, &reranked));
+        judgement.found |= reranked.found;
+        judgement.kept = reranked.kept;
+        (judgement, LastTier { name: name.filter(|_| reranked.judged > 0), told })
+    }
+}
+
+/// What became of asking the last tier.
+struct LastTier {
+    /// What it is called, if it judged a record.
+    name: Option<&'static str>,
+    /// What the note says of it.
+    told: Option<String>,
 }
 
 fn rewritten(
     task: &Task,
-    result: &ToolResult<'_>,
-    found: &Found,
+    (result, found): (&ToolResult<'_>, &Found),
     judgement: &Judgement,
     no_model: Option<&str>,
+    last: &LastTier,
 ) -> Filtered {
     let total = found.records().len();
-    let note = note::of_judgement(judgement, total, &task.intent.raw, no_model);
+    let mut note = note::of_judgement(judgement, total, &task.intent.raw, no_model);
+    note.push_str(last.told.as_deref().unwrap_or_default());
     let mut outcome = outcome(task.source.len(), task.started);
     outcome.kept = judgement.kept.len() as u64;
     outcome.total = total as u64;
     judgement.tier.name().clone_into(&mut outcome.tier);
+    if let Some(name) = last.name {
+        outcome.tier = format!("{}+{name}", outcome.tier);
+    }
     finish(result, Some((found, &judgement.kept)), &note, outcome)
 }
 

@@ -16,8 +16,6 @@ use crate::tiers::{Reranker, Scale, TierError};
 
 /// Distinct records that a tier is asked about, unless the operator says otherwise.
 pub const RECORDS_MAX: usize = 40;
-/// Time for a tier to answer, unless the operator says otherwise.
-pub const DEADLINE: Duration = Duration::from_millis(2_000);
 /// A record that the cascade dropped is kept from this probability on, by a tier whose scale is absolute.
 const KEEP_MIN: f64 = 0.7;
 /// A record that the cascade kept is dropped below this one. In between the cascade's verdict stands.
@@ -35,10 +33,10 @@ pub struct Reranking {
 }
 
 impl Reranking {
-    /// `tier`, asked as much as by default.
+    /// `tier`, which gets `deadline` for a result, asked about as many records as by default.
     #[must_use]
-    pub fn new(tier: Arc<dyn Reranker>) -> Self {
-        Self { tier, records_max: RECORDS_MAX, deadline: DEADLINE }
+    pub fn new(tier: Arc<dyn Reranker>, deadline: Duration) -> Self {
+        Self { tier, records_max: RECORDS_MAX, deadline }
     }
 }
 
@@ -74,6 +72,8 @@ pub struct Reranked {
     pub asked: usize,
     /// Records it judged.
     pub judged: usize,
+    /// Whether it is sure of one that it is relevant.
+    pub found: bool,
     /// Why it did not judge all of them.
     pub error: Option<TierError>,
 }
@@ -88,7 +88,7 @@ pub fn rerank(
     reranking: Option<&Reranking>,
     deadline: Instant,
 ) -> Reranked {
-    let unchanged = |error| Reranked { kept: cascade.kept.clone(), asked: 0, judged: 0, error };
+    let unchanged = |error| Reranked { kept: cascade.kept.clone(), asked: 0, judged: 0, found: false, error };
     let Some(Reranking { tier, records_max, .. }) = reranking else { return unchanged(None) };
     let doubtful = doubtful(cascade, *records_max);
     let texts: Vec<&str> = doubtful.iter().map(|group| group.text).collect();
@@ -118,8 +118,9 @@ pub fn rerank(
         Scale::Absolute => by_probability(cascade, &judged, settings),
         Scale::Relative => by_order(cascade, &judged, settings),
     };
+    let found = tier.scale() == Scale::Absolute && judged.values().any(|probability| *probability >= KEEP_MIN);
     let error = (judged.len() < asked).then_some(TierError::Late);
-    Reranked { kept, asked, judged: judged.len(), error }
+    Reranked { kept, asked, judged: judged.len(), found, error }
 }
 
 /// Records of the same text: asked about once.

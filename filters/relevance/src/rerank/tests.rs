@@ -35,7 +35,7 @@ type Answer = Result<Option<f64>, TierError>;
 /// A tier that is asked about four records.
 fn tier(scale: Scale, answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> (Reranking, Arc<Fake>) {
     let fake = Arc::new(Fake::new(scale, answer));
-    (Reranking { records_max: 4, ..Reranking::new(fake.clone()) }, fake)
+    (Reranking { records_max: 4, ..Reranking::new(fake.clone(), Duration::from_secs(60)) }, fake)
 }
 
 fn check(scale: Scale, answer: fn(&str) -> Answer, expected: &[usize]) -> Reranked {
@@ -62,13 +62,13 @@ fn a_sure_answer_decides_and_an_unsure_one_does_not() {
         _ => Ok(Some(0.55)),
     };
     check(Scale::Absolute, swap, &[0, 1, 2, 4]);
-    check(Scale::Absolute, |_| Ok(Some(0.99)), &[0, 1, 2, 3, 4, 5]);
-    check(Scale::Absolute, |_| Ok(Some(0.01)), &[0, 1]);
+    assert!(check(Scale::Absolute, |_| Ok(Some(0.99)), &[0, 1, 2, 3, 4, 5]).found);
+    assert!(!check(Scale::Absolute, |_| Ok(Some(0.01)), &[0, 1]).found);
 }
 
 #[test]
 fn a_tier_that_leans_to_one_side_only_orders() {
-    check(Scale::Relative, |_| Ok(Some(0.99)), &[0, 1, 2, 3]);
+    assert!(!check(Scale::Relative, |_| Ok(Some(0.99)), &[0, 1, 2, 3]).found, "it always says so");
     check(Scale::Relative, |_| Ok(Some(0.01)), &[0, 1, 2, 3]);
     let order = |text: &str| Ok(Some(if text == "record 5" { 0.02 } else { 0.01 }));
     check(Scale::Relative, order, &[0, 1, 2, 5]);
@@ -82,7 +82,7 @@ fn a_failure_leaves_the_selection_as_it_is_and_is_told() {
             move |_| Err(error.clone())
         });
         let reranked = World::new().ask(Some(&reranking), &settings());
-        assert_eq!(reranked, Reranked { kept: (0..4).collect(), asked: 4, judged: 0, error: Some(error) });
+        assert_eq!(reranked, Reranked { kept: (0..4).collect(), asked: 4, judged: 0, found: false, error: Some(error) });
     }
 }
 
@@ -153,7 +153,7 @@ proptest! {
         };
         let scale = if is_absolute { Scale::Absolute } else { Scale::Relative };
         let fake = Arc::new(Fake::new(scale, move |text| Ok(answers[text.parse::<usize>().unwrap()])));
-        let reranking = Reranking { records_max: 7, ..Reranking::new(fake.clone()) };
+        let reranking = Reranking { records_max: 7, ..Reranking::new(fake.clone(), Duration::from_secs(60)) };
         let reranked = world.ask(Some(&reranking), &settings);
         let asked: BTreeSet<usize> =
             fake.asked.lock().unwrap().iter().flatten().map(|text| text.parse().unwrap()).collect();

@@ -4,6 +4,7 @@ use control_plane_api::audit::RelevanceOutcome;
 use serde_json::json;
 
 use crate::judge::{Judgement, Tier};
+use crate::rerank::Reranked;
 use crate::select::BYTES_PER_TOKEN;
 
 /// Characters of the intent that are repeated in the note.
@@ -28,6 +29,14 @@ pub fn of_judgement(judgement: &Judgement, total: usize, intent: &str, no_model:
         (Tier::MiniLm, _) => String::new(),
     };
     format!("[mcpctl] {first}{how} {WAY_BACK}")
+}
+
+/// What is said besides, where a last tier was asked and did not judge everything.
+#[must_use]
+pub fn of_tier(tier: &str, reranked: &Reranked) -> Option<String> {
+    let error = reranked.error.as_ref()?;
+    let Reranked { asked, judged, .. } = reranked;
+    Some(format!(" Of {asked} doubtful records {judged} were judged by {tier}: {error}."))
 }
 
 /// The note on a result that was passed whole although filtering was asked for.
@@ -71,7 +80,7 @@ mod tests {
     }
 
     fn judgement(tier: Tier) -> Judgement {
-        Judgement { kept: [1, 4].into(), tier, unread: 0, found: true }
+        Judgement { kept: [1, 4].into(), scores: Vec::new(), tier, unread: 0, found: true }
     }
 
     #[test]
