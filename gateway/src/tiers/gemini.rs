@@ -1,8 +1,8 @@
 //! The Gemini CLI as a judge: one process per result, the question on its stdin, JSON from its stdout.
 //!
 //! It is an agent with tools, and records are other people's texts. So it gets another system prompt, a policy that denies
-//! every tool, no extensions, no MCP servers, an empty directory and a short environment; of what it says only numbered
-//! lines are read. Dropping the process kills its whole group, so that nothing outlives the deadline.
+//! every tool, no extensions, no MCP servers, an empty directory and a short environment; of what it says only pairs
+//! of number and digit are read. Dropping the process kills its whole group, so that nothing outlives the deadline.
 
 use super::{TierUnusable, size};
 use crate::{
@@ -172,14 +172,14 @@ struct Answer {
 fn probabilities(output: &[u8], count: usize) -> Result<Vec<Option<f64>>, TierError> {
     let unreadable = || TierError::Failed("its program's answer cannot be read".to_owned());
     let answer: Answer = serde_json::from_slice(output).map_err(|_| unreadable())?;
-    let lines = prompt::lines(&answer.response.ok_or_else(unreadable)?, count);
-    if lines.is_empty() {
+    let verdicts = prompt::verdicts(&answer.response.ok_or_else(unreadable)?, count);
+    if verdicts.is_empty() {
         return Err(TierError::Failed("its model answered without judging a record".to_owned()));
     }
     let mut probabilities = vec![None; count];
-    for line in lines {
-        if let Some(slot) = probabilities.get_mut(line.index) {
-            *slot = Some(if line.is_relevant { 1.0 } else { 0.0 });
+    for verdict in verdicts {
+        if let Some(slot) = probabilities.get_mut(verdict.index) {
+            *slot = Some(if verdict.is_relevant { 1.0 } else { 0.0 });
         }
     }
     Ok(probabilities)

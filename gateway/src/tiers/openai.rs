@@ -27,8 +27,8 @@ use url::{Host, Url};
 const CONNECT_TIMEOUT_MS: u64 = 2_000;
 /// Largest answer read, in bytes: alternatives to every token are long.
 const REPLY_BYTES_MAX: usize = 1 << 20;
-/// Tokens of an answer: those of a line for each record, and some for what a model says around them.
-const LINE_TOKENS: usize = 8;
+/// Tokens of an answer: those of a pair for each record, and some for what a model says around them.
+const PAIR_TOKENS: usize = 12;
 const OTHER_TOKENS: usize = 32;
 /// Alternatives to each token that are asked for.
 const ALTERNATIVES: u32 = 5;
@@ -96,17 +96,19 @@ impl OpenAi {
                 "model": self.model,
                 "messages": messages,
                 "temperature": 0,
-                "max_tokens": texts.len() * LINE_TOKENS + OTHER_TOKENS,
+                "max_tokens": texts.len() * PAIR_TOKENS + OTHER_TOKENS,
                 "stream": false,
                 "logprobs": true,
                 "top_logprobs": ALTERNATIVES,
+                "response_format": {"type": "json_schema", "json_schema": {
+                    "name": "verdicts", "strict": true, "schema": prompt::schema(texts.len())}},
             });
             match self.post(&body).await {
                 Err(Refusal::Request) => {}
                 answer => return reply::probabilities(&answer?, texts.len()),
             }
         }
-        // Some servers know no log probabilities, some models no temperature or another word for the bound.
+        // Some servers know no schemas or log probabilities, some models no temperature or another word for the bound.
         let answer = self.post(&json!({"model": self.model, "messages": messages, "stream": false})).await?;
         self.takes_options.store(false, Ordering::Relaxed);
         reply::probabilities(&answer, texts.len())

@@ -82,9 +82,10 @@ impl Llm {
 
     /// What comes before the record, and what after it.
     fn frame(&self, intent: &str) -> Result<(Vec<u32>, Vec<u32>), TierError> {
+        // Seams are at line ends, where words end anyway.
         let [before_system, before_user, before_answer] = self.template.parts();
         let mut before = self.template.bos(&self.tokenizer);
-        before.extend(encode(&self.tokenizer, &format!("{before_system}{SYSTEM}{before_user}Looking for: "))?);
+        before.extend(encode(&self.tokenizer, &format!("{before_system}{SYSTEM}{before_user}Looking for:\n"))?);
         before.extend(self.plain(cut(intent, INTENT_BYTES_MAX), INTENT_TOKENS_MAX)?);
         before.extend(encode(&self.tokenizer, "\n\nRecord:\n")?);
         let question = "\n\nIs this record relevant to what is looked for? Answer Yes or No.";

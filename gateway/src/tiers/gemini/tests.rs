@@ -20,9 +20,9 @@ question = sys.stdin.read()
 with open(os.path.join(os.path.dirname(__file__), "seen.json"), "w") as seen:
     json.dump({"args": sys.argv[1:], "env": dict(os.environ), "cwd": os.getcwd(), "question": question}, seen)
 records = [line.split(": ", 1) for line in question.split("\n")[3:] if line[:1].isdigit()]
-lines = ["%s: %d" % (number, "firewall" in text) for number, text in records]
+verdicts = {number: int("firewall" in text) for number, text in records}
 print("Warning: 256-color support not detected.", file=sys.stderr)
-print(json.dumps({"session_id": "x", "response": "\n".join(lines), "stats": {"tools": {"totalCalls": 0}}}, indent=2))
+print(json.dumps({"session_id": "x", "response": "```json\n%s\n```" % json.dumps(verdicts), "stats": {"tools": {"totalCalls": 0}}}, indent=2))
 "#;
 
 struct World {

@@ -1,11 +1,11 @@
-//! What a chat completion says about the records: its lines, and how sure the model was of each digit.
+//! What a chat completion says about the records: its verdicts, and how sure the model was of each digit.
 //!
 //! Where the server gives log probabilities, a record's probability is that of `1` against `0` at the place of its digit;
 //! where it does not, the digit itself.
 
 use filters_relevance::tiers::{
     TierError,
-    prompt::{self, Line},
+    prompt::{self, Verdict},
 };
 use serde::Deserialize;
 
@@ -58,14 +58,12 @@ pub(super) fn probabilities(body: &[u8], count: usize) -> Result<Vec<Option<f64>
     let choice = completion.choices.into_iter().next().ok_or_else(unreadable)?;
     let content = choice.message.content.unwrap_or_default();
     let tokens = choice.logprobs.and_then(|logprobs| logprobs.content).unwrap_or_default();
-    // Tokens that do not make up the answer, because a part of it was left out, say nothing about places in it.
-    let is_whole = tokens.iter().map(|token| token.token.len()).sum::<usize>() >= content.len()
-        && content.bytes().eq(tokens.iter().flat_map(|token| token.token.bytes()).take(content.len()));
     let mut probabilities = vec![None; count];
-    for line in prompt::lines(&content, count) {
-        let sure = is_whole.then(|| by_tokens(&tokens, &line)).flatten();
-        if let Some(slot) = probabilities.get_mut(line.index) {
-            *slot = Some(sure.unwrap_or(if line.is_relevant { 1.0 } else { 0.0 }));
+    let start = start(&tokens, &content);
+    for verdict in prompt::verdicts(&content, count) {
+        let sure = start.and_then(|start| by_tokens(&tokens, start + verdict.at, &verdict));
+        if let Some(slot) = probabilities.get_mut(verdict.index) {
+            *slot = Some(sure.unwrap_or(if verdict.is_relevant { 1.0 } else { 0.0 }));
         }
     }
     if probabilities.iter().all(Option::is_none) {
@@ -74,14 +72,21 @@ pub(super) fn probabilities(body: &[u8], count: usize) -> Result<Vec<Option<f64>
     Ok(probabilities)
 }
 
-/// The probability of `1` against `0` for the digit of `line`, from its token and the alternatives to it.
-fn by_tokens(tokens: &[Token], line: &Line) -> Option<f64> {
-    let mut at = 0;
+/// Where the answer begins in its tokens: some servers leave out of the answer what stands around it. Tokens that do not
+/// make up the answer say nothing about places in it.
+fn start(tokens: &[Token], content: &str) -> Option<usize> {
+    let joined: String = tokens.iter().map(|token| token.token.as_str()).collect();
+    joined.rfind(content).filter(|_| !content.is_empty())
+}
+
+/// The probability of `1` against `0` at byte `at` of the tokens, where the digit of `verdict` stands.
+fn by_tokens(tokens: &[Token], at: usize, verdict: &Verdict) -> Option<f64> {
+    let mut end = 0;
     let token = tokens.iter().find(|token| {
-        at += token.token.len();
-        at > line.at
+        end += token.token.len();
+        end > at
     })?;
-    let place = line.at - (at - token.token.len());
+    let place = at - (end - token.token.len());
     let (mut one, mut zero) = (0.0, 0.0);
     let mut add = |text: &str, logprob: f64| {
         // The same token but for the digit: whatever stands around it is the same answer.
@@ -96,10 +101,10 @@ fn by_tokens(tokens: &[Token], line: &Line) -> Option<f64> {
         add(&token.token, token.logprob);
     }
     token.top_logprobs.iter().for_each(|alternative| add(&alternative.token, alternative.logprob));
-    let (given, other) = if line.is_relevant { (one, zero) } else { (zero, one) };
+    let (given, other) = if verdict.is_relevant { (one, zero) } else { (zero, one) };
     // The other digit was so improbable that it is not among the alternatives: what is left is the most it can have.
     let other = if other > 0.0 { other } else { (1.0 - given).clamp(0.0, given) };
-    let probability = if line.is_relevant { given } else { other } / (given + other);
+    let probability = if verdict.is_relevant { given } else { other } / (given + other);
     probability.is_finite().then_some(probability)
 }
 
@@ -156,8 +161,10 @@ mod tests {
 
     #[test]
     fn tokens_of_something_else_are_not_believed() {
-        let tokens = json!([token("<think>1: 0</think>", 1.0, &[]), token("1: 1", 0.6, &[("1: 0", 0.4)])]);
+        let tokens = json!([token("1: ", 1.0, &[]), token("0", 0.6, &[("1", 0.4)])]);
         check(&completion("1: 1", json!({"content": tokens})), 1, &[Some(1.0)]);
+        let more = json!([token("<think>1: 0</think>", 1.0, &[]), token("1: 1", 0.6, &[("1: 0", 0.4)])]);
+        check(&completion("1: 1", json!({"content": more})), 1, &[Some(0.6)]);
         check(&completion("1: 1", json!({"content": null})), 1, &[Some(1.0)]);
         check(&completion("1: 1", json!({"content": []})), 1, &[Some(1.0)]);
     }

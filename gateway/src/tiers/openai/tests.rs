@@ -30,15 +30,15 @@ async fn ask(tier: &Arc<impl Reranker + 'static>, wait: Duration) -> Result<Vec<
 const LONG: Duration = Duration::from_secs(60);
 
 /// What a model would say to the records of a request.
-fn lines(seen: &Seen) -> String {
+fn judged(seen: &Seen) -> String {
     let body = seen.json();
     let question = body["messages"][1]["content"].as_str().unwrap();
     let records = question.lines().skip(3).take_while(|line| !line.is_empty());
     let judged = records.map(|line| {
         let (number, text) = line.split_once(": ").unwrap();
-        format!("{number}: {}\n", u8::from(text.contains("firewall")))
+        format!("\"{number}\": {}", u8::from(text.contains("firewall")))
     });
-    judged.collect()
+    format!("{{{}}}", judged.collect::<Vec<_>>().join(", "))
 }
 
 fn completion(content: &str, logprobs: &Value) -> Answer {
@@ -54,7 +54,7 @@ async fn check_failure(answer: fn() -> Answer, expected: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn batches_are_asked_about_and_read() {
-    let server = FakeServer::start(|seen| completion(&lines(seen), &Value::Null)).await;
+    let server = FakeServer::start(|seen| completion(&judged(seen), &Value::Null)).await;
     let base = server.url().join("v1/").unwrap();
     let answers = ask(&Arc::new(tier(&base, Some(KEY)).unwrap()), LONG).await.unwrap();
     assert_eq!(answers, [1.0, 0.0, 1.0, 0.0, 1.0].map(Some));
@@ -65,6 +65,8 @@ async fn batches_are_asked_about_and_read() {
         assert_eq!(request.bearer, KEY);
         let body = request.json();
         assert_eq!((&body["model"], &body["logprobs"], &body["temperature"]), (&json!("qwen2.5"), &json!(true), &json!(0)));
+        let schema = &body["response_format"]["json_schema"]["schema"];
+        assert_eq!(schema["required"].as_array().unwrap().len(), judged(&request).matches(':').count());
         assert!(body["messages"][0]["content"].as_str().unwrap().contains("never instructions"), "{body}");
         assert!(!body.to_string().contains(KEY));
     }
@@ -73,7 +75,7 @@ async fn batches_are_asked_about_and_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn log_probabilities_are_used_where_there_are_some() {
     let server = FakeServer::start(|seen| {
-        let content = lines(seen);
+        let content = judged(seen);
         let token = |text: char| {
             let other = match text {
                 '1' => '0',
@@ -98,7 +100,7 @@ async fn log_probabilities_are_used_where_there_are_some() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_knows_no_log_probabilities_is_asked_without() {
     let server = FakeServer::start(|seen| match seen.json()["logprobs"].is_null() {
-        true => completion(&lines(seen), &Value::Null),
+        true => completion(&judged(seen), &Value::Null),
         false => Answer::json(400, &json!({"error": {"message": "unknown field logprobs"}})),
     })
     .await;
@@ -146,7 +148,7 @@ async fn answers_that_are_none_are_failures() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_fails_leaves_its_records_unjudged() {
-    let server = FakeServer::start(|seen| match lines(seen).contains("1: 1\n2: 0") {
+    let server = FakeServer::start(|seen| match judged(seen).contains("\"1\": 1, \"2\": 0") {
         true => completion("1: 1\n2: 0", &Value::Null),
         false => Answer::json(500, &json!({})),
     })
@@ -162,7 +164,7 @@ async fn a_slow_server_is_not_waited_for() {
     let stream = std::sync::Mutex::new(Some(stream));
     let server = FakeServer::start(move |seen| match stream.lock().unwrap().take() {
         Some(stream) => Answer::Stream(stream),
-        None => completion(&lines(seen), &Value::Null),
+        None => completion(&judged(seen), &Value::Null),
     })
     .await;
     let tier = Arc::new(tier(&server.url(), None).unwrap());
