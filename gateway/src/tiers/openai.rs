@@ -17,7 +17,7 @@ use http::{HeaderValue, StatusCode, header::AUTHORIZATION};
 use reqwest::{Client, redirect::Policy};
 use serde_json::{Value, json};
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 use tokio::{runtime::Handle, sync::Semaphore};
@@ -33,6 +33,19 @@ const OTHER_TOKENS: usize = 32;
 /// Alternatives to each token that are asked for.
 const ALTERNATIVES: u32 = 5;
 
+/// What a request holds besides model and messages. A server that refuses one is asked in the next.
+const FORMS: [Form; 3] = [Form::Schema, Form::Options, Form::Plain];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Everything.
+    Schema,
+    /// No schema of the answer.
+    Options,
+    /// Nothing: some servers know no log probabilities, some models no temperature or another word for the bound.
+    Plain,
+}
+
 /// The tier.
 pub(super) struct OpenAi {
     http: Client,
@@ -42,8 +55,8 @@ pub(super) struct OpenAi {
     batch_records: usize,
     permits: Semaphore,
     requests_max: usize,
-    /// Cleared when the server refuses a request with anything but model and messages.
-    takes_options: AtomicBool,
+    /// The place in [`FORMS`] of the first that the server does not refuse, as far as is known.
+    form: AtomicUsize,
     runtime: Handle,
 }
 
@@ -81,7 +94,7 @@ impl OpenAi {
             batch_records: size(settings.batch_records),
             permits: Semaphore::new(requests_max),
             requests_max,
-            takes_options: AtomicBool::new(true),
+            form: AtomicUsize::new(0),
             runtime,
         })
     }
@@ -90,28 +103,33 @@ impl OpenAi {
     async fn batch(&self, intent: &str, texts: &[&str]) -> Result<Vec<Option<f64>>, TierError> {
         let _permit = self.permits.acquire().await.map_err(|_| TierError::Late)?;
         let question = prompt::question(intent, texts);
-        let messages = json!([{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": question}]);
-        if self.takes_options.load(Ordering::Relaxed) {
-            let body = json!({
-                "model": self.model,
-                "messages": messages,
-                "temperature": 0,
-                "max_tokens": texts.len() * PAIR_TOKENS + OTHER_TOKENS,
-                "stream": false,
-                "logprobs": true,
-                "top_logprobs": ALTERNATIVES,
-                "response_format": {"type": "json_schema", "json_schema": {
-                    "name": "verdicts", "strict": true, "schema": prompt::schema(texts.len())}},
-            });
-            match self.post(&body).await {
+        for (number, form) in FORMS.iter().enumerate().skip(self.form.load(Ordering::Relaxed)) {
+            match self.post(&self.body(*form, &question, texts.len())).await {
                 Err(Refusal::Request) => {}
-                answer => return reply::probabilities(&answer?, texts.len()),
+                Err(Refusal::Failed(error)) => return Err(error),
+                Ok(answer) => {
+                    self.form.fetch_max(number, Ordering::Relaxed);
+                    return reply::probabilities(&answer, texts.len());
+                }
             }
         }
-        // Some servers know no schemas or log probabilities, some models no temperature or another word for the bound.
-        let answer = self.post(&json!({"model": self.model, "messages": messages, "stream": false})).await?;
-        self.takes_options.store(false, Ordering::Relaxed);
-        reply::probabilities(&answer, texts.len())
+        Err(TierError::Failed("its server does not understand the request (400)".to_owned()))
+    }
+
+    fn body(&self, form: Form, question: &str, count: usize) -> Value {
+        let messages = json!([{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": question}]);
+        let mut body = json!({"model": self.model, "messages": messages, "stream": false});
+        if form != Form::Plain {
+            body["temperature"] = json!(0);
+            body["max_tokens"] = json!(count * PAIR_TOKENS + OTHER_TOKENS);
+            body["logprobs"] = json!(true);
+            body["top_logprobs"] = json!(ALTERNATIVES);
+        }
+        if form == Form::Schema {
+            let schema = json!({"name": "verdicts", "strict": true, "schema": prompt::schema(count)});
+            body["response_format"] = json!({"type": "json_schema", "json_schema": schema});
+        }
+        body
     }
 
     async fn post(&self, body: &Value) -> Result<Vec<u8>, Refusal> {
@@ -184,15 +202,6 @@ enum Refusal {
 impl From<TierError> for Refusal {
     fn from(error: TierError) -> Self {
         Self::Failed(error)
-    }
-}
-
-impl From<Refusal> for TierError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Request => Self::Failed("its server does not understand the request (400)".to_owned()),
-            Refusal::Failed(error) => error,
-        }
     }
 }
 

@@ -98,20 +98,22 @@ async fn log_probabilities_are_used_where_there_are_some() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_knows_no_log_probabilities_is_asked_without() {
-    let server = FakeServer::start(|seen| match seen.json()["logprobs"].is_null() {
-        true => completion(&judged(seen), &Value::Null),
-        false => Answer::json(400, &json!({"error": {"message": "unknown field logprobs"}})),
-    })
-    .await;
-    let tier = Arc::new(tier(&server.url(), None).unwrap());
-    for _ in 0..2 {
-        assert_eq!(ask(&tier, LONG).await.unwrap(), [1.0, 0.0, 1.0, 0.0, 1.0].map(Some));
+async fn a_server_is_not_asked_again_for_what_it_refused() {
+    for refused in [&["response_format"][..], &["response_format", "logprobs"]] {
+        let server = FakeServer::start(move |seen| match refused.iter().all(|name| seen.json()[name].is_null()) {
+            true => completion(&judged(seen), &Value::Null),
+            false => Answer::json(400, &json!({"error": {"message": "unknown field"}})),
+        })
+        .await;
+        let tier = Arc::new(tier(&server.url(), None).unwrap());
+        for _ in 0..2 {
+            assert_eq!(ask(&tier, LONG).await.unwrap(), [1.0, 0.0, 1.0, 0.0, 1.0].map(Some));
+        }
+        let seen = server.seen();
+        assert_eq!(seen.len(), 3 * (refused.len() + 1) + 3, "three batches, asked until they are understood, then three");
+        let options = refused.len() == 1;
+        assert!(seen[seen.len() - 3..].iter().all(|request| request.json()["logprobs"].is_boolean() == options));
     }
-    let plain = |request: &&Seen| request.json()["logprobs"].is_null();
-    let seen = server.seen();
-    assert_eq!(seen.iter().filter(plain).count(), 6);
-    assert!(seen.iter().skip(6).all(|request| plain(&request)), "it is remembered");
 }
 
 #[tokio::test(flavor = "multi_thread")]
