@@ -19,10 +19,7 @@ use filters_relevance::{
         cross_encoder::CrossEncoder,
     },
 };
-use std::{
-    path::Path,
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 use tokio::runtime::Handle;
 
 /// Why the tier that was asked for cannot be had; the gateway does not start without it.

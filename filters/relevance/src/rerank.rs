@@ -194,12 +194,7 @@ fn by_probability(cascade: &Cascade<'_>, judged: &HashMap<usize, f64>, settings:
 }
 
 /// `rest`, and of `wanted` as many as ceilings allow, the first ones first.
-fn within(
-    cascade: &Cascade<'_>,
-    rest: BTreeSet<usize>,
-    wanted: &[usize],
-    settings: &Settings,
-) -> BTreeSet<usize> {
+fn within(cascade: &Cascade<'_>, rest: BTreeSet<usize>, wanted: &[usize], settings: &Settings) -> BTreeSet<usize> {
     let floor = bound(settings.min_records).max(1);
     let records_max = bound(settings.max_records).max(floor);
     let bytes_max = bound(settings.max_tokens).saturating_mul(BYTES_PER_TOKEN);
@@ -221,9 +216,7 @@ fn within(
 fn ranked(cascade: &Cascade<'_>, judged: &HashMap<usize, f64>) -> Vec<usize> {
     let score = |index: usize| cascade.scores.get(index).copied().unwrap_or(f64::NEG_INFINITY);
     let mut ranked: Vec<(usize, f64)> = judged.iter().map(|(index, probability)| (*index, *probability)).collect();
-    ranked.sort_by(|a, b| {
-        b.1.total_cmp(&a.1).then_with(|| score(b.0).total_cmp(&score(a.0))).then(a.0.cmp(&b.0))
-    });
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| score(b.0).total_cmp(&score(a.0))).then(a.0.cmp(&b.0)));
     ranked.into_iter().map(|(index, _)| index).collect()
 }
 

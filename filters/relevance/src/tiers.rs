@@ -60,10 +60,7 @@ pub trait Reranker: Send + Sync {
 #[cfg(test)]
 pub(crate) mod testing {
     use super::{Reranker, Scale, TierError};
-    use std::{
-        sync::Mutex,
-        time::Instant,
-    };
+    use std::{sync::Mutex, time::Instant};
 
     type Answer = Box<dyn Fn(&str) -> Result<Option<f64>, TierError> + Send + Sync>;
 

@@ -109,8 +109,7 @@ impl Bert {
 
     /// The token vectors of single texts, one behind the other. A token the model does not know counts as nothing.
     pub(crate) fn forward<'a>(&self, texts: &[&[u32]], workspace: &'a mut Workspace) -> &'a [f32] {
-        let single = |ids: &&'_ [u32]| Tokens { ids, second: ids.len() };
-        self.forward_pairs(texts.iter().map(single), workspace)
+        self.forward_pairs(texts.iter().map(|ids| Tokens { ids, second: ids.len() }), workspace)
     }
 
     /// As [`Bert::forward`], for texts that may be two.

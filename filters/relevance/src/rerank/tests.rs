@@ -82,7 +82,10 @@ fn a_failure_leaves_the_selection_as_it_is_and_is_told() {
             move |_| Err(error.clone())
         });
         let reranked = World::new().ask(Some(&reranking), &settings());
-        assert_eq!(reranked, Reranked { kept: (0..4).collect(), asked: 4, judged: 0, found: false, error: Some(error) });
+        assert_eq!(
+            reranked,
+            Reranked { kept: (0..4).collect(), asked: 4, judged: 0, found: false, error: Some(error) }
+        );
     }
 }
 

@@ -53,7 +53,11 @@ impl<R: Reranker> Breaker<R> {
         state.failures = state.failures.saturating_add(1);
         if state.failures >= FAILURES_MAX {
             state.resting_until = Some(Instant::now() + self.rest);
-            tracing::warn!(tier = self.tier.name(), rest_secs = self.rest.as_secs(), "a relevance tier keeps failing and is left alone for a while");
+            tracing::warn!(
+                tier = self.tier.name(),
+                rest_secs = self.rest.as_secs(),
+                "a relevance tier keeps failing and is left alone for a while"
+            );
         }
     }
 }

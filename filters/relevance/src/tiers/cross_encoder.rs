@@ -55,8 +55,7 @@ impl CrossEncoder {
         }
         let [weights_file, tokenizer_file, config_file] = MODEL_FILES.map(|name| directory.join(name));
         let read = |file: &PathBuf| std::fs::read(file).map_err(|e| unusable(file, e));
-        let config: Config =
-            serde_json::from_slice(&read(&config_file)?).map_err(|e| unusable(&config_file, e))?;
+        let config: Config = serde_json::from_slice(&read(&config_file)?).map_err(|e| unusable(&config_file, e))?;
         let tokenizer = read_tokenizer(&read(&tokenizer_file)?, TOKENS_MAX.min(config.max_position_embeddings))
             .map_err(|e| unusable(&tokenizer_file, e))?;
         let weights = VarBuilder::from_buffered_safetensors(read(&weights_file)?, DType::F32, &Device::Cpu)

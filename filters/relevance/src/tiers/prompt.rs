@@ -120,8 +120,20 @@ mod tests {
         // An answer that was cut off.
         check(r#"{"1": 0, "2": 1, "3"#, 3, &three[..2]);
         for garbage in [
-            "", "[1, 0]", "1: yes", r#"{"1": true}"#, "1: 10", "1. 1", "one: 1", "-1: 1", "0: 1", "3: 1", "1: 1 maybe",
-            r#"{"1": "1"}"#, "\"1: 1", "1: 0.9",
+            "",
+            "[1, 0]",
+            "1: yes",
+            r#"{"1": true}"#,
+            "1: 10",
+            "1. 1",
+            "one: 1",
+            "-1: 1",
+            "0: 1",
+            "3: 1",
+            "1: 1 maybe",
+            r#"{"1": "1"}"#,
+            "\"1: 1",
+            "1: 0.9",
         ] {
             check(garbage, 2, &[]);
         }
@@ -137,7 +149,10 @@ mod tests {
         let schema = schema(2);
         assert_eq!(schema["required"], json!(["1", "2"]));
         assert_eq!(schema["properties"]["2"]["enum"], json!([0, 1]));
-        assert_eq!((schema["properties"].as_object().unwrap().len(), &schema["additionalProperties"]), (2, &json!(false)));
+        assert_eq!(
+            (schema["properties"].as_object().unwrap().len(), &schema["additionalProperties"]),
+            (2, &json!(false))
+        );
     }
 
     #[test]

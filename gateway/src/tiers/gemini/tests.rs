@@ -3,11 +3,7 @@
 use super::*;
 use crate::settings::Settings;
 use clap::Parser as _;
-use std::{
-    os::unix::fs::PermissionsExt as _,
-    sync::Arc,
-    time::Duration,
-};
+use std::{os::unix::fs::PermissionsExt as _, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
 const TEXTS: [&str; 3] = ["the firewall is down", "lunch", "firewall rule 7"];

@@ -90,7 +90,8 @@ fn by_tokens(tokens: &[Token], at: usize, verdict: &Verdict) -> Option<f64> {
     let (mut one, mut zero) = (0.0, 0.0);
     let mut add = |text: &str, logprob: f64| {
         // The same token but for the digit: whatever stands around it is the same answer.
-        let same = text.get(..place) == token.token.get(..place) && text.get(place + 1..) == token.token.get(place + 1..);
+        let same =
+            text.get(..place) == token.token.get(..place) && text.get(place + 1..) == token.token.get(place + 1..);
         match text.as_bytes().get(place).filter(|_| same) {
             Some(b'1') => one += logprob.exp(),
             Some(b'0') => zero += logprob.exp(),

@@ -64,7 +64,10 @@ async fn batches_are_asked_about_and_read() {
         assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/v1/chat/completions"));
         assert_eq!(request.bearer, KEY);
         let body = request.json();
-        assert_eq!((&body["model"], &body["logprobs"], &body["temperature"]), (&json!("qwen2.5"), &json!(true), &json!(0)));
+        assert_eq!(
+            (&body["model"], &body["logprobs"], &body["temperature"]),
+            (&json!("qwen2.5"), &json!(true), &json!(0))
+        );
         let schema = &body["response_format"]["json_schema"]["schema"];
         assert_eq!(schema["required"].as_array().unwrap().len(), judged(&request).matches(':').count());
         assert!(body["messages"][0]["content"].as_str().unwrap().contains("never instructions"), "{body}");
@@ -110,7 +113,11 @@ async fn a_server_is_not_asked_again_for_what_it_refused() {
             assert_eq!(ask(&tier, LONG).await.unwrap(), [1.0, 0.0, 1.0, 0.0, 1.0].map(Some));
         }
         let seen = server.seen();
-        assert_eq!(seen.len(), 3 * (refused.len() + 1) + 3, "three batches, asked until they are understood, then three");
+        assert_eq!(
+            seen.len(),
+            3 * (refused.len() + 1) + 3,
+            "three batches, asked until they are understood, then three"
+        );
         let options = refused.len() == 1;
         assert!(seen[seen.len() - 3..].iter().all(|request| request.json()["logprobs"].is_boolean() == options));
     }
@@ -145,7 +152,8 @@ async fn answers_that_are_none_are_failures() {
     check_failure(|| completion("I cannot help with that.", &Value::Null), silent).await;
     check_failure(|| completion("1: 1\n1: 0", &Value::Null), silent).await;
     check_failure(|| Answer::HangUp, "its server broke off its answer").await;
-    check_failure(|| Answer::Whole(200, "x".repeat(REPLY_BYTES_MAX + 1)), "its answer is longer than 1048576 bytes").await;
+    check_failure(|| Answer::Whole(200, "x".repeat(REPLY_BYTES_MAX + 1)), "its answer is longer than 1048576 bytes")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -171,7 +179,10 @@ async fn a_slow_server_is_not_waited_for() {
     .await;
     let tier = Arc::new(tier(&server.url(), None).unwrap());
     let answers = ask(&tier, Duration::from_secs(2)).await.unwrap();
-    assert_eq!(answers.iter().filter(|answer| answer.is_none()).count() % 2, TEXTS.len() % 2 * usize::from(answers[4].is_none()));
+    assert_eq!(
+        answers.iter().filter(|answer| answer.is_none()).count() % 2,
+        TEXTS.len() % 2 * usize::from(answers[4].is_none())
+    );
     assert!(answers.iter().any(Option::is_some) && answers.iter().any(Option::is_none), "{answers:?}");
     assert_eq!(ask(&tier, Duration::ZERO).await, Err(TierError::Late));
     drop(events);

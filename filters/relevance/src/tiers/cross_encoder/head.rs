@@ -25,7 +25,7 @@ impl Map {
     }
 
     fn apply(&self, input: &[f32]) -> impl Iterator<Item = f32> {
-        let row = |row: &Vec<f32>| row.iter().zip(input).map(|(w, x)| w * x).sum::<f32>();
+        let row = move |row: &Vec<f32>| row.iter().zip(input).map(|(w, x)| w * x).sum::<f32>();
         self.rows.iter().map(row).zip(&self.bias).map(|(sum, bias)| sum + bias)
     }
 

@@ -47,15 +47,25 @@ fn weights(labels: usize) -> HashMap<String, Tensor> {
         linear(format!("{layer}.attention.output.dense"), SIZE, SIZE);
         linear(format!("{layer}.intermediate.dense"), WIDE, SIZE);
         linear(format!("{layer}.output.dense"), SIZE, WIDE);
-        for norm in [".attention.output", ".output"] {
-            shapes.push((format!("{layer}{norm}.LayerNorm.weight"), vec![SIZE]));
-            shapes.push((format!("{layer}{norm}.LayerNorm.bias"), vec![SIZE]));
-        }
     }
     for part in ["weight", "bias"] {
         shapes.push((format!("bert.embeddings.LayerNorm.{part}"), vec![SIZE]));
+        for layer in (0..LAYERS).map(|layer| format!("bert.encoder.layer.{layer}")) {
+            shapes.push((format!("{layer}.attention.output.LayerNorm.{part}"), vec![SIZE]));
+            shapes.push((format!("{layer}.output.LayerNorm.{part}"), vec![SIZE]));
+        }
     }
-    (1..).zip(shapes).map(|(seed, (name, shape))| (name, noise(&shape, seed))).collect()
+    let around = |name: &str, noise: Tensor| match name {
+        // As trained ones: a normalisation leaves about as much as it finds, and a classifier tells texts apart.
+        name if name.ends_with("LayerNorm.weight") => noise + 1.0,
+        "classifier.weight" => noise * 4.0,
+        _ => Ok(noise),
+    };
+    let tensor = |(seed, (name, shape)): (u32, (String, Vec<usize>))| {
+        let tensor = around(&name, noise(&shape, seed)).unwrap();
+        (name, tensor)
+    };
+    (1..).zip(shapes).map(tensor).collect()
 }
 
 /// A model directory in the layout of the hub.
@@ -68,8 +78,10 @@ fn directory(labels: usize) -> tempfile::TempDir {
     });
     let vocabulary: serde_json::Map<String, serde_json::Value> =
         WORDS.iter().enumerate().map(|(id, word)| ((*word).to_owned(), id.into())).collect();
-    let special = |id: u32, content: &str| json!({"id": id, "content": content, "single_word": false, "lstrip": false,
-        "rstrip": false, "normalized": false, "special": true});
+    let special = |id: u32, content: &str| {
+        json!({"id": id, "content": content, "single_word": false, "lstrip": false,
+        "rstrip": false, "normalized": false, "special": true})
+    };
     let tokenizer = json!({
         "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "decoder": null,
         "added_tokens": [special(1, "[UNK]"), special(2, "[CLS]"), special(3, "[SEP]")],
@@ -160,7 +172,7 @@ fn it_computes_what_the_definition_says() {
             assert!((found - expected).abs() < 2e-3, "{text}: {found} {expected}");
             seen.push(expected);
         }
-        assert!(seen.iter().any(|p| (p - seen[0]).abs() > 0.02), "the texts do not differ: {seen:?}");
+        assert!(seen.iter().any(|p| (p - seen[0]).abs() > 0.05), "the texts do not differ: {seen:?}");
     }
 }
 

@@ -35,11 +35,9 @@ impl Template {
     /// What stands before the system's words, before the user's, and before the answer.
     pub(super) fn parts(self) -> [&'static str; 3] {
         match self {
-            Self::ChatMl => [
-                "<|im_start|>system\n",
-                "<|im_end|>\n<|im_start|>user\n",
-                "<|im_end|>\n<|im_start|>assistant\n",
-            ],
+            Self::ChatMl => {
+                ["<|im_start|>system\n", "<|im_end|>\n<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"]
+            }
             Self::ChatMlThinking => [
                 "<|im_start|>system\n",
                 "<|im_end|>\n<|im_start|>user\n",

@@ -15,7 +15,10 @@ const LAYERS: usize = 2;
 fn byte_letters() -> Vec<String> {
     let printable = |byte: u32| matches!(byte, 33..=126 | 161..=172 | 174..=255);
     let mut others = 256..;
-    (0..256).map(|b| if printable(b) { b } else { others.next().unwrap() }).map(|c| char::from_u32(c).unwrap().into()).collect()
+    (0..256)
+        .map(|b| if printable(b) { b } else { others.next().unwrap() })
+        .map(|c| char::from_u32(c).unwrap().into())
+        .collect()
 }
 
 fn words() -> Vec<String> {
