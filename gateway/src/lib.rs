@@ -3,7 +3,7 @@
 //! Read along the path of an exchange: [`edge`] reads a request and ties it to its connection, [`pipeline`] tells the
 //! whole story, [`chain`] orders the filters, [`router`] knows whose name is meant, [`upstream`] reaches servers and
 //! [`catalog`] answers for the gateway itself. Beside the path: [`settings`], [`server`], [`config`] into [`live`],
-//! [`keys`], [`seal`], [`originals`], [`audit`], [`servers`], [`report`], [`admin`], [`metrics`].
+//! [`keys`], [`seal`], [`originals`], [`audit`], [`servers`], [`report`], [`admin`], [`metrics`], [`tiers`].
 
 pub mod admin;
 pub mod audit;
@@ -26,5 +26,6 @@ pub mod sealing;
 pub mod server;
 pub mod servers;
 pub mod settings;
+pub mod tiers;
 mod translation;
 pub mod upstream;

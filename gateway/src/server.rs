@@ -13,6 +13,7 @@ use crate::{
     report::{Reporter, Sources},
     seal::{SealKeyError, Sealer},
     settings::{Settings, StateDir, replace_file},
+    tiers,
 };
 use anyhow::{Context as _, Result};
 use filters_relevance::{Options, Relevance};
@@ -48,7 +49,10 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(
     let settings = Arc::new(settings);
     let parts = Connected::new(&settings, &state, &metrics).await?;
     let cache_directory = Some(state.join("cache"));
-    let relevance = Arc::new(Relevance::start(Options { cache_directory, ..Options::new(settings.model_dir()?) }));
+    let reranking = tiers::open(&settings.tier, &state.join("tier"), &tokio::runtime::Handle::current())?;
+    let options = Options::new(settings.model_dir()?);
+    let jobs_max = options.jobs_max + settings.tier.waiting_jobs();
+    let relevance = Arc::new(Relevance::start(Options { cache_directory, reranking, jobs_max, ..options }));
     let store = Store::open(&state.join("originals")).context("shortened results cannot be kept")?;
     store.sweep();
     let (progress, reporter) = (Progress::new(), Reporter::new());

@@ -12,9 +12,11 @@
 //! ```
 
 mod state_dir;
+mod tier;
 
 pub use state_dir::{StateDir, StateDirError};
 pub(crate) use state_dir::{make_private, replace_file, sync_parent};
+pub use tier::{Key, TierKind, TierSettings};
 
 use control_plane_api::{gateway::GatewayRole, name::Name};
 use http::uri::Authority;
@@ -77,6 +79,9 @@ pub struct Settings {
     /// Directory of the relevance model [default: models/all-MiniLM-L6-v2 in the home directory].
     #[arg(long = "model-dir", env = "MCP_GATEWAY_MODEL_DIR")]
     pub model_dir_given: Option<PathBuf>,
+    /// What judges the records relevance filtering is least sure of.
+    #[command(flatten)]
+    pub tier: TierSettings,
     /// How log lines look.
     #[arg(long, env = "MCP_GATEWAY_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,

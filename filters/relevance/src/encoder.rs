@@ -5,7 +5,7 @@
 //! fetch weights or check their digest (that is `mcpctl model pull`) and knows nothing of records or intents.
 
 mod batch;
-mod bert;
+pub(crate) mod bert;
 mod cache;
 
 use std::path::{Path, PathBuf};

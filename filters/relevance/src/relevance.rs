@@ -21,9 +21,10 @@ use serde_json::value::RawValue;
 
 use crate::encoder::{self, Encoder, EncoderError};
 use crate::intent::Intent;
-use crate::judge::{self, Tier};
+use crate::judge::{self, Judgement, Tier};
+use crate::rerank::{self, Cascade, Reranking};
 use crate::result::fit::{budget_bytes, room};
-use crate::result::note::Shortfall;
+use crate::result::note::{self, Shortfall};
 use crate::result::{Found, ToolResult};
 use crate::segment::Record;
 use crate::select::BYTES_PER_TOKEN;
@@ -37,6 +38,8 @@ use task::{Judged, Task};
 pub struct Options {
     /// Where the model's files are, or will be once pulled.
     pub model_directory: PathBuf,
+    /// What judges the records that the encoder is least sure of, if anything does.
+    pub reranking: Option<Reranking>,
     /// Where embeddings are remembered beyond the process, if they are.
     pub cache_directory: Option<PathBuf>,
     /// Threads that encode side by side for one result.
@@ -58,6 +61,7 @@ impl Options {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             model_directory,
+            reranking: None,
             cache_directory: None,
             encode_threads: cores,
             jobs_max: 2,
@@ -239,8 +243,38 @@ impl Shared {
                 late(format!("{unread} doubtful records were judged without the encoder, because time ran out"))
             }),
         };
-        Judged { judgement, shortfall }
+        let judged = Judged { judgement, shortfall, last: None };
+        match &self.options.reranking {
+            Some(reranking) => reranked(judged, records, intent, settings, (reranking, deadline)),
+            None => judged,
+        }
     }
+}
+
+/// The same after the last tier was asked about the doubtful records; it gets time of its own after `deadline`.
+fn reranked(
+    judged: Judged,
+    records: &[Record],
+    intent: &Intent,
+    settings: &Settings,
+    (reranking, deadline): (&Reranking, Instant),
+) -> Judged {
+    let Judged { mut judgement, shortfall, .. } = judged;
+    let texts: Vec<&str> = records.iter().map(|record| record.spoken.text.as_str()).collect();
+    let bytes: Vec<usize> = records.iter().map(|record| record.span.len()).collect();
+    let cascade = Cascade { texts: &texts, scores: &judgement.scores, bytes: &bytes, kept: &judgement.kept };
+    let deadline = deadline + reranking.deadline;
+    let reranked = rerank::rerank(&cascade, &intent.cleaned, settings, Some(reranking), deadline);
+    let name = reranking.tier.name();
+    let told = note::of_tier(name, &reranked);
+    let shortfall = match (shortfall, told) {
+        (Some(first), Some(told)) => Some(Shortfall::new(first.fallback, format!("{}. {told}", first.told))),
+        (None, Some(told)) => Some(Shortfall::new(Fallback::RemoteDown, told)),
+        (shortfall, None) => shortfall,
+    };
+    judgement.found |= reranked.found;
+    judgement.kept = reranked.kept;
+    Judged { judgement, shortfall, last: (reranked.judged > 0).then_some(name) }
 }
 
 /// The settings, with no more tokens for records than the budget leaves beside what stands around them in any case.

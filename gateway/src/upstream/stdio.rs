@@ -25,6 +25,9 @@ use super::{
     slot::{self, Opener, Slot},
     strays::Strays,
 };
+pub(crate) use child::{Child, Pipes};
+pub(crate) use command::{passed_on, resolve};
+
 use async_trait::async_trait;
 use control_plane_api::server::Era;
 use futures::future::BoxFuture;

@@ -23,6 +23,7 @@ mod raw_http;
 mod refusals;
 mod refused_tokens;
 mod shim;
+mod tiers;
 mod tokens;
 mod upstream;
 mod world;

@@ -5,7 +5,7 @@
 //! registers. One pass runs on one thread and allocates nothing: callers run several side by side, each with a
 //! [`Workspace`]. candle reads the weights; the products are ours because those of candle take their operands apart
 //! and put them together anew in every call. Tensor names are those of Hugging Face's `BertModel`. Nothing here
-//! tokenizes, batches or pools.
+//! tokenizes, batches or pools: the encoder takes means, the cross-encoder has a head.
 
 mod attention;
 mod linear;
@@ -25,14 +25,14 @@ use norm::Norm;
 
 /// What is read of `config.json`.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Config {
+pub(crate) struct Config {
     vocab_size: usize,
-    pub(super) hidden_size: usize,
+    pub(crate) hidden_size: usize,
     num_hidden_layers: usize,
     num_attention_heads: usize,
     intermediate_size: usize,
     hidden_act: Activation,
-    max_position_embeddings: usize,
+    pub(crate) max_position_embeddings: usize,
     type_vocab_size: usize,
     layer_norm_eps: f32,
 }
@@ -44,21 +44,32 @@ enum Activation {
     Gelu,
 }
 
+/// The tokens of one text or of two, one behind the other.
+#[derive(Clone, Copy)]
+pub(crate) struct Tokens<'a> {
+    pub(crate) ids: &'a [u32],
+    /// Where the second text begins; the length where there is none.
+    pub(crate) second: usize,
+}
+
 /// The loaded weights.
-pub(super) struct Bert {
+pub(crate) struct Bert {
     size: usize,
     wide_size: usize,
     /// Half the precision: more than half of all weights are here, and each is read once per token.
     words: Vec<f16>,
-    /// Position embeddings, with the embedding of the first token type added: single texts have no other.
+    /// Position embeddings, with the embedding of the first token type added.
     positions: Vec<f32>,
+    /// What tokens of a second text have added besides: the second token type less the first. Empty where the model
+    /// knows one type.
+    second_type: Vec<f32>,
     norm: Norm,
     layers: Vec<Layer>,
 }
 
 /// What one thread needs for a pass; it grows to the largest batch and is used again.
 #[derive(Default)]
-pub(super) struct Workspace {
+pub(crate) struct Workspace {
     hidden: Vec<f32>,
     /// Query, key and value side by side.
     parts: Vec<f32>,
@@ -71,12 +82,17 @@ pub(super) struct Workspace {
 }
 
 impl Bert {
-    pub(super) fn load(weights: &VarBuilder<'_>, config: &Config) -> Result<Self> {
+    pub(crate) fn load(weights: &VarBuilder<'_>, config: &Config) -> Result<Self> {
         let Activation::Gelu = config.hidden_act;
         let (arch, size) = (Arch::new(), config.hidden_size);
         let embeddings = weights.pp("embeddings");
         let table = |name: &str, rows: usize| embeddings.get((rows, size), &format!("{name}_embeddings.weight"));
-        let first_type = table("token_type", config.type_vocab_size)?.narrow(0, 0, 1)?;
+        let types = table("token_type", config.type_vocab_size)?;
+        let first_type = types.narrow(0, 0, 1)?;
+        let second_type = match config.type_vocab_size {
+            0 | 1 => Vec::new(),
+            _ => (types.narrow(0, 1, 1)? - &first_type)?.flatten_all()?.to_vec1()?,
+        };
         let positions = table("position", config.max_position_embeddings)?.broadcast_add(&first_type)?;
         let words = table("word", config.vocab_size)?.to_dtype(candle_core::DType::F16)?;
         let layer = |index: usize| Layer::load(arch, &weights.pp(format!("encoder.layer.{index}")), config);
@@ -85,16 +101,26 @@ impl Bert {
             wide_size: config.intermediate_size,
             words: words.flatten_all()?.to_vec1()?,
             positions: positions.flatten_all()?.to_vec1()?,
+            second_type,
             norm: norm(arch, &embeddings.pp("LayerNorm"), config)?,
             layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
         })
     }
 
-    /// The token vectors of the texts, one behind the other. A token the model does not know counts as nothing.
-    pub(super) fn forward<'a>(&self, texts: &[&[u32]], workspace: &'a mut Workspace) -> &'a [f32] {
+    /// The token vectors of single texts, one behind the other. A token the model does not know counts as nothing.
+    pub(crate) fn forward<'a>(&self, texts: &[&[u32]], workspace: &'a mut Workspace) -> &'a [f32] {
+        self.forward_pairs(texts.iter().map(|ids| Tokens { ids, second: ids.len() }), workspace)
+    }
+
+    /// As [`Bert::forward`], for texts that may be two.
+    pub(crate) fn forward_pairs<'a, 't>(
+        &self,
+        texts: impl Iterator<Item = Tokens<'t>> + Clone,
+        workspace: &'a mut Workspace,
+    ) -> &'a [f32] {
         let Workspace { hidden, parts, attended, sums, wide, lengths, scratch } = workspace;
         lengths.clear();
-        lengths.extend(texts.iter().map(|text| text.len()));
+        lengths.extend(texts.clone().map(|text| text.ids.len()));
         let tokens = lengths.iter().sum::<usize>();
         let rows = tokens.next_multiple_of(ROWS_STEP);
         for (buffer, width) in [(&mut *hidden, 1), (parts, 3), (attended, 1), (sums, 1)] {
@@ -115,17 +141,23 @@ impl Bert {
     }
 
     /// The embeddings of the texts' tokens, normalised.
-    fn embed(&self, texts: &[&[u32]], hidden: &mut [f32]) {
+    fn embed<'t>(&self, texts: impl Iterator<Item = Tokens<'t>>, hidden: &mut [f32]) {
         let size = self.size;
         let of_token = |token: u32| self.words.get(usize::try_from(token).ok()? * size..)?.get(..size);
-        let places = texts.iter().flat_map(|text| text.iter().enumerate());
-        for ((position, token), row) in places.zip(hidden.chunks_exact_mut(size)) {
-            match of_token(*token) {
+        let places = texts.flat_map(|text| {
+            let place = move |(position, token): (usize, &u32)| (position, *token, position >= text.second);
+            text.ids.iter().enumerate().map(place)
+        });
+        for ((position, token, is_second), row) in places.zip(hidden.chunks_exact_mut(size)) {
+            match of_token(token) {
                 Some(word) => word.convert_to_f32_slice(row),
                 None => row.fill(0.0),
             }
             let position = self.positions.chunks_exact(size).nth(position).unwrap_or_default();
             row.iter_mut().zip(position).for_each(|(x, p)| *x += p);
+            if is_second {
+                row.iter_mut().zip(&self.second_type).for_each(|(x, t)| *x += t);
+            }
         }
         self.norm.apply(hidden);
     }

@@ -15,6 +15,7 @@ use crate::judge::Judgement;
 use crate::result::fit::{budget_bytes, room};
 use crate::result::note::{self, Count, Handle, Shortfall};
 use crate::result::{Found, ToolResult};
+use crate::select;
 
 /// The tier of a result that was passed whole.
 pub(super) const TIER_NONE: &str = "none";
@@ -35,6 +36,8 @@ pub(super) struct Task {
 pub(super) struct Judged {
     pub(super) judgement: Judgement,
     pub(super) shortfall: Option<Shortfall>,
+    /// The last tier, if it judged a record.
+    pub(super) last: Option<&'static str>,
 }
 
 /// What is left of a result.
@@ -54,8 +57,8 @@ impl Task {
 
     /// The result with the records that were judged relevant, as far as the budget holds them.
     pub(super) fn judged(&self, result: &ToolResult<'_>, found: &Found, judged: &Judged) -> Filtered {
-        let Judged { judgement, shortfall } = judged;
-        let order = order(judgement, found.records().len());
+        let Judged { judgement, shortfall, last } = judged;
+        let order = order(judgement);
         let mut kept = judgement.kept.clone();
         let room = room(&self.settings);
         if room < usize::MAX && result.weight_of(&result.weigh(), found, &kept) > room {
@@ -63,7 +66,7 @@ impl Task {
             kept = result.some(found, &wanted, room);
         }
         let mut outcome = self.outcome();
-        judgement.tier.name().clone_into(&mut outcome.tier);
+        outcome.tier = [Some(judgement.tier.name()), *last].into_iter().flatten().collect::<Vec<_>>().join("+");
         outcome.fallback = shortfall.as_ref().map(|shortfall| shortfall.fallback);
         let intent = self.intent.as_ref().map_or("", |intent| intent.raw.as_str());
         let note = |count: Count, rest: Option<&Handle>| {

@@ -5,6 +5,7 @@ use filters::Target;
 use filters::originals::{Origin, Owner};
 use filters::testing::{MORE, Shelf};
 use protocol::method::Primitive;
+use crate::tiers::{Scale, TierError, testing::Fake};
 use serde_json::{Value, json};
 
 fn options() -> Options {
@@ -170,4 +171,31 @@ async fn a_full_queue_passes_whole_and_says_so() {
         cut.get()
     );
     release.send(()).unwrap();
+}
+
+#[tokio::test]
+async fn a_last_tier_decides_the_doubtful_records_and_is_named() {
+    let asked = |text: &str| Ok(Some(if text.contains("lunch") { 0.9 } else { 0.5 }));
+    let (result, outcome) = last_tier(asked).await;
+    let rest: Value = serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
+    let lunches = rest["messages"].as_array().unwrap().iter().filter(|message| message["text"] == "lunch is served");
+    assert!(lunches.count() > 0, "the tier says that they are relevant: {rest}");
+    assert_eq!(outcome.tier, "static+bm25+fake");
+    assert_eq!(result["_meta"][crate::result::META_KEY]["tier"], "static+bm25+fake");
+}
+
+#[tokio::test]
+async fn a_last_tier_that_fails_changes_nothing_and_the_note_says_so() {
+    let (result, outcome) = last_tier(|_| Err(TierError::Failed("its server failed (500)".to_owned()))).await;
+    assert_eq!((outcome.kept, outcome.tier.as_str()), (10, "static+bm25"));
+    let note = result["content"][1]["text"].as_str().unwrap();
+    assert!(note.contains(" Of 100 doubtful records 0 were judged by fake: its server failed (500)."), "{note}");
+}
+
+async fn last_tier(
+    answer: impl Fn(&str) -> Result<Option<f64>, TierError> + Send + Sync + 'static,
+) -> (Value, RelevanceOutcome) {
+    let tier = Arc::new(Fake::new(Scale::Absolute, answer));
+    let options = Options { reranking: Some(Reranking::new(tier, Duration::from_secs(60))), ..options() };
+    check(options, &result(100), "firewall changes", Settings::default()).await.unwrap()
 }

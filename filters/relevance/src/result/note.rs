@@ -4,6 +4,7 @@ use control_plane_api::audit::{Fallback, RelevanceOutcome};
 use filters::originals::{Unit, uri};
 use serde_json::json;
 
+use crate::rerank::Reranked;
 use crate::select::BYTES_PER_TOKEN;
 
 /// Characters of the intent that are repeated in the note.
@@ -74,6 +75,14 @@ pub fn of_budget(count: Count, tokens: u32, asked: Option<(&str, &Shortfall)>, r
         "[mcpctl] {asked}kept the first {kept} of {total} {unit}, as many as the budget of {tokens} tokens holds. {}",
         way_back(rest)
     )
+}
+
+/// What is said besides, where a last tier was asked and did not judge everything.
+#[must_use]
+pub fn of_tier(tier: &str, reranked: &Reranked) -> Option<String> {
+    let error = reranked.error.as_ref()?;
+    let Reranked { asked, judged, .. } = reranked;
+    Some(format!("Of {asked} doubtful records {judged} were judged by {tier}: {error}"))
 }
 
 /// The note on a result that was passed whole although filtering was asked for.

@@ -11,16 +11,16 @@ use tokio::{
 const LEAVE_TIMEOUT_MS: u64 = 2_000;
 
 /// A running child. Dropping it kills its whole group at once; [`Child::stop`] is the decent way.
-pub(super) struct Child {
+pub(crate) struct Child {
     process: tokio::process::Child,
     group: Group,
 }
 
 /// The ends of a child's pipes.
-pub(super) struct Pipes {
-    pub(super) stdin: ChildStdin,
-    pub(super) stdout: ChildStdout,
-    pub(super) stderr: ChildStderr,
+pub(crate) struct Pipes {
+    pub(crate) stdin: ChildStdin,
+    pub(crate) stdout: ChildStdout,
+    pub(crate) stderr: ChildStderr,
 }
 
 /// A process group; killed when dropped.
@@ -43,7 +43,7 @@ impl Drop for Group {
 
 impl Child {
     /// Starts `command`.
-    pub(super) fn spawn(command: &mut Command) -> io::Result<(Self, Pipes)> {
+    pub(crate) fn spawn(command: &mut Command) -> io::Result<(Self, Pipes)> {
         let mut process = command.spawn()?;
         let pid = process.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
         let pipes = (process.stdin.take(), process.stdout.take(), process.stderr.take());
@@ -59,7 +59,7 @@ impl Child {
     }
 
     /// Waits for the child's end. Cancel-safe.
-    pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
+    pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.process.wait().await
     }
 

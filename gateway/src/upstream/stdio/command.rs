@@ -58,7 +58,7 @@ const PASSED_ON_PREFIXES: [&str; 2] = ["LC_", "XDG_"];
 
 /// Why a server's command cannot be executed; `Display` says what to do about it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub(super) enum CommandError {
+pub(crate) enum CommandError {
     /// A bare name that no directory of `PATH` has.
     #[error("command `{command}` was not found in PATH; {hint}")]
     NotFound {
@@ -95,14 +95,14 @@ pub(super) fn of(endpoint: &Endpoint) -> Result<Command, CommandError> {
     }
     let program = resolve(name, env::var_os("PATH").as_deref())?;
     let mut command = Command::new(program);
-    command.args(args).env_clear().envs(inherited(env::vars_os())).envs(&endpoint.values);
+    command.args(args).env_clear().envs(passed_on()).envs(&endpoint.values);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0).kill_on_drop(true);
     Ok(command)
 }
 
 /// The file that `command` names.
-fn resolve(command: &str, path: Option<&OsStr>) -> Result<PathBuf, CommandError> {
+pub(crate) fn resolve(command: &str, path: Option<&OsStr>) -> Result<PathBuf, CommandError> {
     if command.contains('/') {
         let file = PathBuf::from(command);
         return match (file.is_file(), is_executable(&file)) {
@@ -132,6 +132,11 @@ fn hint(command: &str) -> &'static str {
         "docker" | "podman" => "install a container engine, or give the absolute path",
         _ => "install it, or give the absolute path",
     }
+}
+
+/// The gateway's own variables that every child gets.
+pub(crate) fn passed_on() -> impl Iterator<Item = (OsString, OsString)> {
+    inherited(env::vars_os())
 }
 
 /// The variables of `all` that every child gets.
