@@ -106,17 +106,18 @@ async fn only_for_its_user(world: &World, id: &str, eve: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_result_is_kept_for_a_time() {
-    let world = World::new(None);
-    let (token, home) = ("mcpctl_pat_of_a_reader", world.path("short"));
+    let world = World::shared().await;
+    let token = world.mcpctl(&["token", "create", "--label", "reader"]).await.done().stdout.trim().to_owned();
+    let home = world.path("short");
     fs::create_dir(&home).unwrap();
     let config = home.join("gateway.json");
-    fs::write(&config, configuration(token).to_string()).unwrap();
+    fs::write(&config, configuration(&token).to_string()).unwrap();
     let mut command = world.command(&program("mcp-gateway"));
     command.args(["--listen", "127.0.0.1:0", "--home"]).arg(&home).arg("--config-file").arg(&config);
     let _gateway = command.stderr(fs::File::create(home.join("log")).unwrap()).spawn().unwrap();
     let endpoint = until("the gateway serves", async || {
         let address = fs::read_to_string(home.join("gateway/local/addr")).ok()?;
-        let endpoint = Endpoint::new(&format!("http://{}/projects/reading/mcp", address.trim()), token);
+        let endpoint = Endpoint::new(&format!("http://{}/projects/reading/mcp", address.trim()), &token);
         (endpoint.try_list().await? == StatusCode::OK).then_some(endpoint)
     })
     .await;
