@@ -64,8 +64,7 @@ fn bare(word: &str) -> String {
 }
 
 fn clean(raw: &str) -> String {
-    let mut words: Vec<&str> = raw.split_whitespace().collect();
-    words.truncate(purpose_start(&words));
+    let words = without_purpose(raw.split_whitespace().collect());
     let leads = |word: &&str| {
         let word = bare(word);
         word.is_empty() || [COMMAND, QUESTION, RECORD, CONNECTION].iter().any(|list| is_in(list, &word))
@@ -93,20 +92,30 @@ fn clean(raw: &str) -> String {
     if cleaned.is_empty() { raw.to_owned() } else { cleaned.to_owned() }
 }
 
-/// Where "for my weekly report", "so that …" or "to write …" begins, which say why and not what.
-fn purpose_start(words: &[&str]) -> usize {
+/// The words without "for my weekly report", "so that …" or "to write …", which say why and not what. A purpose ends where
+/// a list begins behind it, and one that comes first ends at its comma.
+fn without_purpose(mut words: Vec<&str>) -> Vec<&str> {
+    let Some(start) = (0..words.len()).find(|index| starts_purpose(&words, *index)) else { return words };
+    let ends = |word: &str| word.ends_with([':', ';']) || (start == 0 && word.ends_with(','));
+    let end = words.iter().skip(start).position(|word| ends(word)).map(|distance| start + distance + 1);
+    match end {
+        Some(end) => drop(words.drain(start..end)),
+        None if start > 0 => words.truncate(start),
+        None => {}
+    }
+    words
+}
+
+fn starts_purpose(words: &[&str], index: usize) -> bool {
     let at = |index: usize| words.get(index).map(|word| bare(word)).unwrap_or_default();
-    let starts = |index: &usize| {
-        let next = at(index + 1);
-        match at(*index).as_str() {
-            "for" | "in" | "into" => (index + 1..=index + 5).any(|i| is_in(REPORT, &at(i))),
-            "so" => matches!(next.as_str(), "that" | "i" | "we"),
-            "to" => is_in(WRITING, &next),
-            "because" => true,
-            _ => false,
-        }
-    };
-    (1..words.len()).find(starts).unwrap_or(words.len())
+    let next = at(index + 1);
+    match at(index).as_str() {
+        "for" | "in" | "into" => (index + 1..=index + 5).any(|i| is_in(REPORT, &at(i))),
+        "so" => matches!(next.as_str(), "that" | "i" | "we"),
+        "to" => is_in(WRITING, &next),
+        "because" => true,
+        _ => false,
+    }
 }
 
 /// The parts of "household matters: shopping lists, calendar and smart home".
@@ -147,6 +156,9 @@ mod tests {
         check("billing problems so that I can call the customer", "billing problems");
         check("outages last week, to write a postmortem", "outages last week");
         check("Deployments for the payments team", "Deployments for the payments team");
+        check("security topics for my weekly report: attacks, leaked keys", "security topics attacks, leaked keys");
+        check("For the weekly report, find complaints about shipping", "complaints about shipping");
+        check("To write the summary", "To write the summary");
     }
 
     #[test]

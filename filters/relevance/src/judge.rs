@@ -3,9 +3,9 @@
 
 mod first;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use control_plane_api::relevance::Relevance as Settings;
+use control_plane_api::relevance::{Recall, Relevance as Settings};
 
 use crate::encoder::{Embedding, Encoder, EncoderError};
 use crate::intent::Intent;
@@ -14,20 +14,19 @@ use crate::segment::Record;
 use crate::select;
 use first::First;
 
-/// A record is doubtful between this probability of being relevant and its opposite.
-const DOUBT: f64 = 0.05;
+/// A record is doubtful from half the probability on that the recall knob keeps it by, and up to this one.
+const DOUBT_MAX: f64 = 0.5;
 /// Records the encoder reads in any case, best first, before doubt decides: the first tier is sure too easily.
 const READ_MIN: usize = 64;
+/// Doubtful records that are read besides; more change nothing that can be measured.
+const READ_MORE: usize = 96;
 /// Records from all over the ranking that are read beside the best, so that both tiers can be compared.
 const ANCHORS: usize = 16;
 /// A collection whose third-nearest record is farther than this from the intent, and of which no record has this share
 /// of the intent's words, holds nothing relevant. By the encoder's cosine and by the static table's.
-const NEAR_ENCODER: f32 = 0.36;
-const NEAR_STATIC: f32 = 0.42;
-const COVERAGE_MIN: f64 = 0.5;
-/// A record this near the intent is relevant whatever the others are.
-const CERTAIN_ENCODER: f32 = 0.55;
-const CERTAIN_STATIC: f32 = 0.6;
+const NEAR_ENCODER: f32 = 0.32;
+const NEAR_STATIC: f32 = 0.34;
+const COVERAGE_MIN: f64 = 0.66;
 
 /// Which scorers had their say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,25 +75,20 @@ pub fn judge(
     let first = First::new(records, intent);
     let bytes: Vec<usize> = records.iter().map(|record| record.span.len()).collect();
     let decided = encoder.and_then(|encoder| match Reading::start(encoder, records, intent, &first) {
-        Ok(reading) => reading.finish(go_on),
+        Ok(reading) => reading.finish(settings.recall, go_on),
         Err(error) => given_up(&error),
     });
     let (scores, unread, view, tier) = match &decided {
         Some(decided) => (decided.scores.clone(), decided.unread, &decided.view, Tier::Encoder),
         None => (first.scores.clone(), 0, &first.view, Tier::Static),
     };
-    let (near, certain_from) = match tier {
-        Tier::Encoder => (NEAR_ENCODER, CERTAIN_ENCODER),
-        Tier::Static => (NEAR_STATIC, CERTAIN_STATIC),
+    let near = match tier {
+        Tier::Encoder => NEAR_ENCODER,
+        Tier::Static => NEAR_STATIC,
     };
-    let nearness = nearness(view);
-    let found = first.coverage >= COVERAGE_MIN || third_highest(&nearness) >= near;
-    let kept = if found {
-        let certain = (0..records.len()).filter(|index| nearness.get(*index).is_some_and(|near| *near >= certain_from));
-        select::select(&scores, &certain.collect(), &bytes, settings)
-    } else {
-        select::bounded(&scores, &bytes, &BTreeSet::new(), settings)
-    };
+    let found = first.coverage >= COVERAGE_MIN || third_highest(&nearness(view)) >= near;
+    let kept =
+        if found { select::select(&scores, &bytes, settings) } else { select::best(&scores, &bytes, 0, settings) };
     Judgement { kept, scores, tier, unread, found }
 }
 
@@ -156,8 +150,9 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads on until nothing is doubtful or time is up. `None` where nothing at all was read, and where the model failed.
-    fn finish(mut self, go_on: &(dyn Fn() -> bool + Sync)) -> Option<Decided> {
+    fn finish(mut self, recall: Recall, go_on: &(dyn Fn() -> bool + Sync)) -> Option<Decided> {
         let mut next = self.opening();
+        let mut more = READ_MORE;
         loop {
             if let Err(error) = self.read(&next, go_on) {
                 return given_up(&error);
@@ -166,7 +161,9 @@ impl<'a> Reading<'a> {
                 return None;
             }
             self.scores = score::second(&self.view, &self.first.view, &self.first.evidence());
-            next = self.doubtful();
+            next = self.doubtful(recall);
+            next.truncate(more);
+            more -= next.len();
             if next.is_empty() || !go_on() {
                 break;
             }
@@ -185,11 +182,11 @@ impl<'a> Reading<'a> {
     }
 
     /// The doubtful records that were not read yet, the most promising first.
-    fn doubtful(&self) -> Vec<usize> {
+    fn doubtful(&self, recall: Recall) -> Vec<usize> {
         let probabilities = select::probabilities(&self.scores);
+        let doubt = select::aim(recall).probability / 2.0..=DOUBT_MAX;
         let is_doubtful = |index: &usize| {
-            let probability = probabilities.get(*index).copied().unwrap_or_default();
-            (DOUBT..=1.0 - DOUBT).contains(&probability) && self.is_readable(*index)
+            probabilities.get(*index).is_some_and(|probability| doubt.contains(probability)) && self.is_readable(*index)
         };
         select::ranked(&self.scores).into_iter().filter(is_doubtful).collect()
     }
@@ -206,7 +203,7 @@ impl<'a> Reading<'a> {
         let mut seen = BTreeSet::new();
         let distinct: Vec<&str> = records.iter().map(text).filter(|text| seen.insert(*text)).collect();
         let vectors = self.encoder.encode(&distinct, go_on)?;
-        let read: std::collections::HashMap<&str, Embedding> =
+        let read: HashMap<&str, Embedding> =
             distinct.into_iter().zip(vectors).filter_map(|(text, vector)| Some((text, vector?))).collect();
         for (record, text) in self.view.records.iter_mut().zip(&self.texts).filter(|(record, _)| record.is_none()) {
             *record = read.get(text).cloned();

@@ -11,16 +11,23 @@ fn scores(few: usize) -> Vec<f64> {
 
 fn check(few: usize, settings: &Settings) -> Vec<usize> {
     let scores = scores(few);
-    select(&scores, &BTreeSet::new(), &vec![100; scores.len()], settings).into_iter().collect()
+    select(&scores, &vec![100; scores.len()], settings).into_iter().collect()
 }
 
 #[test]
 fn a_cluster_of_any_size_is_found() {
     for few in [8, 20, 60] {
         let kept = check(few, &Settings::default());
-        assert!(kept.iter().all(|index| *index >= 300), "{kept:?}");
-        assert!(kept.len() * 100 >= few * 95, "{few}: {kept:?}");
+        assert!((300..300 + few).all(|index| kept.contains(&index)), "{few}: {kept:?}");
+        assert!(kept.len() * 4 <= 300 + few + 3, "{few}: {kept:?}");
     }
+}
+
+#[test]
+fn the_further_the_best_stand_out_the_fewer_are_kept() {
+    let scores = |best: f64| (0..300).map(|i| f64::from(i % 10)).chain([best; 4]).collect::<Vec<f64>>();
+    let kept = |best| select(&scores(best), &[10; 304], &Settings::default()).len();
+    assert!(kept(60.0) < kept(12.0), "{} {}", kept(60.0), kept(12.0));
 }
 
 #[test]
@@ -34,12 +41,12 @@ fn floors_and_ceilings_hold() {
 }
 
 #[test]
-fn no_more_than_a_share_is_kept_but_for_the_certain() {
+fn no_more_than_a_share_is_kept() {
     let scores: Vec<f64> = (0..400).map(|i| f64::from(i) / 100.0).collect();
-    let tight = Settings { recall: Recall::Tight, ..Settings::default() };
-    assert!(select(&scores, &BTreeSet::new(), &vec![10; 400], &tight).len() <= 60);
-    let certain: BTreeSet<usize> = (0..100).collect();
-    assert!(select(&scores, &certain, &vec![10; 400], &tight).is_superset(&certain));
+    for (recall, most) in [(Recall::High, 200), (Recall::Balanced, 100), (Recall::Tight, 60)] {
+        let settings = Settings { recall, ..Settings::default() };
+        assert!(select(&scores, &[10; 400], &settings).len() <= most);
+    }
 }
 
 #[test]
@@ -52,7 +59,7 @@ fn more_recall_never_keeps_less() {
 proptest! {
     #[test]
     fn no_scores_are_too_odd(scores in proptest::collection::vec(-1e6..1e6, 1..200)) {
-        let kept = select(&scores, &BTreeSet::new(), &vec![10; scores.len()], &Settings::default());
+        let kept = select(&scores, &vec![10; scores.len()], &Settings::default());
         prop_assert!(kept.len() >= scores.len().min(5));
         prop_assert!(kept.iter().all(|index| *index < scores.len()));
     }
