@@ -19,6 +19,7 @@ use crate::encoder::{self, Encoder, EncoderError};
 use crate::intent::Intent;
 use crate::judge::{self, Judgement};
 use crate::result::{Found, ToolResult, note};
+use crate::statics::Table;
 use pool::Pool;
 
 /// The tier of a result that was passed whole.
@@ -105,7 +106,10 @@ impl Relevance {
         let shared = Arc::new(Shared { options, model: Mutex::new(None), is_reported: AtomicBool::new(false) });
         let warm = Arc::clone(&shared);
         // A fresh queue has room, and without it the first result loads the model.
-        let _ = pool.submit(Box::new(move || drop(warm.model())));
+        let _ = pool.submit(Box::new(move || {
+            let _ = Table::shipped();
+            drop(warm.model());
+        }));
         Self { shared, pool, own_context: crate::filter::OwnContext::default() }
     }
 
