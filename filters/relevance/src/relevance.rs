@@ -21,13 +21,14 @@ use serde_json::value::RawValue;
 
 use crate::encoder::{self, Encoder, EncoderError};
 use crate::intent::Intent;
-use crate::judge::{self, Judgement, Tier};
+use crate::judge;
 use crate::rerank::{self, Cascade, Reranking};
 use crate::result::fit::{budget_bytes, room};
 use crate::result::note::{self, Shortfall};
 use crate::result::{Found, ToolResult};
 use crate::segment::Record;
 use crate::select::BYTES_PER_TOKEN;
+use crate::statics::Table;
 pub use keeper::Keeper;
 pub use more::{Kept, More, Served, Wanted};
 use pool::Pool;
@@ -121,7 +122,10 @@ impl Relevance {
         let shared = Arc::new(Shared { options, model: Mutex::new(None), is_reported: AtomicBool::new(false) });
         let warm = Arc::clone(&shared);
         // A fresh queue has room, and without it the first result loads the model.
-        let _ = pool.submit(Box::new(move || drop(warm.model())));
+        let _ = pool.submit(Box::new(move || {
+            let _ = Table::shipped();
+            drop(warm.model());
+        }));
         Self { shared, pool, own_context: crate::filter::OwnContext::default() }
     }
 
@@ -232,17 +236,8 @@ impl Shared {
         let go_on = || Instant::now() < deadline && !is_given_up();
         let model = self.model();
         let judgement = judge::judge(records, intent, settings, model.as_deref().ok(), &go_on);
-        let missing = model.as_ref().err().map(ToString::to_string);
-        let late = |told: String| Some(Shortfall::new(Fallback::Deadline, told));
-        let shortfall = match (missing, judgement.tier) {
-            (Some(missing), _) => {
-                Some(Shortfall::new(Fallback::ModelMissing, format!("Judged without the encoder: {missing}")))
-            }
-            (None, Tier::Static) => late("Judged without the encoder, because time ran out".to_owned()),
-            (None, Tier::Encoder) => (judgement.unread > 0).then_some(judgement.unread).and_then(|unread| {
-                late(format!("{unread} doubtful records were judged without the encoder, because time ran out"))
-            }),
-        };
+        let no_model = model.as_ref().err().map(ToString::to_string);
+        let shortfall = Shortfall::of_judgement(&judgement, no_model.as_deref());
         let judged = Judged { judgement, shortfall, last: None };
         match &self.options.reranking {
             Some(reranking) => reranked(judged, records, intent, settings, (reranking, deadline)),

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use control_plane_api::audit::RelevanceOutcome;
 pub use control_plane_api::relevance::Relevance as Settings;
+use filters::originals::Unit;
 use serde_json::value::RawValue;
 
 use crate::encoder::Encoder;
 use crate::intent::Intent;
 use crate::judge::{self, Judgement};
-use crate::result::{Found, ToolResult, note};
+use crate::result::note::{self, Count, Shortfall};
+use crate::result::{Found, ToolResult};
 use crate::segment::{self, Record, Segmented, Shape, json};
 
 /// The types of content blocks (2025-06-18, server/tools).
@@ -139,16 +141,20 @@ impl<'a> Trial<'a> {
             Parts::Text(segmented) => Some(segmented.as_ref()?.keep(self.source, &judgement.kept)),
             Parts::Result { result, found } => {
                 let total = self.records().len();
-                let note = note::of_judgement(judgement, total, &intent.raw, no_model);
+                let count = Count { kept: judgement.kept.len(), total, unit: Unit::Records };
+                let shortfall = Shortfall::of_judgement(judgement, no_model);
+                let note = note::of_judgement(count, judgement.found, &intent.raw, shortfall.as_ref(), None);
                 let report = |bytes: usize| {
-                    note::report(&RelevanceOutcome {
+                    let outcome = RelevanceOutcome {
                         kept: judgement.kept.len() as u64,
                         total: total as u64,
                         bytes_before: self.source.len() as u64,
                         bytes_after: bytes as u64,
                         elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
                         tier: judgement.tier.name().to_owned(),
-                    })
+                        fallback: shortfall.as_ref().map(|shortfall| shortfall.fallback),
+                    };
+                    note::report(&outcome, None)
                 };
                 let kept = found.as_ref().map(|found| (found, &judgement.kept));
                 Some(result.rewrite(kept, &note, report)?.get().to_owned())

@@ -91,8 +91,10 @@ pub(super) fn folder(settings: &Settings) -> Result<PathBuf, Trouble> {
     settings.model_dir().map_err(|error| Trouble::Usage(error.to_string()))
 }
 
-/// Loads the model. It remembers nothing on disk: what a command measures does not depend on the one before.
+/// Loads the model, and the table inside the program, so that neither is part of what is measured. It remembers nothing on
+/// disk: what a command measures does not depend on the one before.
 pub(super) fn load(settings: &Settings) -> Result<Result<Encoder, EncoderError>, Trouble> {
+    let _ = Table::shipped();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Encoder::load(&folder(settings)?, threads))
 }

@@ -4,6 +4,7 @@ use control_plane_api::audit::{Fallback, RelevanceOutcome};
 use filters::originals::{Unit, uri};
 use serde_json::json;
 
+use crate::judge::{Judgement, Tier};
 use crate::rerank::Reranked;
 use crate::select::BYTES_PER_TOKEN;
 
@@ -33,6 +34,22 @@ impl Shortfall {
     #[must_use]
     pub fn new(fallback: Fallback, told: impl Into<String>) -> Self {
         Self { fallback, told: told.into() }
+    }
+
+    /// What could have been better about `judgement`; `no_model` says why there is no encoder.
+    #[must_use]
+    pub fn of_judgement(judgement: &Judgement, no_model: Option<&str>) -> Option<Self> {
+        match (no_model, judgement.tier, judgement.unread) {
+            (Some(reason), ..) => Some(Self::new(Fallback::ModelMissing, format!("Judged without the encoder: {reason}"))),
+            (None, Tier::Static, _) => {
+                Some(Self::new(Fallback::Deadline, "Judged without the encoder, because time ran out"))
+            }
+            (None, Tier::Encoder, 0) => None,
+            (None, Tier::Encoder, unread) => {
+                let told = format!("{unread} doubtful records were judged without the encoder, because time ran out");
+                Some(Self::new(Fallback::Deadline, told))
+            }
+        }
     }
 }
 
@@ -205,6 +222,20 @@ mod tests {
         check(&of_next(COUNT, 0, &rest), "the next 2 of 900 records of result Ab-1. All of them were shown now.");
         check(&of_range(101, COUNT, None, &rest), "records 101-102 of 900 of result Ab-1.");
         assert!(of_range(101, COUNT, Some((103, 200)), &rest).contains("\"range\": \"103-200\""));
+    }
+
+    #[test]
+    fn what_could_have_been_better_is_said() {
+        let said = |tier, unread, no_model| {
+            let judgement = Judgement { kept: [1].into(), scores: vec![0.0; 9], tier, unread, found: true };
+            Shortfall::of_judgement(&judgement, no_model).map(|shortfall| (shortfall.fallback, shortfall.told))
+        };
+        assert_eq!(said(Tier::Encoder, 0, None), None);
+        let late = "30 doubtful records were judged without the encoder, because time ran out";
+        assert_eq!(said(Tier::Encoder, 30, None), Some((Fallback::Deadline, late.to_owned())));
+        assert_eq!(said(Tier::Static, 0, None).map(|(fallback, _)| fallback), Some(Fallback::Deadline));
+        let missing = Some((Fallback::ModelMissing, "Judged without the encoder: no file".to_owned()));
+        assert_eq!(said(Tier::Static, 0, Some("no file")), missing);
     }
 
     #[test]

@@ -126,8 +126,12 @@ async fn models_are_listed_with_what_they_are_for_and_measured() {
     let without = world.mcpctl(&bench).await.done();
     assert!(without.stderr.contains("measured without the model"), "{}", without.stderr);
     assert_eq!(without.json()["filter"].as_array().unwrap().len(), 1);
+    write(&world, "sentences.txt", "One sentence makes no table.\n");
+    let distill = ["model", "distill", "sentences.txt", "--to", "table"];
+    world.mcpctl(&distill).await.failed(6, &["`mcpctl model pull`"]);
     let weights = model::folder().await;
     world.mcpctl(&["model", "pull", "--from", weights.to_str().unwrap()]).await.done();
+    world.mcpctl(&distill).await.failed(2, &["1 sentences are too few to learn from"]);
     let models = world.mcpctl(&["model", "list", "-o", "json"]).await.done().json();
     assert_eq!((&models[0]["state"], models[0]["tiers"].as_array().unwrap().len()), (&json!("ok"), 1), "{models:#}");
     assert!(models[1]["files"][0]["bytes"].as_u64().unwrap() > 100_000, "{models:#}");
