@@ -158,7 +158,7 @@ mod tests {
         check("Deployments for the payments team", "Deployments for the payments team");
         check("security topics for my weekly report: attacks, leaked keys", "security topics attacks, leaked keys");
         check("For the weekly report, find complaints about shipping", "complaints about shipping");
-        check("To write the summary", "To write the summary");
+        check("To write the summary", "write the summary");
     }
 
     #[test]

@@ -2,8 +2,11 @@
 //!
 //! A record's probability of being relevant is read off how far its score stands out from all scores, and how far it is
 //! behind the best ones: a collection whose best stand out far holds few relevant ones, one whose best are near the others
-//! holds many or none. From the probability on that the recall knob names a record is kept, up to a share of the collection.
-//! Floors and ceilings come after. It sees scores and sizes only.
+//! holds many or none. What plainly belongs to the bulk of a collection that falls into two ([`mixture`]) is not relevant.
+//! From the probability on that the recall knob names a record is kept, up to a share of the collection. Floors and ceilings
+//! come after. It sees scores and sizes only.
+
+mod mixture;
 
 use std::collections::BTreeSet;
 
@@ -16,6 +19,8 @@ const SLOPE_BEHIND: f64 = -0.381;
 const INTERCEPT: f64 = -1.804;
 /// Scores whose mean is the best.
 const BEST: usize = 3;
+/// A record that is less likely than this not to belong to the bulk belongs to it.
+const BULK_BELOW: f64 = 0.01;
 /// Bytes of a token, on average, in English and JSON.
 pub const BYTES_PER_TOKEN: usize = 4;
 
@@ -78,7 +83,8 @@ fn bound(setting: u32) -> usize {
     usize::try_from(setting).unwrap_or(usize::MAX)
 }
 
-/// The probability of each record to be relevant. Never less for a higher score; all alike where nothing stands out.
+/// The probability of each record to be relevant, 0 for the bulk. Never less for a higher score; all alike where nothing
+/// stands out.
 #[must_use]
 pub fn probabilities(scores: &[f64]) -> Vec<f64> {
     let count = scores.len().max(1) as f64;
@@ -87,12 +93,16 @@ pub fn probabilities(scores: &[f64]) -> Vec<f64> {
     let standing = |score: f64| if spread > 1e-9 { (score - mean) / spread } else { 0.0 };
     let best: Vec<f64> = ranked(scores).into_iter().take(BEST).filter_map(|index| scores.get(index).copied()).collect();
     let best = best.iter().map(|score| standing(*score)).sum::<f64>() / best.len().max(1) as f64;
-    let probability = |score: &f64| {
+    let apart = mixture::apart(scores);
+    let probability = |(score, apart): (&f64, f64)| {
+        if apart < BULK_BELOW {
+            return 0.0;
+        }
         let standing = standing(*score);
         let odds = SLOPE * standing + SLOPE_BEHIND * (best - standing) + INTERCEPT;
         1.0 / (1.0 + (-odds).exp())
     };
-    scores.iter().map(probability).collect()
+    scores.iter().zip(apart).map(probability).collect()
 }
 
 #[cfg(test)]
