@@ -132,32 +132,18 @@ impl Store {
         self.shelf.lock().shown(owner, id, indices);
     }
 
-    fn keep(&self, owner: &Owner, origin: &Origin, original: &str, rest: Rest, bounds: &Bounds) -> Option<String> {
-        if bounds.lifetime.is_zero() {
-            return None;
-        }
-        let mut random = [0_u8; ID_BYTES];
-        OsRng.fill_bytes(&mut random);
-        let id = BASE64_URL_SAFE_NO_PAD.encode(random);
-        let sealed = self.seal(owner, &id, original.as_bytes())?;
-        let entry = Entry {
-            owner: owner.clone(),
-            origin: origin.clone(),
-            rest,
-            bytes: sealed.len() as u64,
-            expires: Instant::now() + bounds.lifetime,
-            place: Place::Memory(sealed.into()),
+    /// Puts `entry` there under `id`, and makes room for it; whether it is there.
+    fn put(&self, id: &str, entry: Entry, bounds: &Bounds) -> bool {
+        let Some(room) = self.shelf.lock().put(id, entry, bounds, Instant::now()) else {
+            return false;
         };
-        let room = self.shelf.lock().put(&id, entry, bounds, Instant::now())?;
         self.disk.remove(&room.forgotten);
-        for (id, sealed) in room.to_disk {
+        for (moving, sealed) in room.to_disk {
             let number = self.disk.write(&sealed);
-            let mut shelf = self.shelf.lock();
-            let gone = shelf.moved(&id, number, bounds);
-            drop(shelf);
+            let gone = self.shelf.lock().moved(&moving, number, bounds);
             self.disk.remove(&gone);
         }
-        self.shelf.lock().has(&id).then_some(id)
+        self.shelf.lock().has(id)
     }
 
     fn seal(&self, owner: &Owner, id: &str, plain: &[u8]) -> Option<Vec<u8>> {
@@ -187,7 +173,23 @@ struct Within {
 
 impl Originals for Within {
     fn keep(&self, owner: &Owner, origin: &Origin, original: &str, rest: Rest) -> Option<String> {
-        self.store.keep(owner, origin, original, rest, &self.bounds)
+        let Bounds { lifetime, .. } = self.bounds;
+        if lifetime.is_zero() {
+            return None;
+        }
+        let mut random = [0_u8; ID_BYTES];
+        OsRng.fill_bytes(&mut random);
+        let id = BASE64_URL_SAFE_NO_PAD.encode(random);
+        let sealed = self.store.seal(owner, &id, original.as_bytes())?;
+        let entry = Entry {
+            owner: owner.clone(),
+            origin: origin.clone(),
+            rest,
+            bytes: sealed.len() as u64,
+            expires: Instant::now() + lifetime,
+            place: Place::Memory(sealed.into()),
+        };
+        self.store.put(&id, entry, &self.bounds).then_some(id)
     }
 }
 

@@ -49,6 +49,7 @@ pub struct ChangeSet {
 
 /// One event of the configuration stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, made once for each change of the configuration")]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ConfigEvent {
     /// First event of a stream, and whenever changes cannot be told.

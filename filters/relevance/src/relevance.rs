@@ -219,7 +219,7 @@ impl Shared {
         };
         let Some(found) = records(&result) else { return Ok(None) };
         let settings = within_budget(&task.settings, &result, &found);
-        let judged = self.judge(found.records(), intent, &settings, task.started, is_given_up);
+        let judged = self.judge(found.records(), intent, &settings, (task.started, is_given_up));
         Ok(Some(task.judged(&result, &found, &judged)))
     }
 
@@ -229,8 +229,7 @@ impl Shared {
         records: &[Record],
         intent: &Intent,
         settings: &Settings,
-        started: Instant,
-        is_given_up: &(dyn Fn() -> bool + Sync),
+        (started, is_given_up): (Instant, &(dyn Fn() -> bool + Sync)),
     ) -> Judged {
         let deadline = started + Duration::from_millis(u64::from(settings.deadline_ms));
         let go_on = || Instant::now() < deadline && !is_given_up();

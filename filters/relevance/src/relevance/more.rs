@@ -139,7 +139,7 @@ impl More {
         (shared, is_given_up): (&Shared, &(dyn Fn() -> bool + Sync)),
     ) -> Result<Choice, String> {
         let settings = within_budget(&self.settings, result, found);
-        let judged = shared.judge(found.records(), intent, &settings, Instant::now(), is_given_up);
+        let judged = shared.judge(found.records(), intent, &settings, (Instant::now(), is_given_up));
         let order = task::order(&judged.judgement);
         let wanted: Vec<usize> = order.into_iter().take(judged.judgement.kept.len()).collect();
         let shown = result.some(found, &wanted, room(&self.settings));
