@@ -7,8 +7,8 @@
 
 mod model;
 mod template;
+mod vocabulary;
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -16,8 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use candle_core::Device;
-use candle_core::quantized::gguf_file::{Content, Value};
-use candle_core::quantized::tokenizer::TokenizerFromGguf as _;
+use candle_core::quantized::gguf_file::Content;
 use tokenizers::Tokenizer;
 
 use super::prompt::{INTENT_BYTES_MAX, TEXT_BYTES_MAX, cut};
@@ -59,7 +58,7 @@ impl Llm {
         };
         let mut reader = BufReader::new(File::open(file).map_err(|e| unusable(e.to_string()))?);
         let mut content = Content::read(&mut reader).map_err(|e| unusable(format!("it is no GGUF file: {e}")))?;
-        let tokenizer = tokenizer(file, &mut content).map_err(&unusable)?;
+        let tokenizer = vocabulary::tokenizer(file, &mut content).map_err(&unusable)?;
         let template = Template::of(&tokenizer);
         let device = device();
         let model = Model::load(content, &mut reader, &device).map_err(|e| unusable(e.to_string()))?;
@@ -144,26 +143,6 @@ fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, TierError> {
     let encoding = tokenizer.encode_fast(text, false);
     let encoding = encoding.map_err(|e| TierError::Failed(format!("a text cannot be tokenized: {e}")))?;
     Ok(encoding.get_ids().to_vec())
-}
-
-/// The `tokenizer.json` beside the weights, or the tokenizer inside them.
-fn tokenizer(file: &Path, content: &mut Content) -> Result<Tokenizer, String> {
-    let beside = file.with_file_name("tokenizer.json");
-    if beside.is_file() {
-        return Tokenizer::from_file(&beside).map_err(|e| format!("`{}`: {e}", beside.display()));
-    }
-    rename_splitter(&mut content.metadata);
-    Tokenizer::from_gguf(content)
-        .map_err(|e| format!("its tokenizer cannot be read ({e}); put the model's `tokenizer.json` beside it"))
-}
-
-/// GGUF files of Llama 3 call its way of splitting words `llama-bpe`; candle knows it by another name.
-fn rename_splitter(metadata: &mut HashMap<String, Value>) {
-    if let Some(Value::String(name)) = metadata.get_mut("tokenizer.ggml.pre")
-        && name == "llama-bpe"
-    {
-        "llama3".clone_into(name);
-    }
 }
 
 /// Where the model runs.
