@@ -147,16 +147,21 @@ fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, TierError> {
 
 /// Where the model runs.
 fn device() -> Device {
-    #[cfg(feature = "cuda")]
-    let device = Device::new_cuda(0);
-    #[cfg(all(feature = "metal", not(feature = "cuda")))]
-    let device = Device::new_metal(0);
-    #[cfg(not(any(feature = "cuda", feature = "metal")))]
-    let device = Ok::<_, candle_core::Error>(Device::Cpu);
-    device.unwrap_or_else(|error| {
+    fastest().unwrap_or_else(|error| {
         tracing::warn!(%error, "the language model runs on the CPU");
         Device::Cpu
     })
+}
+
+/// What this was built for.
+fn fastest() -> candle_core::Result<Device> {
+    if cfg!(feature = "cuda") {
+        return Device::new_cuda(0);
+    }
+    if cfg!(feature = "metal") {
+        return Device::new_metal(0);
+    }
+    Ok(Device::Cpu)
 }
 
 #[cfg(test)]
