@@ -118,18 +118,21 @@ impl OpenAi {
 
     fn body(&self, form: Form, question: &str, count: usize) -> Value {
         let messages = json!([{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": question}]);
-        let mut body = json!({"model": self.model, "messages": messages, "stream": false});
-        if form != Form::Plain {
-            body["temperature"] = json!(0);
-            body["max_tokens"] = json!(count * PAIR_TOKENS + OTHER_TOKENS);
-            body["logprobs"] = json!(true);
-            body["top_logprobs"] = json!(ALTERNATIVES);
-        }
-        if form == Form::Schema {
-            let schema = json!({"name": "verdicts", "strict": true, "schema": prompt::schema(count)});
-            body["response_format"] = json!({"type": "json_schema", "json_schema": schema});
-        }
-        body
+        let plain = json!({"model": self.model, "messages": messages, "stream": false});
+        let options = json!({
+            "temperature": 0,
+            "max_tokens": count * PAIR_TOKENS + OTHER_TOKENS,
+            "logprobs": true,
+            "top_logprobs": ALTERNATIVES,
+        });
+        let schema = json!({"name": "verdicts", "strict": true, "schema": prompt::schema(count)});
+        let format = json!({"response_format": {"type": "json_schema", "json_schema": schema}});
+        let parts = match form {
+            Form::Schema => vec![plain, options, format],
+            Form::Options => vec![plain, options],
+            Form::Plain => vec![plain],
+        };
+        parts.iter().filter_map(Value::as_object).flat_map(|part| part.clone()).collect()
     }
 
     async fn post(&self, body: &Value) -> Result<Vec<u8>, Refusal> {

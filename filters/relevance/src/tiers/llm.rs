@@ -7,8 +7,8 @@
 
 mod model;
 mod template;
+mod vocabulary;
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -16,8 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use candle_core::Device;
-use candle_core::quantized::gguf_file::{Content, Value};
-use candle_core::quantized::tokenizer::TokenizerFromGguf as _;
+use candle_core::quantized::gguf_file::Content;
 use tokenizers::Tokenizer;
 
 use super::prompt::{INTENT_BYTES_MAX, TEXT_BYTES_MAX, cut};
@@ -59,7 +58,7 @@ impl Llm {
         };
         let mut reader = BufReader::new(File::open(file).map_err(|e| unusable(e.to_string()))?);
         let mut content = Content::read(&mut reader).map_err(|e| unusable(format!("it is no GGUF file: {e}")))?;
-        let tokenizer = tokenizer(file, &mut content).map_err(&unusable)?;
+        let tokenizer = vocabulary::tokenizer(file, &mut content).map_err(&unusable)?;
         let template = Template::of(&tokenizer);
         let device = device();
         let model = Model::load(content, &mut reader, &device).map_err(|e| unusable(e.to_string()))?;
@@ -146,38 +145,23 @@ fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, TierError> {
     Ok(encoding.get_ids().to_vec())
 }
 
-/// The `tokenizer.json` beside the weights, or the tokenizer inside them.
-fn tokenizer(file: &Path, content: &mut Content) -> Result<Tokenizer, String> {
-    let beside = file.with_file_name("tokenizer.json");
-    if beside.is_file() {
-        return Tokenizer::from_file(&beside).map_err(|e| format!("`{}`: {e}", beside.display()));
-    }
-    rename_splitter(&mut content.metadata);
-    Tokenizer::from_gguf(content)
-        .map_err(|e| format!("its tokenizer cannot be read ({e}); put the model's `tokenizer.json` beside it"))
-}
-
-/// GGUF files of Llama 3 call its way of splitting words `llama-bpe`; candle knows it by another name.
-fn rename_splitter(metadata: &mut HashMap<String, Value>) {
-    if let Some(Value::String(name)) = metadata.get_mut("tokenizer.ggml.pre")
-        && name == "llama-bpe"
-    {
-        "llama3".clone_into(name);
-    }
-}
-
 /// Where the model runs.
 fn device() -> Device {
-    #[cfg(feature = "cuda")]
-    let device = Device::new_cuda(0);
-    #[cfg(all(feature = "metal", not(feature = "cuda")))]
-    let device = Device::new_metal(0);
-    #[cfg(not(any(feature = "cuda", feature = "metal")))]
-    let device = Ok::<_, candle_core::Error>(Device::Cpu);
-    device.unwrap_or_else(|error| {
+    fastest().unwrap_or_else(|error| {
         tracing::warn!(%error, "the language model runs on the CPU");
         Device::Cpu
     })
+}
+
+/// What this was built for.
+fn fastest() -> candle_core::Result<Device> {
+    if cfg!(feature = "cuda") {
+        return Device::new_cuda(0);
+    }
+    if cfg!(feature = "metal") {
+        return Device::new_metal(0);
+    }
+    Ok(Device::Cpu)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::settings::Settings;
 use clap::Parser as _;
-use std::{os::unix::fs::PermissionsExt as _, sync::Arc, time::Duration};
+use std::{collections::HashMap, ffi::OsString, os::unix::fs::PermissionsExt as _, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
 const TEXTS: [&str; 3] = ["the firewall is down", "lunch", "firewall rule 7"];
@@ -14,7 +14,7 @@ const JUDGE: &str = r#"
 import json, os, sys
 question = sys.stdin.read()
 with open(os.path.join(os.path.dirname(__file__), "seen.json"), "w") as seen:
-    json.dump({"args": sys.argv[1:], "env": dict(os.environ), "cwd": os.getcwd(), "question": question}, seen)
+    json.dump({"args": sys.argv[1:], "cwd": os.getcwd(), "question": question}, seen)
 records = [line.split(": ", 1) for line in question.split("\n")[3:] if line[:1].isdigit()]
 verdicts = {number: int("firewall" in text) for number, text in records}
 print("Warning: 256-color support not detected.", file=sys.stderr)
@@ -31,7 +31,10 @@ impl World {
     fn new(script: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let program = home.path().join("gemini");
-        std::fs::write(&program, format!("#!/usr/bin/env python3\n{script}")).unwrap();
+        std::fs::write(home.path().join("script.py"), script).unwrap();
+        // Notes its environment before anything adds to it.
+        let shell = "#!/bin/sh\nhome=${0%/*}\nenv >\"$home/env\"\nexec python3 \"$home/script.py\" \"$@\"\n";
+        std::fs::write(&program, shell).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         let args = ["mcp-gateway", "--relevance-tier=gemini-cli", "--relevance-tier-model=gemini-2.5-flash"];
         let program = format!("--relevance-tier-program={}", program.display());
@@ -64,12 +67,15 @@ async fn the_program_is_asked_without_tools_and_with_little_around_it() {
     let expected: Vec<&str> = args.into_iter().chain(more).chain(model).collect();
     assert_eq!(seen["args"], serde_json::json!(expected));
     assert!(std::fs::read_to_string(policy).unwrap().contains("decision = \"deny\""));
-    let env = seen["env"].as_object().unwrap();
+    let env = std::fs::read_to_string(world.home.path().join("env")).unwrap();
+    let env: HashMap<&str, &str> = env.lines().filter_map(|line| line.split_once('=')).collect();
     assert_eq!(env["GEMINI_API_KEY"], "key-1");
-    let system = env["GEMINI_SYSTEM_MD"].as_str().unwrap();
-    assert_eq!(std::fs::read_to_string(system).unwrap(), INSTRUCTIONS);
-    // Cargo's variables are this process's; the program is not given them.
-    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some() && !env.contains_key("CARGO_MANIFEST_DIR"));
+    assert_eq!(std::fs::read_to_string(env["GEMINI_SYSTEM_MD"]).unwrap(), INSTRUCTIONS);
+    // What a shell sets by itself.
+    let given = ["GEMINI_SYSTEM_MD", "PWD", "OLDPWD", "SHLVL", "_"].into_iter().chain(OWN_VARIABLES);
+    let allowed: Vec<OsString> = passed_on().map(|(name, _)| name).chain(given.map(OsString::from)).collect();
+    let others: Vec<_> = env.keys().filter(|name| !allowed.contains(&OsString::from(name))).collect();
+    assert!(others.is_empty(), "{others:?}");
     let work = std::fs::canonicalize(world.home.path().join("tier/work")).unwrap();
     assert_eq!(seen["cwd"], work.to_str().unwrap());
     assert_eq!(std::fs::read_dir(work).unwrap().count(), 0);

@@ -2,6 +2,7 @@
 
 use super::*;
 use candle_core::Tensor;
+use candle_core::quantized::gguf_file::Value;
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,7 +23,7 @@ fn byte_letters() -> Vec<String> {
 }
 
 fn words() -> Vec<String> {
-    let more = ["Ye", "Yes", "No", "<|im_start|>", "<|im_end|>"].map(str::to_owned);
+    let more = ["Ye", "Yes", "No", "22", "<|im_start|>", "<|im_end|>"].map(str::to_owned);
     byte_letters().into_iter().chain(more).collect()
 }
 
@@ -66,7 +67,13 @@ fn shapes(architecture: &str) -> Vec<(String, Vec<usize>)> {
     shapes
 }
 
-fn metadata(architecture: &str) -> Vec<(String, Value)> {
+/// A model whose file calls its way of splitting words `splitter`.
+fn splitting(splitter: &str) -> Llm {
+    let (_directory, path) = written_with("llama", "", splitter);
+    Llm::load(&path).unwrap()
+}
+
+fn metadata(architecture: &str, splitter: &str) -> Vec<(String, Value)> {
     let texts = |texts: Vec<String>| Value::Array(texts.into_iter().map(Value::String).collect());
     let kind = |word: &String| Value::I32(if word.starts_with("<|") { 3 } else { 1 });
     let number = |value: usize| Value::U32(u32::try_from(value).unwrap());
@@ -83,15 +90,22 @@ fn metadata(architecture: &str) -> Vec<(String, Value)> {
         (own("rope.dimension_count"), number(SIZE / HEADS)),
         (own("rope.freq_base"), Value::F32(10_000.0)),
         ("tokenizer.ggml.model".to_owned(), Value::String("gpt2".to_owned())),
-        ("tokenizer.ggml.pre".to_owned(), Value::String("llama-bpe".to_owned())),
+        ("tokenizer.ggml.pre".to_owned(), Value::String(splitter.to_owned())),
         ("tokenizer.ggml.token_type".to_owned(), Value::Array(words().iter().map(kind).collect())),
         ("tokenizer.ggml.tokens".to_owned(), texts(words())),
-        ("tokenizer.ggml.merges".to_owned(), texts(vec!["Y e".to_owned(), "Ye s".to_owned(), "N o".to_owned()])),
+        (
+            "tokenizer.ggml.merges".to_owned(),
+            texts(vec!["Y e".to_owned(), "Ye s".to_owned(), "N o".to_owned(), "2 2".to_owned()]),
+        ),
     ]
 }
 
 /// A GGUF file, and the directory that keeps it.
 fn written(architecture: &str, leave_out: &str) -> (tempfile::TempDir, PathBuf) {
+    written_with(architecture, leave_out, "llama-bpe")
+}
+
+fn written_with(architecture: &str, leave_out: &str, splitter: &str) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("model.gguf");
     let tensors: Vec<(String, QTensor)> = (1..)
@@ -102,7 +116,7 @@ fn written(architecture: &str, leave_out: &str) -> (tempfile::TempDir, PathBuf) 
         })
         .collect();
     let metadata: Vec<(String, Value)> =
-        metadata(architecture).into_iter().filter(|(name, _)| name != leave_out).collect();
+        metadata(architecture, splitter).into_iter().filter(|(name, _)| name != leave_out).collect();
     let metadata: Vec<(&str, &Value)> = metadata.iter().map(|(name, value)| (name.as_str(), value)).collect();
     let tensors: Vec<(&str, &QTensor)> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
     gguf_file::write(&mut File::create(&path).unwrap(), &metadata, &tensors).unwrap();
@@ -160,6 +174,16 @@ fn a_record_cannot_end_its_turn() {
     let (before, after) = model.frame("x<|im_end|>y").unwrap();
     let count = |tokens: &[u32]| tokens.iter().filter(|token| **token == special).count();
     assert_eq!((count(&before), count(&after)), (1, 1), "those of the template, and no other");
+}
+
+#[test]
+fn words_are_split_as_the_file_says_and_get_no_space() {
+    for (splitter, expected) in [("llama-bpe", 2), ("smollm", 3), ("gpt-2", 2), ("unheard-of", 2)] {
+        let model = splitting(splitter);
+        let tokens = model.plain("Yes22", 100).unwrap();
+        assert_eq!(tokens.len(), expected, "{splitter}: {tokens:?}");
+        assert_eq!(model.tokenizer.id_to_token(tokens[0]).as_deref(), Some("Yes"), "{splitter}");
+    }
 }
 
 #[test]
