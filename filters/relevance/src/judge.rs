@@ -4,6 +4,7 @@
 mod first;
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use control_plane_api::relevance::{Recall, Relevance as Settings};
 
@@ -61,6 +62,15 @@ pub struct Judgement {
     pub unread: usize,
     /// Whether anything relevant was found; if not, the kept ones are only the least remote.
     pub found: bool,
+}
+
+/// Of the deadline the encoder reads for as much; the rest is for the batch under way and for what comes after.
+const READING_PERCENT: u32 = 75;
+
+/// For how long after the start the encoder may go on reading, so that the deadline in `settings` holds.
+#[must_use]
+pub fn reading_time(settings: &Settings) -> Duration {
+    Duration::from_millis(u64::from(settings.deadline_ms)) * READING_PERCENT / 100
 }
 
 /// Judges `records`. Without an encoder, or when it fails, by the first tier alone; `go_on` is asked between batches.

@@ -8,10 +8,11 @@ mod keeper;
 mod more;
 mod pool;
 mod task;
+mod warm;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,9 @@ pub use keeper::Keeper;
 pub use more::{Kept, More, Served, Wanted};
 use pool::Pool;
 use task::{Judged, Task};
+
+/// Results that wait to be read on in the background; of more the newest is not.
+const BACKGROUND_MAX: usize = 4;
 
 /// How the service runs.
 #[derive(Debug, Clone)]
@@ -93,6 +97,8 @@ pub enum Filtered {
 pub struct Relevance {
     shared: Arc<Shared>,
     pool: Pool,
+    /// One thread for what nobody waits for.
+    background: Pool,
     pub(crate) own_context: crate::filter::OwnContext,
 }
 
@@ -101,6 +107,8 @@ struct Shared {
     options: Options,
     model: Mutex<Option<Arc<Encoder>>>,
     is_reported: AtomicBool,
+    /// Results that are being judged, or wait for it.
+    judging: AtomicUsize,
 }
 
 /// What is asked for about one result.
@@ -119,14 +127,14 @@ impl Relevance {
     #[must_use]
     pub fn start(options: Options) -> Self {
         let pool = Pool::start(options.jobs_max, options.queue_max);
-        let shared = Arc::new(Shared { options, model: Mutex::new(None), is_reported: AtomicBool::new(false) });
+        let shared = Arc::new(Shared { options, model: Mutex::new(None), is_reported: AtomicBool::new(false), judging: AtomicUsize::new(0) });
         let warm = Arc::clone(&shared);
         // A fresh queue has room, and without it the first result loads the model.
         let _ = pool.submit(Box::new(move || {
             let _ = Table::shipped();
             drop(warm.model());
         }));
-        Self { shared, pool, own_context: crate::filter::OwnContext::default() }
+        Self { shared, pool, background: Pool::start(1, BACKGROUND_MAX), own_context: crate::filter::OwnContext::default() }
     }
 
     /// The model file that is missing, if the model is not there.
@@ -163,8 +171,14 @@ impl Relevance {
         if task.intent.is_none() {
             return Ok(None);
         }
-        let (shared, task) = (Arc::clone(&self.shared), Arc::clone(task));
-        self.in_pool(move |is_given_up| shared.judge_task(&task, is_given_up)).await?
+        let (shared, asked) = (Arc::clone(&self.shared), Arc::clone(task));
+        let judged = self.in_pool(move |is_given_up| shared.judge_task(&asked, is_given_up)).await?;
+        if matches!(judged, Ok(Some(_))) {
+            let (shared, task) = (Arc::clone(&self.shared), Arc::clone(task));
+            // Where many results were judged the next question about this one is as likely as about another.
+            let _ = self.background.submit(Box::new(move || shared.warm(&task)));
+        }
+        judged
     }
 
     /// Does `job` on a thread of the pool; `is_given_up` is whether nobody waits for it any more.
@@ -173,8 +187,10 @@ impl Relevance {
         job: impl FnOnce(&(dyn Fn() -> bool + Sync)) -> T + Send + 'static,
     ) -> Result<T, Shortfall> {
         let (reply, answer) = tokio::sync::oneshot::channel();
+        let judging = Judging::start(&self.shared);
         let job = move || {
             // Once nobody waits any more, because the client went away, judging stops at the next batch.
+            let _judging = judging;
             let done = job(&|| reply.is_closed());
             let _ = reply.send(done);
         };
@@ -182,6 +198,22 @@ impl Relevance {
             return Err(Shortfall::new(Fallback::QueueFull, "too many results are being judged at the moment"));
         }
         answer.await.map_err(|_| Shortfall::new(Fallback::Failed, "judging it failed"))
+    }
+}
+
+/// One more result that is judged, for as long as this lives.
+struct Judging(Arc<Shared>);
+
+impl Judging {
+    fn start(shared: &Arc<Shared>) -> Self {
+        shared.judging.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Judging {
+    fn drop(&mut self) {
+        self.0.judging.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -232,7 +264,7 @@ impl Shared {
         (started, is_given_up): (Instant, &(dyn Fn() -> bool + Sync)),
     ) -> Judged {
         let deadline = started + Duration::from_millis(u64::from(settings.deadline_ms));
-        let go_on = || Instant::now() < deadline && !is_given_up();
+        let go_on = || started.elapsed() < judge::reading_time(settings) && !is_given_up();
         let model = self.model();
         let judgement = judge::judge(records, intent, settings, model.as_deref().ok(), &go_on);
         let no_model = model.as_ref().err().map(ToString::to_string);

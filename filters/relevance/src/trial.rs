@@ -123,8 +123,8 @@ impl<'a> Trial<'a> {
             return None;
         }
         let started = Instant::now();
-        let deadline = started + Duration::from_millis(u64::from(settings.deadline_ms));
-        let judgement = judge::judge(self.records(), intent, settings, encoder, &|| Instant::now() < deadline);
+        let go_on = || started.elapsed() < judge::reading_time(settings);
+        let judgement = judge::judge(self.records(), intent, settings, encoder, &go_on);
         let elapsed = started.elapsed();
         let left = self.left(&judgement, intent, elapsed, no_model)?;
         Some(Tried { judgement, elapsed, left })

@@ -147,15 +147,18 @@ impl Judges<'_> {
             Scorer::Static => Ok(ranked(|| by_table(records, intent))),
             Scorer::StaticBm25 => Ok(self.judged(records, intent, None, None)),
             Scorer::MiniLm => self.by_meaning(records, intent),
-            Scorer::Cascade => Ok(self.judged(records, intent, Some(self.encoder()?), None)),
+            Scorer::Cascade => {
+                let encoder = self.encoder()?;
+                read_all(encoder, records)?;
+                Ok(self.judged(records, intent, Some(encoder), None))
+            }
             Scorer::CascadeWithin { deadline_ms, warm } => {
-                let deadline = Duration::from_millis(u64::from(deadline_ms));
                 let encoder = self.encoder()?;
                 encoder.forget();
                 if warm {
-                    self.judged(records, intent, Some(encoder), Some(deadline));
+                    read_all(encoder, records)?;
                 }
-                Ok(self.judged(records, intent, Some(encoder), Some(deadline)))
+                Ok(self.judged(records, intent, Some(encoder), Some(deadline_ms)))
             }
         }
     }
@@ -179,15 +182,22 @@ impl Judges<'_> {
         records: &[Record],
         intent: &Intent,
         encoder: Option<&Encoder>,
-        deadline: Option<Duration>,
+        deadline_ms: Option<u32>,
     ) -> Scored {
         let started = Instant::now();
-        let go_on = || deadline.is_none_or(|deadline| started.elapsed() < deadline);
+        let time = deadline_ms.map(|deadline_ms| judge::reading_time(&Settings { deadline_ms, ..self.settings }));
+        let go_on = || time.is_none_or(|time| started.elapsed() < time);
         let judgement = judge::judge(records, intent, &self.settings, encoder, &go_on);
         let elapsed = started.elapsed();
         let selected = Selected { kept: judgement.kept, found: judgement.found, unread: judgement.unread };
         Scored { scores: judgement.scores, selected: Some(selected), elapsed }
     }
+}
+
+/// Encodes what was not encoded yet, as the background does between two questions about the same records.
+fn read_all(encoder: &Encoder, records: &[Record]) -> Result<(), EncoderError> {
+    let texts: Vec<&str> = texts(records).filter(|text| !text.is_empty()).collect();
+    encoder.encode_all(&texts).map(drop)
 }
 
 fn no_model() -> EncoderError {
