@@ -76,7 +76,7 @@ pub(crate) fn relevance_json(subcommand: &str, invocation: &Invocation) -> Resul
 
 fn command(subcommand: &str, arguments: Arguments, format: &str, invocation: &Invocation) -> Result<Command, Failure> {
     let mut command = Command::new(find_program(PROGRAM)?);
-    command.arg("--home").arg(invocation.home.root()).args(["relevance", subcommand, "--output", format]);
+    command.arg("--home").arg(invocation.home.root()).args(["relevance", subcommand, "--format", format]);
     if invocation.output.is_quiet() {
         command.arg("--quiet");
     }

@@ -10,13 +10,14 @@ use std::{io::IsTerminal as _, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+const ABOUT: &str = "The data plane of mcpctl: MCP clients on one side, MCP servers on the other";
+
 /// What a gateway logs unless `MCP_GATEWAY_LOG` says otherwise, and what a subcommand does.
 const LOG: &str = "info,pingora_core=warn";
 const TOOL_LOG: &str = "error";
 
-/// The whole command line.
 #[derive(clap::Parser)]
-#[command(name = "mcp-gateway", version)]
+#[command(name = "mcp-gateway", version, about = ABOUT)]
 struct Program {
     #[command(flatten)]
     settings: Settings,

@@ -37,7 +37,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 struct Printing {
     /// How results are printed.
-    #[arg(long = "output", short = 'o', value_enum, default_value = "table")]
+    #[arg(long, short = 'o', value_enum, default_value = "table")]
     format: output::Format,
     /// Say nothing on stderr but errors.
     #[arg(long, short)]

@@ -61,7 +61,7 @@ pub(crate) struct Eval {
     /// Labelled sets: files of JSON lines, or folders with such files
     #[arg(required = true, value_name = "DATASET.jsonl|FOLDER")]
     pub sets: Vec<PathBuf>,
-    /// Only these scorers: bm25, static+bm25, minilm, cascade, cascade-MS, cascade-MS-warm
+    /// Only these scorers: bm25, static, static+bm25, minilm, cascade, cascade-MS, cascade-MS-warm
     #[arg(long = "scorer", value_name = "NAME", value_delimiter = ',')]
     pub scorers: Vec<String>,
     /// How careful to be not to lose a relevant record [default: balanced]

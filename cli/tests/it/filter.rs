@@ -21,8 +21,8 @@ fn check(args: &[&str], passed: &[&str]) {
 #[test]
 fn what_is_asked_for_reaches_the_data_plane_and_its_end_is_ours() {
     check(
-        &["filter", "test", "-", "--context", "-lost parcels"],
-        &["test", "--output", "table", "--context=-lost parcels", "--", "-"],
+        &["filter", "test", "-", "--context=-lost parcels"],
+        &["test", "--format", "table", "--context=-lost parcels", "--", "-"],
     );
     check(
         &[
@@ -45,7 +45,7 @@ fn what_is_asked_for_reaches_the_data_plane_and_its_end_is_ours() {
         ],
         &[
             "test",
-            "--output",
+            "--format",
             "json",
             "--quiet",
             "--context=x",
@@ -60,7 +60,7 @@ fn what_is_asked_for_reaches_the_data_plane_and_its_end_is_ours() {
     );
     check(
         &["filter", "eval", "sets", "x.jsonl", "--scorer", "bm25,minilm", "-o", "wide"],
-        &["eval", "--output", "wide", "--scorer=bm25,minilm", "--", "sets", "x.jsonl"],
+        &["eval", "--format", "wide", "--scorer=bm25,minilm", "--", "sets", "x.jsonl"],
     );
 }
 

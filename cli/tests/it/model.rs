@@ -71,10 +71,10 @@ fn measuring_is_the_data_planes() {
     world.script("bin/mcp-gateway", "#!/bin/sh\necho \"$@\"\n");
     let mut command = world.command(&["model", "bench", "--rounds", "2", "-o", "json"]);
     let ran = Ran::of(command.env("MCPCTL_BIN_DIR", world.dir.path().join("bin")));
-    assert!(ran.succeeds().ends_with("relevance bench --output json --messages=1000 --rounds=2\n"), "{ran:?}");
+    assert!(ran.succeeds().ends_with("relevance bench --format json --messages=1000 --rounds=2\n"), "{ran:?}");
     let mut command = world.command(&["model", "distill", "-q", "sentences.txt", "--to", "my table"]);
     let ran = Ran::of(command.env("MCPCTL_BIN_DIR", world.dir.path().join("bin")));
-    let passed = "relevance distill --output table --quiet --to=my table -- sentences.txt\n";
+    let passed = "relevance distill --format table --quiet --to=my table -- sentences.txt\n";
     assert!(ran.succeeds().ends_with(passed), "{ran:?}");
 }
 

@@ -27,7 +27,7 @@ pub struct Eval {
     /// Labelled sets: JSON lines, or folders with such files.
     #[arg(required = true, value_name = "DATASET")]
     sets: Vec<PathBuf>,
-    /// Only these: bm25, static+bm25, minilm, cascade, cascade-MS, cascade-MS-warm; separated by commas.
+    /// Only these: bm25, static, static+bm25, minilm, cascade, cascade-MS, cascade-MS-warm; separated by commas.
     #[arg(long = "scorer", value_name = "NAME", value_delimiter = ',')]
     scorers: Vec<Scorer>,
     /// How careful to be not to lose a relevant record: high, balanced or tight [default: balanced].
