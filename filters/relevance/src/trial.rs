@@ -43,7 +43,7 @@ pub struct Trial<'a> {
 }
 
 enum Parts<'a> {
-    Result { result: ToolResult<'a>, found: Option<Found> },
+    Result(Box<(ToolResult<'a>, Option<Found>)>),
     Text(Option<Segmented>),
 }
 
@@ -68,7 +68,7 @@ impl<'a> Trial<'a> {
             Some(raw) => {
                 let result = ToolResult::open(raw).ok_or(NoToolResult)?;
                 let found = result.find();
-                (raw, Parts::Result { result, found })
+                (raw, Parts::Result(Box::new((result, found))))
             }
             None if kind == Some(Kind::ToolResult) => return Err(NoToolResult),
             None => (source, Parts::Text(segment::segment(source))),
@@ -80,7 +80,7 @@ impl<'a> Trial<'a> {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self.parts {
-            Parts::Result { .. } => Kind::ToolResult,
+            Parts::Result(_) => Kind::ToolResult,
             Parts::Text(_) => Kind::Text,
         }
     }
@@ -95,7 +95,7 @@ impl<'a> Trial<'a> {
     #[must_use]
     pub fn shape(&self) -> Option<Shape> {
         match &self.parts {
-            Parts::Result { found, .. } => found.as_ref().map(Found::shape),
+            Parts::Result(parts) => parts.1.as_ref().map(Found::shape),
             Parts::Text(segmented) => segmented.as_ref().map(Segmented::shape),
         }
     }
@@ -104,7 +104,7 @@ impl<'a> Trial<'a> {
     #[must_use]
     pub fn records(&self) -> &[Record] {
         match &self.parts {
-            Parts::Result { found, .. } => found.as_ref().map(Found::records).unwrap_or_default(),
+            Parts::Result(parts) => parts.1.as_ref().map(Found::records).unwrap_or_default(),
             Parts::Text(segmented) => segmented.as_ref().map(Segmented::records).unwrap_or_default(),
         }
     }
@@ -139,7 +139,8 @@ impl<'a> Trial<'a> {
     ) -> Option<String> {
         match &self.parts {
             Parts::Text(segmented) => Some(segmented.as_ref()?.keep(self.source, &judgement.kept)),
-            Parts::Result { result, found } => {
+            Parts::Result(parts) => {
+                let (result, found) = parts.as_ref();
                 let total = self.records().len();
                 let count = Count { kept: judgement.kept.len(), total, unit: Unit::Records };
                 let shortfall = Shortfall::of_judgement(judgement, no_model);
