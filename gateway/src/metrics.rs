@@ -276,7 +276,7 @@ mod tests {
             bytes_before: 5000,
             bytes_after: 900,
             elapsed_ms: 40,
-            tier: "bm25".to_owned(),
+            tier: "static+bm25".to_owned(),
             fallback: Some(Fallback::Deadline),
         };
         check(

@@ -25,8 +25,8 @@ const READ_MORE: usize = 96;
 const ANCHORS: usize = 16;
 /// A collection whose third-nearest record is farther than this from the intent, and of which no record has this share
 /// of the intent's words, holds nothing relevant. By the encoder's cosine and by the static table's.
-const NEAR_ENCODER: f32 = 0.32;
-const NEAR_STATIC: f32 = 0.34;
+const NEAR_ENCODER: f32 = 0.3;
+const NEAR_STATIC: f32 = 0.3;
 const COVERAGE_MIN: f64 = 0.66;
 
 /// Which scorers had their say.
@@ -97,9 +97,21 @@ pub fn judge(
         Tier::Static => NEAR_STATIC,
     };
     let found = first.coverage >= COVERAGE_MIN || third_highest(&nearness(view)) >= near;
-    let kept =
-        if found { select::select(&scores, &bytes, settings) } else { select::best(&scores, &bytes, 0, settings) };
+    let kept = if found {
+        select::select(&scores, &probabilities(&scores, view, &first), &bytes, settings)
+    } else {
+        select::nearest(&scores, &bytes, settings)
+    };
     Judgement { kept, scores, tier, unread, found }
+}
+
+/// The probability of each record by the tier that has read it: what the last tier says of records it has not read makes
+/// them all look alike, and so the read ones stand out too far.
+fn probabilities(scores: &[f64], view: &View, first: &First<'_>) -> Vec<f64> {
+    let by_first = select::probabilities(&first.scores);
+    let read = view.records.iter().map(Option::is_some);
+    let both = select::probabilities(scores).into_iter().zip(by_first);
+    both.zip(read).map(|((by_last, by_first), is_read)| if is_read { by_last } else { by_first }).collect()
 }
 
 fn given_up<T>(error: &EncoderError) -> Option<T> {

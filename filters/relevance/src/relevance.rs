@@ -235,7 +235,7 @@ impl Shared {
             }
             Err(error) => {
                 if !self.is_reported.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(error = %error, "results are judged by words alone");
+                    tracing::warn!(error = %error, "results are judged without the encoder");
                 }
                 Err(error)
             }

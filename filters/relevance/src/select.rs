@@ -43,30 +43,38 @@ pub fn aim(recall: Recall) -> Aim {
     }
 }
 
-/// The kept indices. `bytes` is the size of each record.
+/// The kept indices. `scores` order the records, `probabilities` are those of being relevant, `bytes` their sizes.
 #[must_use]
-pub fn select(scores: &[f64], bytes: &[usize], settings: &Settings) -> BTreeSet<usize> {
+pub fn select(scores: &[f64], probabilities: &[f64], bytes: &[usize], settings: &Settings) -> BTreeSet<usize> {
     let aim = aim(settings.recall);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length")]
     let most = (scores.len() as f64 * aim.kept_max).ceil() as usize;
-    let enough = probabilities(scores).into_iter().filter(|probability| *probability >= aim.probability).count();
-    best(scores, bytes, enough.min(most), settings)
+    let is_wanted = |index: &usize| probabilities.get(*index).is_some_and(|probability| *probability >= aim.probability);
+    let (mut order, others): (Vec<usize>, Vec<usize>) = ranked(scores).into_iter().partition(is_wanted);
+    let wanted = order.len().min(most);
+    order.extend(others);
+    bounded(&order, bytes, wanted, settings)
 }
 
-/// The `wanted` best within floors and ceilings; the floor wins over the ceiling in tokens.
+/// The best few, of records none of which is relevant.
 #[must_use]
-pub fn best(scores: &[f64], bytes: &[usize], wanted: usize, settings: &Settings) -> BTreeSet<usize> {
+pub fn nearest(scores: &[f64], bytes: &[usize], settings: &Settings) -> BTreeSet<usize> {
+    bounded(&ranked(scores), bytes, 0, settings)
+}
+
+/// The first `wanted` of `order` within floors and ceilings; the floor wins over the ceiling in tokens.
+fn bounded(order: &[usize], bytes: &[usize], wanted: usize, settings: &Settings) -> BTreeSet<usize> {
     let floor = bound(settings.min_records).max(1);
     let ceiling = bound(settings.max_records).max(floor);
     let bytes_max = bound(settings.max_tokens).saturating_mul(BYTES_PER_TOKEN);
     let mut kept = BTreeSet::new();
     let mut bytes_kept = 0_usize;
-    for index in ranked(scores).into_iter().take(wanted.clamp(floor, ceiling)) {
-        bytes_kept = bytes_kept.saturating_add(bytes.get(index).copied().unwrap_or_default());
+    for index in order.iter().take(wanted.clamp(floor, ceiling)) {
+        bytes_kept = bytes_kept.saturating_add(bytes.get(*index).copied().unwrap_or_default());
         if bytes_kept > bytes_max && kept.len() >= floor {
             break;
         }
-        kept.insert(index);
+        kept.insert(*index);
     }
     kept
 }

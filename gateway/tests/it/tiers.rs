@@ -1,7 +1,7 @@
 //! A client whose long result is judged by a model behind an OpenAI-compatible server, as the operator set it up.
 
 use crate::upstream::next_request;
-use crate::world::{World, objects, server};
+use crate::world::{World, objects, server, with_relevance};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -86,7 +86,8 @@ async fn a_server_judges_the_doubtful_records_until_it_fails() {
         "--relevance-tier-deadline-ms=20000",
         "--relevance-tier-records-max=60",
     ];
-    let world = World::start(&objects(&[server("new", "modern")]), &flags).await;
+    let objects = with_relevance(objects(&[server("new", "modern")]), &json!({"enabled": true, "deadline_ms": 20000}));
+    let world = World::start(&objects, &flags).await;
     let (kept, note, report) = filtered(&world).await;
     assert!(kept.contains(&7), "{kept:?}");
     let builds = |kept: &[u64]| kept.iter().filter(|id| *id % 3 == 0).count();

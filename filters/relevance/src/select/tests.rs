@@ -9,9 +9,14 @@ fn scores(few: usize) -> Vec<f64> {
     (0..300).map(wave).chain((0..few).map(|i| 5.0 + wave(i) / 3.0)).collect()
 }
 
+/// The selection of records of `bytes` each.
+fn selected(scores: &[f64], bytes: usize, settings: &Settings) -> BTreeSet<usize> {
+    select(scores, &probabilities(scores), &vec![bytes; scores.len()], settings)
+}
+
 fn check(few: usize, settings: &Settings) -> Vec<usize> {
     let scores = scores(few);
-    select(&scores, &vec![100; scores.len()], settings).into_iter().collect()
+    selected(&scores, 100, settings).into_iter().collect()
 }
 
 #[test]
@@ -26,7 +31,7 @@ fn a_cluster_of_any_size_is_found() {
 #[test]
 fn the_further_the_best_stand_out_the_fewer_are_kept() {
     let scores = |best: f64| (0..300).map(|i| f64::from(i % 10)).chain([best; 4]).collect::<Vec<f64>>();
-    let kept = |best| select(&scores(best), &[10; 304], &Settings::default()).len();
+    let kept = |best| selected(&scores(best), 10, &Settings::default()).len();
     assert!(kept(60.0) < kept(12.0), "{} {}", kept(60.0), kept(12.0));
 }
 
@@ -45,7 +50,7 @@ fn no_more_than_a_share_is_kept() {
     let scores: Vec<f64> = (0..400).map(|i| f64::from(i) / 100.0).collect();
     for (recall, most) in [(Recall::High, 200), (Recall::Balanced, 100), (Recall::Tight, 60)] {
         let settings = Settings { recall, ..Settings::default() };
-        assert!(select(&scores, &[10; 400], &settings).len() <= most);
+        assert!(selected(&scores, 10, &settings).len() <= most);
     }
 }
 
@@ -56,10 +61,16 @@ fn more_recall_never_keeps_less() {
     assert!(kept(Recall::Balanced) >= kept(Recall::Tight));
 }
 
+#[test]
+fn of_none_relevant_the_nearest_few_are_kept() {
+    let kept = nearest(&scores(20), &[10; 320], &Settings::default());
+    assert_eq!((kept.len(), kept.iter().all(|index| *index >= 300)), (5, true));
+}
+
 proptest! {
     #[test]
     fn no_scores_are_too_odd(scores in proptest::collection::vec(-1e6..1e6, 1..200)) {
-        let kept = select(&scores, &vec![10; scores.len()], &Settings::default());
+        let kept = selected(&scores, 10, &Settings::default());
         prop_assert!(kept.len() >= scores.len().min(5));
         prop_assert!(kept.iter().all(|index| *index < scores.len()));
     }

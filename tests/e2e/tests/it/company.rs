@@ -95,7 +95,7 @@ async fn a_local_gateway_reaches_the_servers_through_the_central_one() {
     let some = call("company_slack_get_messages", json!({"_context": "password phishing"})).await.unwrap();
     assert!(all.len() > 1200 && some.records("messages").len() < all.len() / 2, "{}", some.records("messages").len());
     let note = some.note().unwrap();
-    assert!(note.contains("shared words only") && note.contains("model pull"), "{note}");
+    assert!(note.contains("without the encoder") && note.contains("model pull"), "{note}");
 
     let error = call("company_slack_post_message", json!({"channel": "general", "text": "x"})).await.unwrap_err();
     assert!(error.refusal().unwrap().contains("permission denied"), "{error}");

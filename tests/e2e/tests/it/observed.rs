@@ -80,7 +80,7 @@ pub(crate) struct Collection {
 impl Collection {
     pub(crate) fn slack() -> Self {
         let labels = Workspace::generate().unwrap().labels();
-        Self { member: "messages", id: "ts", recall_percent: 90, kept_max: 200, labels }
+        Self { member: "messages", id: "ts", recall_percent: 90, kept_max: labels.total / 4 + 2, labels }
     }
 
     fn jira() -> Self {
