@@ -4,7 +4,8 @@ use super::*;
 use crate::encoder::testing::model;
 use std::collections::BTreeSet;
 
-const CASES: &str = r#"{"intent":"lost parcels","relevant":[2,3],"core":[2],"threads":["a","b","c","c","d","e","f","g"],"texts":["lunch at noon?","the build is green","a parcel was lost in the post","yes, it was mine","who has the keys","see you on monday","the printer is out of paper","good morning"]}
+/// Of the two relevant records one says nothing by itself, and they do not stand beside each other.
+const CASES: &str = r#"{"intent":"lost parcels","relevant":[2,7],"core":[2],"threads":["a","b","c","d","d","e","f","c"],"texts":["lunch at noon?","the build is green","a parcel was lost in the post","who has the keys","I have them","see you on monday","the printer is out of paper","same here"]}
 {"intent":"quantum lattice simulations","texts_of":0,"relevant":[]}"#;
 
 fn sets() -> Vec<Set> {
