@@ -127,14 +127,24 @@ impl Relevance {
     #[must_use]
     pub fn start(options: Options) -> Self {
         let pool = Pool::start(options.jobs_max, options.queue_max);
-        let shared = Arc::new(Shared { options, model: Mutex::new(None), is_reported: AtomicBool::new(false), judging: AtomicUsize::new(0) });
+        let shared = Arc::new(Shared {
+            options,
+            model: Mutex::new(None),
+            is_reported: AtomicBool::new(false),
+            judging: AtomicUsize::new(0),
+        });
         let warm = Arc::clone(&shared);
         // A fresh queue has room, and without it the first result loads the model.
         let _ = pool.submit(Box::new(move || {
             let _ = Table::shipped();
             drop(warm.model());
         }));
-        Self { shared, pool, background: Pool::start(1, BACKGROUND_MAX), own_context: crate::filter::OwnContext::default() }
+        Self {
+            shared,
+            pool,
+            background: Pool::start(1, BACKGROUND_MAX),
+            own_context: crate::filter::OwnContext::default(),
+        }
     }
 
     /// The model file that is missing, if the model is not there.

@@ -49,7 +49,8 @@ pub fn select(scores: &[f64], probabilities: &[f64], bytes: &[usize], settings: 
     let aim = aim(settings.recall);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length")]
     let most = (scores.len() as f64 * aim.kept_max).ceil() as usize;
-    let is_wanted = |index: &usize| probabilities.get(*index).is_some_and(|probability| *probability >= aim.probability);
+    let is_wanted =
+        |index: &usize| probabilities.get(*index).is_some_and(|probability| *probability >= aim.probability);
     let (mut order, others): (Vec<usize>, Vec<usize>) = ranked(scores).into_iter().partition(is_wanted);
     let wanted = order.len().min(most);
     order.extend(others);

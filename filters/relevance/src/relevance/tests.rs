@@ -1,11 +1,11 @@
 //! Tests of the service. No model: what it does with one is tested where judging is.
 
 use super::*;
+use crate::tiers::{Scale, TierError, testing::Fake};
 use filters::Target;
 use filters::originals::{Origin, Owner};
 use filters::testing::{MORE, Shelf};
 use protocol::method::Primitive;
-use crate::tiers::{Scale, TierError, testing::Fake};
 use serde_json::{Value, json};
 
 fn options() -> Options {
@@ -74,7 +74,10 @@ async fn nothing_relevant_is_said_and_the_nearest_are_kept() {
     let (result, outcome) = check(options(), &result(100), "zirconium", Settings::default()).await.unwrap();
     let note = result["content"][1]["text"].as_str().unwrap();
     assert!(note.starts_with("[mcpctl] none of 100 records is clearly relevant to \"zirconium\""), "{note}");
-    assert_eq!((outcome.kept, outcome.tier.as_str(), outcome.fallback), (5, "static+bm25", Some(Fallback::ModelMissing)));
+    assert_eq!(
+        (outcome.kept, outcome.tier.as_str(), outcome.fallback),
+        (5, "static+bm25", Some(Fallback::ModelMissing))
+    );
 }
 
 /// The bytes of `result` that a model reads.

@@ -40,7 +40,9 @@ impl Shortfall {
     #[must_use]
     pub fn of_judgement(judgement: &Judgement, no_model: Option<&str>) -> Option<Self> {
         match (no_model, judgement.tier, judgement.unread) {
-            (Some(reason), ..) => Some(Self::new(Fallback::ModelMissing, format!("Judged without the encoder: {reason}"))),
+            (Some(reason), ..) => {
+                Some(Self::new(Fallback::ModelMissing, format!("Judged without the encoder: {reason}")))
+            }
             (None, Tier::Static, _) => {
                 Some(Self::new(Fallback::Deadline, "Judged without the encoder, because time ran out"))
             }
