@@ -139,7 +139,8 @@ async fn check_traces(world: &World, client: &str) {
     assert_eq!(keys.map(|key| filtered[key].as_str().unwrap()), ["mcp_call", "slack_get_messages", "allow", "ok"]);
     assert!(refused["reason"].as_str().unwrap().contains("read-only"), "{refused}");
     let relevance = &filtered["relevance"];
-    assert!(relevance["kept"].as_u64().unwrap() < 200 && relevance["total"].as_u64().unwrap() > 1200, "{filtered}");
+    let [kept, total] = ["kept", "total"].map(|count| relevance[count].as_u64().unwrap());
+    assert!(kept < total / 4 + 2 && total > 1200, "{filtered}");
     for event in &events {
         assert_eq!((&event["user"], &event["project"]), (&json!("admin"), &json!(PROJECT)), "{event}");
         assert!(event["client"].as_str().unwrap().starts_with(client), "{event}");
