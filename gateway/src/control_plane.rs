@@ -12,7 +12,7 @@ pub(crate) mod fake;
 
 pub use backoff::Backoff;
 
-use crate::keys::Secret;
+use crate::{http_client, keys::Secret};
 use control_plane_api::{
     audit::{AuditBatch, AuditReceipt},
     gateway::{EnrolReply, EnrolRequest, GatewayStatus},
@@ -21,10 +21,10 @@ use control_plane_api::{
     problem::Problem,
 };
 use http::{HeaderValue, Method, header::ACCEPT};
-use reqwest::{Client, RequestBuilder, Response, redirect::Policy};
+use reqwest::{Client, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
-use url::{Host, Url};
+use url::Url;
 
 /// Time to connect, in milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 5_000;
@@ -93,19 +93,8 @@ impl ControlPlane {
         if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
             return Err(unusable("it is not an http or https URL".to_owned()));
         }
-        // Only the first call in a process takes effect; the provider is the same for everybody.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = Client::builder()
-            .connect_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS))
-            .read_timeout(Duration::from_millis(STREAM_IDLE_TIMEOUT_MS))
-            .redirect(Policy::none())
-            .user_agent(concat!("mcp-gateway/", env!("CARGO_PKG_VERSION")));
-        if base.scheme() == "http" {
-            builder = builder.tls_certs_only([]);
-        }
-        if is_loopback(base) {
-            builder = builder.no_proxy();
-        }
+        let builder = http_client::builder(base, Duration::from_millis(CONNECT_TIMEOUT_MS))
+            .read_timeout(Duration::from_millis(STREAM_IDLE_TIMEOUT_MS));
         let http = builder.build().map_err(|error| unusable(chain(&error)))?;
         Ok(Self { http, base: base.clone(), gateway: gateway.clone(), token })
     }
@@ -205,13 +194,4 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 fn request_timeout() -> Duration {
     Duration::from_millis(REQUEST_TIMEOUT_MS)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }

@@ -12,6 +12,7 @@ pub mod chain;
 pub mod config;
 pub mod control_plane;
 pub mod edge;
+mod http_client;
 pub mod keys;
 pub mod live;
 pub mod metrics;

@@ -19,14 +19,14 @@ use first::First;
 const DOUBT_MAX: f64 = 0.5;
 /// Records the encoder reads in any case, best first, before doubt decides: the first tier is sure too easily.
 const READ_MIN: usize = 64;
-/// Doubtful records that are read besides; more change nothing that can be measured.
+/// Doubtful records that are read besides, so that a first call is not kept waiting for the last bit of quality; the rest is
+/// read in the background.
 const READ_MORE: usize = 96;
 /// Records from all over the ranking that are read beside the best, so that both tiers can be compared.
 const ANCHORS: usize = 16;
 /// A collection whose third-nearest record is farther than this from the intent, and of which no record has this share
-/// of the intent's words, holds nothing relevant. By the encoder's cosine and by the static table's.
-const NEAR_ENCODER: f32 = 0.3;
-const NEAR_STATIC: f32 = 0.3;
+/// of the intent's words, holds nothing relevant. The cosines of both tiers are alike in this.
+const NEAR_MIN: f32 = 0.3;
 const COVERAGE_MIN: f64 = 0.66;
 
 /// Which scorers had their say.
@@ -88,30 +88,21 @@ pub fn judge(
         Ok(reading) => reading.finish(settings.recall, go_on),
         Err(error) => given_up(&error),
     });
-    let (scores, unread, view, tier) = match &decided {
-        Some(decided) => (decided.scores.clone(), decided.unread, &decided.view, Tier::Encoder),
-        None => (first.scores.clone(), 0, &first.view, Tier::Static),
+    let (probabilities, view) = match &decided {
+        Some(decided) => (decided.probabilities(&first), &decided.view),
+        None => (select::probabilities(&first.scores), &first.view),
     };
-    let near = match tier {
-        Tier::Encoder => NEAR_ENCODER,
-        Tier::Static => NEAR_STATIC,
+    let found = first.coverage >= COVERAGE_MIN || third_highest(&nearness(view)) >= NEAR_MIN;
+    let (scores, unread, tier) = match decided {
+        Some(decided) => (decided.scores, decided.unread, Tier::Encoder),
+        None => (first.scores, 0, Tier::Static),
     };
-    let found = first.coverage >= COVERAGE_MIN || third_highest(&nearness(view)) >= near;
     let kept = if found {
-        select::select(&scores, &probabilities(&scores, view, &first), &bytes, settings)
+        select::select(&scores, &probabilities, &bytes, settings)
     } else {
         select::nearest(&scores, &bytes, settings)
     };
     Judgement { kept, scores, tier, unread, found }
-}
-
-/// The probability of each record by the tier that has read it: what the last tier says of records it has not read makes
-/// them all look alike, and so the read ones stand out too far.
-fn probabilities(scores: &[f64], view: &View, first: &First<'_>) -> Vec<f64> {
-    let by_first = select::probabilities(&first.scores);
-    let read = view.records.iter().map(Option::is_some);
-    let both = select::probabilities(scores).into_iter().zip(by_first);
-    both.zip(read).map(|((by_last, by_first), is_read)| if is_read { by_last } else { by_first }).collect()
 }
 
 fn given_up<T>(error: &EncoderError) -> Option<T> {
@@ -145,6 +136,17 @@ struct Decided {
     scores: Vec<f64>,
     unread: usize,
     view: View,
+}
+
+impl Decided {
+    /// The probability of each record by the tier that has read it: what the encoder says of records it has not read makes
+    /// them all look alike, and so the read ones stand out too far.
+    fn probabilities(&self, first: &First<'_>) -> Vec<f64> {
+        let by_first = select::probabilities(&first.scores);
+        let read = self.view.records.iter().map(Option::is_some);
+        let both = select::probabilities(&self.scores).into_iter().zip(by_first);
+        both.zip(read).map(|((by_encoder, by_first), is_read)| if is_read { by_encoder } else { by_first }).collect()
+    }
 }
 
 impl<'a> Reading<'a> {

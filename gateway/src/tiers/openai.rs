@@ -7,21 +7,21 @@
 mod reply;
 
 use super::{TierUnusable, size};
-use crate::{keys::Secret, settings::TierSettings};
+use crate::{http_client, keys::Secret, settings::TierSettings};
 use filters_relevance::tiers::{
     Reranker, Scale, TierError,
     prompt::{self, INSTRUCTIONS},
 };
 use futures::{StreamExt as _, stream};
 use http::{HeaderValue, StatusCode, header::AUTHORIZATION};
-use reqwest::{Client, redirect::Policy};
+use reqwest::Client;
 use serde_json::{Value, json};
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 use tokio::{runtime::Handle, sync::Semaphore};
-use url::{Host, Url};
+use url::Url;
 
 /// Time to connect, in milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 2_000;
@@ -76,7 +76,7 @@ impl OpenAi {
         if !base.username().is_empty() || base.password().is_some() {
             return Err(unusable("holds a password: put the key into `MCP_GATEWAY_RELEVANCE_TIER_KEY_FILE`"));
         }
-        if key.is_some() && base.scheme() == "http" && !is_loopback(base) {
+        if key.is_some() && base.scheme() == "http" && !http_client::is_loopback(base) {
             return Err(unusable("is http, over which no key is sent: use https"));
         }
         let mut url = base.clone();
@@ -87,7 +87,9 @@ impl OpenAi {
         let bearer = key.as_ref().map(bearer).transpose()?;
         let requests_max = size(settings.requests_max);
         Ok(Self {
-            http: client(base).map_err(|error| unusable(&format!("cannot be used: {error}")))?,
+            http: http_client::builder(base, Duration::from_millis(CONNECT_TIMEOUT_MS))
+                .build()
+                .map_err(|error| unusable(&format!("cannot be used: {error}")))?,
             url,
             model: model.to_owned(),
             bearer,
@@ -232,31 +234,6 @@ fn bearer(key: &Secret) -> Result<HeaderValue, TierUnusable> {
         .map_err(|_| TierUnusable("the API key has characters no header can carry".to_owned()))?;
     bearer.set_sensitive(true);
     Ok(bearer)
-}
-
-fn client(base: &Url) -> reqwest::Result<Client> {
-    // Only the first call in a process takes effect; the provider is the same for everybody.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = Client::builder()
-        .connect_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS))
-        .redirect(Policy::none())
-        .user_agent(concat!("mcp-gateway/", env!("CARGO_PKG_VERSION")));
-    if base.scheme() == "http" {
-        builder = builder.tls_certs_only([]);
-    }
-    if is_loopback(base) {
-        builder = builder.no_proxy();
-    }
-    builder.build()
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 #[cfg(test)]

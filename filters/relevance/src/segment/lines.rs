@@ -55,7 +55,7 @@ fn is_located(line: &str) -> bool {
     is_name && digits > 0 && rest.get(digits..).is_some_and(|rest| rest.starts_with([':', '-']))
 }
 
-/// `/work/notes.md`.
+/// `/srv/notes.md`.
 fn is_path(line: &str) -> bool {
     let is_rooted = line.starts_with("./") || line.starts_with('/') && !line.starts_with("//");
     is_rooted && line.len() > 2 && !line.starts_with("/*") && !line.contains([' ', '{', ';'])

@@ -11,7 +11,7 @@ fn tagged_lines_are_records() {
 #[test]
 fn paths_and_places_are_records() {
     for text in
-        ["/work/a.rs\n/work/b c\n", "./a.md\n./b.md\n/etc/x\n", "src/a.rs:1:fn main() {\nsrc/b.rs:20:}\nb.rs:3:x;\n"]
+        ["/srv/a.rs\n/srv/b c\n", "./a.md\n./b.md\n/etc/x\n", "src/a.rs:1:fn main() {\nsrc/b.rs:20:}\nb.rs:3:x;\n"]
     {
         let has_blank = text.contains("b c");
         assert_eq!(segment(text).is_none(), has_blank, "{text}");
