@@ -130,7 +130,7 @@ impl Decoder {
         if !is_default(&self.event.event) {
             return Err(OtherType);
         }
-        let mut tail = Tail::new(self.has_data);
+        let mut tail = Tail::new(self.has_data, self.after_return);
         let rest = tail.push(&self.buffer)?;
         Ok((tail, [self.event.data.as_bytes(), &rest].concat().into()))
     }

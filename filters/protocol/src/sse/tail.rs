@@ -21,8 +21,8 @@ pub struct Tail {
 }
 
 impl Tail {
-    pub(super) fn new(has_data: bool) -> Self {
-        Self { line: Some(Vec::new()), first: false, has_data, halfway: false, ended: false }
+    pub(super) fn new(has_data: bool, halfway: bool) -> Self {
+        Self { line: Some(Vec::new()), first: false, has_data, halfway, ended: false }
     }
 
     /// Whether the event is complete; what comes behind it was not looked at.
@@ -147,5 +147,13 @@ mod tests {
         }
         assert_eq!(check(b"data: x\nevent: message\ndata\n\n", 3, 1), Ok(Some(b"x\n".to_vec())));
         assert_eq!(check(b"data: x\n", 3, 1), Ok(None), "an event that was cut off is none");
+    }
+
+    #[test]
+    fn a_pair_cut_where_the_tail_begins_is_one_end_of_a_line() {
+        for from in 0..19 {
+            let read = check(b"data: x\r\ndata: y\r\n\r\n", from, 1);
+            assert_eq!(read, Ok(Some(b"x\ny".to_vec())), "{from}");
+        }
     }
 }
