@@ -92,6 +92,7 @@ pub(crate) fn rules(definition: &Definition) -> Vec<ToolRule> {
     let rule = |name: &String, class| ToolRule {
         tool: Pattern::from(name.as_str()),
         class,
+        flow: definition.extension().tools.flow.of(name),
         relevance: RelevanceSettings::default(),
     };
     classed.into_iter().flat_map(|(names, class)| names.iter().map(move |name| rule(name, class))).collect()

@@ -8,6 +8,7 @@ pub mod authentication;
 pub mod chain;
 pub mod exchange;
 pub mod filter;
+pub mod flow;
 pub mod originals;
 pub mod permissions;
 pub mod relevance_policy;

@@ -6,7 +6,7 @@ use crate::{
     seal::Sealer,
     sealing::Sealing,
 };
-use filters::{Chain, authentication::Authentication, permissions::Permissions};
+use filters::{Chain, authentication::Authentication, flow::FlowFilter, permissions::Permissions};
 use filters_relevance::filter::RelevanceFilter;
 use std::{sync::Arc, time::Duration};
 
@@ -28,6 +28,8 @@ pub struct Parts {
     pub relevance: RelevanceFilter,
     /// Who may do what.
     pub permissions: Arc<Permissions>,
+    /// What must not flow together.
+    pub flow: FlowFilter,
 }
 
 /// Requests pass from first to last, messages from last to first.
@@ -48,7 +50,9 @@ pub fn assemble(parts: Parts) -> Chain {
         Box::new(parts.relevance),
         // Judges the request as it will be sent; nothing changes it afterwards. First on the way out.
         Box::new(parts.permissions),
-        // Last, because its refusals tell of a tool's arguments: only who may call the tool learns of them.
+        // After permissions, because its refusals tell of a tool's arguments: only who may call the tool learns of them.
         Box::new(Mirroring::new(parts.router)),
+        // Remembers what is read, so it comes where every call goes on.
+        Box::new(parts.flow),
     ])
 }

@@ -30,7 +30,12 @@ use control_plane_api::{
     timestamp::Timestamp,
     validate::{Violation, validate},
 };
-use filters::{authentication::Authentication, permissions::Permissions, relevance_policy::RelevancePolicy};
+use filters::{
+    authentication::Authentication,
+    flow::{FlowFilter, Flows},
+    permissions::Permissions,
+    relevance_policy::RelevancePolicy,
+};
 use filters_relevance::{Relevance, filter::RelevanceFilter};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -73,6 +78,8 @@ pub struct Live {
     means: Means,
     pipeline: ArcSwapOption<Pipeline>,
     tokens: Tokens,
+    /// Who read what.
+    flows: Arc<Flows>,
     servers: Mutex<Servers>,
 }
 
@@ -88,7 +95,13 @@ impl Live {
             }
         });
         let tokens = Tokens::new(means.control_plane.clone());
-        Arc::new(Self { means, pipeline: ArcSwapOption::empty(), tokens, servers: Mutex::new(servers) })
+        Arc::new(Self {
+            means,
+            pipeline: ArcSwapOption::empty(),
+            tokens,
+            flows: Arc::default(),
+            servers: Mutex::new(servers),
+        })
     }
 
     /// The pipeline in force; none before the first snapshot.
@@ -124,6 +137,7 @@ impl Live {
             patience: Duration::from_millis(snapshot.limits.question_timeout_ms),
             task_lifetime: Duration::from_millis(snapshot.limits.task_id_lifetime_ms),
             permissions: permissions.clone(),
+            flow: FlowFilter::compile(snapshot, self.flows.clone(), Timestamp::now),
             router,
         };
         let consent =

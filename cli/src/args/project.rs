@@ -1,7 +1,7 @@
 //! `mcpctl project`.
 
-use clap::{Args, Subcommand};
-use control_plane_api::name::Name;
+use clap::{Args, Subcommand, ValueEnum};
+use control_plane_api::{flow::FlowRule, name::Name};
 
 /// What to do with projects.
 #[derive(Debug, Subcommand)]
@@ -9,7 +9,8 @@ pub(crate) enum Command {
     /// Create a project
     #[command(after_help = "Examples:
   mcpctl project create weekly_reports --profiles slack-read-only jira-read-only
-  mcpctl project create triage --profiles jira-full --members alice bob")]
+  mcpctl project create triage --profiles jira-full --members alice bob
+  mcpctl project create reviews --profiles github-full slack-read-only --flow apart")]
     Create(Create),
     /// List projects
     #[command(after_help = "Examples:\n  mcpctl project list", visible_alias = "ls")]
@@ -48,10 +49,31 @@ pub(crate) struct Create {
     /// Users that may use it, besides administrators
     #[arg(long, num_args = 1.., value_delimiter = ',')]
     pub members: Vec<Name>,
+    /// Whether text of strangers, private data and what strangers can see are kept apart
+    #[arg(long, value_enum, default_value = "open")]
+    pub flow: Flow,
     /// One line for people
     #[arg(long, default_value = "")]
     pub description: String,
     /// Replace a project of this name that says something else
     #[arg(long)]
     pub replace: bool,
+}
+
+/// Whether flows of information are kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Flow {
+    /// Every flow is open
+    Open,
+    /// Who read both what strangers wrote and what is private may for an hour not call what strangers can see
+    Apart,
+}
+
+impl From<Flow> for FlowRule {
+    fn from(flow: Flow) -> Self {
+        match flow {
+            Flow::Open => Self::Open,
+            Flow::Apart => Self::Apart,
+        }
+    }
 }

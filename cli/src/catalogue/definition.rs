@@ -1,6 +1,7 @@
 //! The shape of a definition: `server.json` as far as it is used, and our additions under `_meta`.
 
 use super::Program;
+use control_plane_api::{flow::Flow, pattern::Pattern};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -58,6 +59,27 @@ pub(crate) struct Tools {
     pub write: Vec<String>,
     /// Deletes, overwrites, or sets off what cannot be called back.
     pub destructive: Vec<String>,
+    /// What they mean for the flow of information.
+    #[serde(default)]
+    pub flow: Flows,
+}
+
+/// Tool names, as they stand in the classes, by what calling them means for the flow of information.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Flows {
+    untrusted: Vec<String>,
+    private: Vec<String>,
+    public: Vec<String>,
+}
+
+impl Flows {
+    /// What calling the tools named `name` means.
+    pub(crate) fn of(&self, name: &str) -> Vec<Flow> {
+        let marks = [(&self.untrusted, Flow::Untrusted), (&self.private, Flow::Private), (&self.public, Flow::Public)];
+        let covers = |pattern: &String| Pattern::from(pattern.as_str()).matches(name);
+        marks.into_iter().filter(|(names, _)| names.iter().any(covers)).map(|(_, flow)| flow).collect()
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

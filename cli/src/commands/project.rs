@@ -6,7 +6,7 @@ use super::apply;
 use crate::{
     Invocation,
     args::project::{Command, Create},
-    client::{self, Client},
+    client::{self, Client, word},
     failure::Failure,
     output::{Change, Report, Table},
     prompt,
@@ -40,6 +40,7 @@ async fn create(args: Create, client: &Client, invocation: &Invocation) -> Resul
         description: args.description,
         profiles: args.profiles,
         members: args.members,
+        flow: args.flow.into(),
         ..ProjectSpec::default()
     };
     let object = Object::Project(Named { name: args.name.clone(), revision: 0, spec });
@@ -97,6 +98,7 @@ impl Report for Project {
         table.pair("Description", &spec.description);
         table.pair("Profiles", joined(&spec.profiles));
         table.pair("Members", joined(&spec.members));
+        table.pair("Flow", word(&spec.flow));
         table.pair("Revision", self.object.revision);
         table
     }

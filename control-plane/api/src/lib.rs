@@ -7,6 +7,7 @@
 pub mod access;
 pub mod apply;
 pub mod audit;
+pub mod flow;
 pub mod gateway;
 pub mod issuer;
 pub mod limits;

@@ -73,6 +73,9 @@ pub struct Limits {
     pub restart_backoff_ms: u64,
     /// Longest wait before a dead child process is started again, in milliseconds.
     pub restart_backoff_max_ms: u64,
+    /// Time after which reading untrusted text, or private data, is forgotten where a project keeps flows apart, in
+    /// milliseconds.
+    pub flow_window_ms: u64,
     /// Audit records waiting for the disk; beyond it calls wait, and nothing is forwarded.
     pub audit_queue_max: u32,
     /// Results waiting for relevance judgement; beyond it they are passed on whole, and say so.
@@ -125,6 +128,7 @@ impl Default for Limits {
             list_pages_max: 100,
             restart_backoff_ms: 500,
             restart_backoff_max_ms: 60_000,
+            flow_window_ms: 3_600_000,
             audit_queue_max: 4_096,
             relevance_queue_max: 64,
             originals_lifetime_ms: 3_600_000,

@@ -1,6 +1,6 @@
 //! A project: what a client connects to.
 
-use crate::{name::Name, relevance::RelevanceSettings};
+use crate::{flow::FlowRule, name::Name, relevance::RelevanceSettings};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,6 +17,9 @@ pub struct ProjectSpec {
     /// Users that may use the project. Administrators may use every project.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<Name>,
+    /// Whether text of strangers, private data and a way out are kept apart.
+    #[serde(default, skip_serializing_if = "FlowRule::is_open")]
+    pub flow: FlowRule,
     /// Relevance settings for everything called through this project.
     #[serde(default, skip_serializing_if = "RelevanceSettings::is_empty")]
     pub relevance: RelevanceSettings,

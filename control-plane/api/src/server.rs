@@ -1,6 +1,6 @@
 //! A configured MCP server: how it is reached, how its tools are named and classed.
 
-use crate::{name::Name, oauth::OauthSettings, pattern::Pattern, relevance::RelevanceSettings};
+use crate::{flow::Flow, name::Name, oauth::OauthSettings, pattern::Pattern, relevance::RelevanceSettings};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 use utoipa::ToSchema;
@@ -44,6 +44,12 @@ impl ServerSpec {
     #[must_use]
     pub fn class_of(&self, tool: &str) -> ToolClass {
         self.rule_of(tool).map_or(ToolClass::Unknown, |rule| rule.class)
+    }
+
+    /// What calling the server's tool `tool` (its own name) means for the flow of information.
+    #[must_use]
+    pub fn flow_of(&self, tool: &str) -> &[Flow] {
+        self.rule_of(tool).map_or(&[], |rule| &rule.flow)
     }
 
     /// Relevance settings for results of the server's tool `tool` (its own name): its rule's where they speak, else the
@@ -145,6 +151,9 @@ pub struct ToolRule {
     pub tool: Pattern,
     /// What such a tool does.
     pub class: ToolClass,
+    /// What calling it means for the flow of information; see [`crate::project::ProjectSpec::flow`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flow: Vec<Flow>,
     /// Relevance settings for its results; a profile's and a project's win over them.
     #[serde(default, skip_serializing_if = "RelevanceSettings::is_empty")]
     pub relevance: RelevanceSettings,

@@ -12,6 +12,7 @@ mod control_plane;
 mod crosstalk;
 mod crowd;
 mod eras;
+mod flow;
 mod http_sse;
 mod legacy_streams;
 mod life;

@@ -59,6 +59,7 @@ impl Plan {
             .map(|pattern| ToolRule {
                 tool: Pattern::from(pattern.as_str()),
                 class: ToolClass::Read,
+                flow: Vec::new(),
                 relevance: RelevanceSettings::default(),
             })
             .collect();
