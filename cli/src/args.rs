@@ -8,6 +8,7 @@ pub(crate) mod connection;
 pub(crate) mod daemon;
 pub(crate) mod filter;
 pub(crate) mod identity;
+pub(crate) mod instance;
 pub(crate) mod model;
 pub(crate) mod profile;
 pub(crate) mod project;
@@ -114,6 +115,9 @@ pub(crate) enum Command {
     /// List, inspect and delete the servers that were set up
     #[command(subcommand)]
     Server(server::Command),
+    /// Start, stop, restart, test and look at the servers that are run here
+    #[command(subcommand)]
+    Instance(instance::Command),
     /// Create, list, inspect and delete projects
     #[command(subcommand)]
     Project(project::Command),

@@ -9,6 +9,7 @@ pub(crate) mod connection;
 pub(crate) mod daemon;
 pub(crate) mod doctor;
 pub(crate) mod filter;
+pub(crate) mod instance;
 pub(crate) mod model;
 pub(crate) mod profile;
 pub(crate) mod project;
@@ -29,6 +30,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Daemon(command) => daemon::run(command, invocation).await,
         Command::Setup(setup) => done(Box::pin(setup::run(setup, invocation)).await),
         Command::Server(command) => done(server::run(command, invocation).await),
+        Command::Instance(command) => done(Box::pin(instance::run(command, invocation)).await),
         Command::Project(command) => done(project::run(command, invocation).await),
         Command::Profile(command) => done(profile::run(command, invocation).await),
         Command::Apply(apply) => done(apply::run(&apply, invocation).await),

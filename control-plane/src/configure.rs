@@ -11,6 +11,7 @@ use control_plane_api::{
     access::Role,
     apply::{Applied, Effect},
     object::{Kind, Named, Object, ObjectRef},
+    runtime::Orders,
     secret::SecretSpec,
     snapshot::Snapshot,
     validate::{Violation, references_to, validate},
@@ -188,6 +189,7 @@ fn settled(mut object: Object, revision: u64) -> Object {
     match &mut object {
         Object::Server(o) => {
             o.revision = revision;
+            o.spec.orders = Orders::default();
             if let Some(oauth) = &mut o.spec.oauth {
                 oauth.connect_url = None;
             }

@@ -49,7 +49,8 @@ impl Published {
         Arc::clone(&self.newest.borrow())
     }
 
-    fn subscribe(&self) -> watch::Receiver<Arc<Configuration>> {
+    /// Every configuration from now on.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<Configuration>> {
         self.newest.clone()
     }
 }
@@ -133,6 +134,7 @@ async fn load(store: &Store, addresses: Option<Addresses>) -> Result<Configurati
         secrets: tx.secrets().await?,
         connections: tx.connections().await?,
         key_sets: tx.key_sets().await?,
+        instances: tx.instances().await?,
         addresses,
         gateways: tx.gateway_digests().await?.into_iter().collect(),
     })

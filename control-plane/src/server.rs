@@ -5,6 +5,7 @@ use crate::{
     home::{self, HomeError, PrivateFile},
     http::{self, Addressed, App},
     identity::{self, BootstrapError},
+    instances::Instances,
     key_sets::KeySets,
     listener::{self, Bounds},
     oauth::OauthClient,
@@ -137,7 +138,11 @@ pub async fn serve(
     let key_sets = KeySets { store: store.clone(), published: published.clone(), fetcher: fetcher.clone() };
     let oauth =
         OauthClient { store: store.clone(), keys: Arc::clone(&keys), published: published.clone(), fetcher, addresses };
-    let app = App { store: store.clone(), keys, published, oauth: oauth.clone(), started_at: Timestamp::now() };
+    let engines = settings.engines();
+    let instances = Instances::new(store.clone(), Arc::clone(&keys), published.clone(), engines).await?;
+    let (oauth_client, looking_after) = (oauth.clone(), instances.clone());
+    let app =
+        App { store: store.clone(), keys, published, oauth: oauth_client, instances, started_at: Timestamp::now() };
     let address_file = settings.home.join(ADDRESS_FILE);
     PrivateFile::write(&address_file, &format!("{address}\n"))?.put()?;
     tracing::info!(%address, store = store.name(), home = %settings.home.display(), "Serving");
@@ -146,6 +151,7 @@ pub async fn serve(
     let publishing = tokio::spawn(publisher.run(stopped.clone()));
     let renewing = tokio::spawn(oauth.renew(stopped.clone()));
     let fetching = tokio::spawn(key_sets.run(stopped.clone()));
+    let tending = tokio::spawn(looking_after.run(stopped.clone()));
     let router = http::router(app, addressed);
     let mut server = pin!(listener::serve(listener, router, Bounds::default(), stopped));
     tokio::select! {
@@ -160,6 +166,8 @@ pub async fn serve(
     }
     publishing.abort();
     fetching.abort();
+    // Where it stopped, it or another replica goes on.
+    tending.abort();
     // Not aborted: a refresh token that was spent and whose answer is lost would be lost for good.
     stopping.send_replace(true);
     if timeout(DRAIN_TIMEOUT, renewing).await.is_err() {

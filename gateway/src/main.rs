@@ -2,9 +2,11 @@
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
+use futures::future::BoxFuture;
 use gateway::{
     relevance_tool, server,
     settings::{LogFormat, Settings},
+    wrap,
 };
 use std::{io::IsTerminal as _, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,6 +17,8 @@ const ABOUT: &str = "The data plane of mcpctl: MCP clients on one side, MCP serv
 /// What a gateway logs unless `MCP_GATEWAY_LOG` says otherwise, and what a subcommand does.
 const LOG: &str = "info,pingora_core=warn";
 const TOOL_LOG: &str = "error";
+/// What a wrapped server writes to stderr is its container's log.
+const WRAP_LOG: &str = "warn,gateway::wrap=info,gateway::upstream::stdio::stderr=debug";
 
 #[derive(clap::Parser)]
 #[command(name = "mcp-gateway", version, about = ABOUT)]
@@ -30,6 +34,8 @@ enum Tool {
     /// Try and measure relevance filtering; what `mcpctl filter` and `mcpctl model` run
     #[command(subcommand)]
     Relevance(relevance_tool::Command),
+    /// Serve one MCP server over HTTP that speaks stdio: what runs in containers
+    Wrap(wrap::Wrap),
 }
 
 fn main() -> Result<ExitCode> {
@@ -39,14 +45,19 @@ fn main() -> Result<ExitCode> {
             log(settings.log_format, TOOL_LOG);
             Ok(relevance_tool::run(command, &settings))
         }
+        Some(Tool::Wrap(command)) => {
+            log(settings.log_format, WRAP_LOG);
+            run(|stop| wrap::run(command, stop))
+        }
         None => {
             log(settings.log_format, LOG);
-            serve(settings).map(|()| ExitCode::SUCCESS)
+            run(|stop| server::run(settings, stop))
         }
     }
 }
 
-fn serve(settings: Settings) -> Result<()> {
+/// Runs what `serve` makes of the signal to stop.
+fn run<F: Future<Output = Result<()>>>(serve: impl FnOnce(BoxFuture<'static, ()>) -> F) -> Result<ExitCode> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("a TLS provider is installed already"))?;
@@ -59,8 +70,9 @@ fn serve(settings: Settings) -> Result<()> {
                 _ = tokio::signal::ctrl_c() => {}
             }
         };
-        server::run(settings, stop).await
-    })
+        serve(Box::pin(stop)).await
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn log(format: LogFormat, default: &str) {

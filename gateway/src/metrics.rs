@@ -300,6 +300,9 @@ mod tests {
             error: None,
             restarts: 0,
             pid: None,
+            since: None,
+            stderr: Vec::new(),
+            tested: 0,
             tools: Vec::new(),
             problems: Vec::new(),
         };

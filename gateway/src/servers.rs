@@ -8,7 +8,7 @@ pub mod offer;
 
 use crate::upstream::{self, Credentials, Endpoint, Upstream};
 use control_plane_api::{
-    gateway::{ServerStatus, ToolStatus},
+    gateway::{ServerState, ServerStatus, ToolStatus},
     limits::Limits,
     name::Name,
     server::ServerSpec,
@@ -42,6 +42,10 @@ struct Running {
     values: BTreeMap<String, String>,
     limits: Limits,
     listing: watch::Receiver<Listing>,
+    /// The newest order to ask it again.
+    tests: watch::Sender<u64>,
+    /// The newest that was carried out.
+    tested: watch::Receiver<u64>,
     since: Instant,
     _lister: AbortOnDropHandle<()>,
 }
@@ -94,20 +98,25 @@ impl Listing {
 }
 
 impl Server {
-    fn open(endpoint: Endpoint, epoch: watch::Sender<u64>) -> Self {
+    /// `known`: the lists of the one before it, by which calls are still told whose they are.
+    fn open(endpoint: Endpoint, epoch: watch::Sender<u64>, known: Option<Arc<Lists>>) -> Self {
         let upstream = upstream::open(endpoint.clone());
-        let (publish, listing) = watch::channel(Listing::default());
+        let (publish, listing) = watch::channel(Listing { lists: known, ..Listing::default() });
+        let tests = watch::Sender::new(endpoint.spec.orders.tests);
+        let (done, tested) = watch::channel(0);
         let lister = Lister {
             name: endpoint.name.clone(),
             upstream: upstream.clone(),
             limits: endpoint.limits.clone(),
             tokens: endpoint.tokens.clone(),
             publish,
+            tests: tests.subscribe(),
+            tested: done,
             epoch,
         };
         let lister = AbortOnDropHandle::new(tokio::spawn(lister.run()));
         let (values, limits, since) = (endpoint.values, endpoint.limits, Instant::now());
-        let running = Running { upstream, values, limits, listing, since, _lister: lister };
+        let running = Running { upstream, values, limits, listing, tests, tested, since, _lister: lister };
         Self::new(endpoint.name, endpoint.spec, Arc::new(running))
     }
 
@@ -162,7 +171,7 @@ impl Server {
     /// How it is, for reports.
     #[must_use]
     pub fn status(&self) -> ServerStatus {
-        let health = self.running.upstream.health();
+        let (health, life) = (self.running.upstream.health(), self.running.upstream.life());
         let prefix = self.spec.prefix_for(&self.name);
         let tools = self.lists().map(|lists| lists.tool_facts()).unwrap_or_default();
         let tool = |(name, read_only_hint): (String, Option<bool>)| ToolStatus {
@@ -178,6 +187,9 @@ impl Server {
             error: health.error,
             restarts: health.restarts,
             pid: health.pid,
+            since: life.since,
+            stderr: life.stderr,
+            tested: *self.running.tested.borrow(),
             tools: tools.into_iter().map(tool).collect(),
             problems: self.offer().map(|offer| offer.problems.clone()).unwrap_or_default(),
         }
@@ -185,7 +197,9 @@ impl Server {
 
     /// Whether `endpoint` is reached just as this one is: then what runs goes on, under the new description.
     fn is_reached_as(&self, endpoint: &Endpoint) -> bool {
-        self.spec.transport == endpoint.spec.transport
+        let (now, then) = (&self.spec, &endpoint.spec);
+        (now.desired, &now.runtime, now.orders.restarts) == (then.desired, &then.runtime, then.orders.restarts)
+            && self.spec.transport == endpoint.spec.transport
             && self.spec.era == endpoint.spec.era
             && self.running.values == endpoint.values
             && self.running.limits == endpoint.limits
@@ -209,9 +223,11 @@ impl Servers {
     pub fn reconcile(&mut self, endpoints: Vec<Endpoint>) -> BTreeMap<Name, Arc<Server>> {
         let keep = |endpoint: Endpoint| match self.running.get(&endpoint.name) {
             Some(server) if server.is_reached_as(&endpoint) => {
+                let newest = endpoint.spec.orders.tests;
+                server.running.tests.send_if_modified(|tests| std::mem::replace(tests, newest) != newest);
                 Server::new(endpoint.name, endpoint.spec, server.running.clone())
             }
-            _ => Server::open(endpoint, self.epoch.clone()),
+            before => Server::open(endpoint, self.epoch.clone(), before.and_then(|server| server.lists())),
         };
         let next: BTreeMap<Name, Arc<Server>> =
             endpoints.into_iter().map(|e| (e.name.clone(), Arc::new(keep(e)))).collect();
@@ -239,16 +255,19 @@ struct Lister {
     limits: Limits,
     tokens: Arc<dyn Credentials>,
     publish: watch::Sender<Listing>,
+    tests: watch::Receiver<u64>,
+    tested: watch::Sender<u64>,
     epoch: watch::Sender<u64>,
 }
 
 impl Lister {
-    async fn run(self) {
+    async fn run(mut self) {
         let (mut changes, mut tokens) = (self.upstream.changes(), self.tokens.changes());
         let mut backoff = Duration::from_millis(self.limits.restart_backoff_ms);
         let (mut said_so, mut failed_before) = (false, false);
         loop {
             tokens.borrow_and_update();
+            let order = *self.tests.borrow_and_update();
             let fetched = lists::fetch(&*self.upstream, &self.limits).await;
             let failed = fetched.is_err();
             // Its own contact with the server is not news.
@@ -261,6 +280,11 @@ impl Lister {
                     self.publish.send_modify(|listing| news = listing.heard(lists, said_so));
                     (news, jittered(Duration::from_millis(self.limits.list_ttl_ms)))
                 }
+                // As it was asked: it is not asked again until it is another one.
+                Err(_) if self.upstream.health().state == ServerState::Stopped => {
+                    self.publish.send_modify(|listing| listing.asked = true);
+                    (true, Duration::from_millis(self.limits.list_ttl_ms))
+                }
                 Err(error) => {
                     tracing::warn!(server = %self.name, %error, "lists of the server could not be fetched");
                     let mut news = false;
@@ -270,7 +294,8 @@ impl Lister {
                 }
             };
             // Whoever follows the count looks at every list of every server: only what is new is worth that.
-            if news || said_so || failed != std::mem::replace(&mut failed_before, failed) {
+            let tested = self.tested.send_replace(order) != order;
+            if news || said_so || tested || failed != std::mem::replace(&mut failed_before, failed) {
                 self.epoch.send_modify(|epoch| *epoch += 1);
             }
             let next = Instant::now() + wait;
@@ -279,6 +304,7 @@ impl Lister {
                     changed = changes.changed() => changed.is_ok(),
                     // It may have been for want of a token.
                     _ = tokens.changed(), if failed => false,
+                    _ = self.tests.changed() => false,
                 }
             };
             said_so = tokio::time::timeout_at(next, woken).await.unwrap_or(false);

@@ -87,6 +87,16 @@ impl ApiError {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).kind("invalid").hint("correct it and send it again")
     }
 
+    /// It can be read and understood, and does not go with what there is.
+    pub(crate) fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, detail).kind("conflict")
+    }
+
+    /// What is asked on the caller's behalf does not answer.
+    pub(crate) fn bad_gateway(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, detail).hint("look after what it names, and try again")
+    }
+
     /// The database does not answer now.
     pub(crate) fn unavailable() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer")

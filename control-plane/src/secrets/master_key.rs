@@ -102,7 +102,7 @@ impl MasterKey {
     }
 
     #[cfg(test)]
-    pub(super) fn of(bytes: [u8; 32]) -> Self {
+    pub(crate) fn of(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
     }
 }

@@ -13,6 +13,7 @@ mod audit;
 mod authentication;
 mod bootstrap;
 mod gateways;
+mod instances;
 mod issuers;
 mod oauth;
 mod objects;

@@ -16,7 +16,7 @@ mod stderr;
 mod tests;
 
 use super::{
-    Caller, Endpoint, Health, Reply, Upstream, UpstreamError,
+    Caller, Endpoint, Health, Life, Reply, Upstream, UpstreamError,
     legacy::{Declared, Rim},
     modern,
     pool::{Kept, Key, Place, Pool},
@@ -43,6 +43,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use stderr::Log;
 use tokio::{sync::watch, time::timeout};
 use tokio_util::task::TaskTracker;
 
@@ -58,6 +59,7 @@ pub fn open(endpoint: Endpoint) -> Arc<dyn Upstream> {
         redactor: Redactor::new(&endpoint),
         strays: Strays::new(&endpoint),
         pulse: Pulse::new(),
+        log: Log::default(),
         unaskable: Unaskable::default(),
         started_before: AtomicBool::new(false),
         tasks: TaskTracker::new(),
@@ -81,6 +83,8 @@ struct Shared {
     redactor: Redactor,
     strays: Strays,
     pulse: Pulse,
+    /// What its children wrote to stderr.
+    log: Log,
     restarts: Restarts,
     /// The server does not live through the question which era it speaks.
     unaskable: Unaskable,
@@ -140,6 +144,11 @@ impl Upstream for Stdio {
 
     fn health(&self) -> Health {
         self.common.0.pulse.health()
+    }
+
+    fn life(&self) -> Life {
+        let shared = &self.common.0;
+        Life { since: Some(shared.pulse.since()), stderr: shared.log.lines() }
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

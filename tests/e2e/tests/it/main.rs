@@ -16,6 +16,7 @@ mod faults;
 mod filter;
 mod http;
 mod input;
+mod instances;
 mod messages_api;
 mod model;
 mod more;
