@@ -41,7 +41,8 @@ def token():
 
 def snapshot(server, truth):
     user = {"roles": ["developer"], "tokens": [{"id": "t", "digest": hashlib.sha256(token().encode()).hexdigest()}]}
-    stdio = {"type": "stdio", "command": str(server), "args": ["--state-file", str(truth)], "env": {}}
+    stdio = {"type": "stdio", "command": str(server), "args": ["--state-file", str(truth)],
+             "env": {"SLACK_BOT_TOKEN": "xoxb-1-torture"}}
     slack = {"transport": stdio, "prefix": "", "tools": [{"tool": "*", "class": "write"}],
              "relevance": {"enabled": False, "budget_tokens": 0}}
     objects = [
@@ -94,11 +95,16 @@ class Gateway:
 
     def kill(self):
         """With everything it started: nothing gets to say good-bye."""
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self.process.wait()
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return
+            # The first of them may be gone before the others are: a tracer before what it traces.
+            self.process.poll()
+            time.sleep(0.005)
+        raise AssertionError("the gateway cannot be killed")
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
