@@ -1,6 +1,7 @@
 //! Starting and stopping: everything mcpd needs, in order, each failure with a hint.
 
 use crate::{
+    audit::Checkpoints,
     fetch::{FetcherError, SafeFetcher},
     home::{self, HomeError, PrivateFile},
     http::{self, Addressed, App},
@@ -132,6 +133,8 @@ pub async fn serve(
     let addresses = settings.addresses(address).map_err(StartError::PublicUrl)?;
     let (publisher, published) = Publisher::start(store.clone(), addresses.clone()).await?;
     let keys = Arc::new(keys);
+    let checkpoints = Checkpoints { store: store.clone(), keys: Arc::clone(&keys) };
+    checkpoints.announce().await?;
     let addressed = Addressed::by(&settings.allowed_hosts, addresses.as_ref().map(Addresses::origin));
     let fetcher = SafeFetcher::new(settings.trusts_loopback(address))?;
     let key_sets = KeySets { store: store.clone(), published: published.clone(), fetcher: fetcher.clone() };
@@ -146,6 +149,7 @@ pub async fn serve(
     let publishing = tokio::spawn(publisher.run(stopped.clone()));
     let renewing = tokio::spawn(oauth.renew(stopped.clone()));
     let fetching = tokio::spawn(key_sets.run(stopped.clone()));
+    let signing = tokio::spawn(checkpoints.run(stopped.clone()));
     let router = http::router(app, addressed);
     let mut server = pin!(listener::serve(listener, router, Bounds::default(), stopped));
     tokio::select! {
@@ -160,6 +164,7 @@ pub async fn serve(
     }
     publishing.abort();
     fetching.abort();
+    signing.abort();
     // Not aborted: a refresh token that was spent and whose answer is lost would be lost for good.
     stopping.send_replace(true);
     if timeout(DRAIN_TIMEOUT, renewing).await.is_err() {

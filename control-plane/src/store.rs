@@ -5,6 +5,7 @@
 //! the objects mean and who may touch them is deliberately unknown here.
 
 mod audit;
+mod audit_chain;
 mod change;
 mod connections;
 mod consents;
@@ -17,7 +18,8 @@ mod secrets;
 mod tokens;
 
 pub(crate) use audit::AuditQuery;
-pub(crate) use change::{Change, OWN_NAME};
+pub(crate) use audit_chain::ChainEnd;
+pub(crate) use change::{Change, OWN_EPOCH, OWN_NAME, own_name};
 pub(crate) use connections::StoredConnection;
 pub(crate) use consents::{StoredRegistration, StoredSession, StoredTicket};
 pub(crate) use gateways::{EnrolledGateway, JoinGrant};

@@ -14,7 +14,7 @@ pub use backoff::Backoff;
 
 use crate::{http_client, keys::Secret};
 use control_plane_api::{
-    audit::{AuditBatch, AuditReceipt},
+    audit::{AuditBatch, receipt::SignedText},
     gateway::{EnrolReply, EnrolRequest, GatewayStatus},
     name::Name,
     oauth::{TokenRefusal, TokenRefusalReply},
@@ -116,8 +116,8 @@ impl ControlPlane {
         accepted(request.send().await.map_err(unreachable)?).await.map(drop)
     }
 
-    /// Hands over audit records; the receipt says how far they are stored.
-    pub(crate) async fn post_audit(&self, batch: &AuditBatch) -> Result<AuditReceipt, ControlPlaneError> {
+    /// Hands over audit records; the signed receipt says how far they are stored.
+    pub(crate) async fn post_audit(&self, batch: &AuditBatch) -> Result<SignedText, ControlPlaneError> {
         self.reply(self.request(Method::POST, "audit")?.json(batch)).await
     }
 
