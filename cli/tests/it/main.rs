@@ -18,6 +18,7 @@ mod client;
 mod connection;
 mod daemon;
 mod filter;
+mod login;
 mod manifest;
 mod model;
 mod stub;

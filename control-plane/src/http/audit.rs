@@ -28,6 +28,11 @@ pub(super) async fn ship(
         tx.put_event(event).await?;
     }
     tx.commit().await?;
+    for event in &batch.events {
+        if let Some(token_id) = &event.token_id {
+            app.uses.note(token_id, event.time);
+        }
+    }
     Ok(Json(AuditReceipt { seq: batch.events.iter().map(|event| event.seq).max().unwrap_or_default() }))
 }
 
