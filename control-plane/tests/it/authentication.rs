@@ -188,6 +188,39 @@ async fn what_has_no_good_checksum_costs_no_query(world: World) {
     assert!(asked(&path) > 0);
 }
 
+/// Z-08: on every route with an id in its path, what is another user's is answered with the bytes of what is not there.
+async fn what_is_anothers_looks_like_nothing_on_every_route(world: World) {
+    let bob = world.user("bob", &["developer"], None).await;
+    world.user("ann", &["developer"], None).await;
+    world.server("anns", None).await;
+    world.done("PUT", "/api/v1/profiles/anns", Some(json!({"name": "anns", "spec": {"server": "anns"}}))).await;
+    world.done("PUT", "/api/v1/projects/anns", Some(json!({"name": "anns", "spec": {"members": ["ann"]}}))).await;
+    world.done("PUT", "/api/v1/secrets/anns", Some(json!({"value": "x"}))).await;
+    let issuer =
+        json!({"name": "anns", "spec": {"issuer": "https://idp.example", "jwks_uri": "https://idp.example/jwks"}});
+    world.done("PUT", "/api/v1/issuers/anns", Some(issuer)).await;
+    Gateway::enrol(&world, "anns").await;
+    let token = world.done("GET", "/api/v1/users/ann/tokens", None).await[0]["id"].as_str().unwrap().to_owned();
+    let mut looked = 0;
+    for route in control_plane::http::routes() {
+        let for_users = !matches!(route.access, Access::Open | Access::Join | Access::Gateway);
+        if !(for_users && route.path.contains('{')) {
+            continue;
+        }
+        let (name, id) =
+            if route.path.starts_with("/api/v1/users") { ("ann", token.as_str()) } else { ("anns", "anns") };
+        let path = |name: &str, id: &str| route.path.replace("{name}", name).replace("{id}", id);
+        let body = (route.method != "GET" && route.method != "DELETE").then(|| json!({"name": "x", "spec": {}}));
+        let ask = async |path: String| world.call(route.method.as_str(), &path, Some(&bob), body.clone()).await;
+        let (theirs, nobodys) = (ask(path(name, id)).await, ask(path("nope", "nope")).await);
+        let told = theirs.text.replace(&format!("`{name}`"), "`nope`").replace(&format!("/{name}"), "/nope");
+        assert_eq!((theirs.status, told), (nobodys.status, nobodys.text), "{} {}", route.method, route.path);
+        assert!(theirs.status >= 400, "{} {}: {}", route.method, route.path, theirs.status);
+        looked += 1;
+    }
+    assert!(looked > 20, "{looked}");
+}
+
 /// The look-ups of tokens that were made for a request to `path`.
 fn asked(path: &str) -> usize {
     let log = crate::world::logged();
@@ -196,6 +229,7 @@ fn asked(path: &str) -> usize {
 
 on_both_stores!(
     what_has_no_good_checksum_costs_no_query,
+    what_is_anothers_looks_like_nothing_on_every_route,
     every_route_admits_whom_the_matrix_says,
     a_refusal_says_how_to_authenticate_and_nothing_else,
     what_is_not_there_is_hidden_from_those_without_a_token,
