@@ -15,7 +15,6 @@ mod connections;
 mod faults;
 mod filter;
 mod http;
-mod identity;
 mod input;
 mod messages_api;
 mod model;
