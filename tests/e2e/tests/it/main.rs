@@ -15,6 +15,7 @@ mod connections;
 mod faults;
 mod filter;
 mod http;
+mod identity;
 mod input;
 mod messages_api;
 mod model;
