@@ -148,9 +148,20 @@ pub(crate) enum Command {
     /// Show the tools the servers offer
     #[command(subcommand)]
     Tools(tools::Command),
-    /// Create, list and delete users
+    /// Log in to the control plane, with a password or a token
+    Login(identity::Login),
+    /// Log out: end the session, forget what was kept
+    #[command(after_help = "Examples:\n  mcpctl logout")]
+    Logout,
+    /// Show who you are to the control plane
+    #[command(after_help = "Examples:\n  mcpctl whoami\n  mcpctl whoami --format json")]
+    Whoami,
+    /// Create, list, disable and delete users, and set passwords
     #[command(subcommand)]
     User(identity::UserCommand),
+    /// List and end sessions
+    #[command(subcommand)]
+    Session(identity::SessionCommand),
     /// Create, list and revoke tokens
     #[command(subcommand)]
     Token(identity::TokenCommand),

@@ -9,7 +9,10 @@ use crate::{
     suggest,
 };
 use control_plane_api::{
-    access::{IssuedToken, TokenRequest, TokenSummary, UserSpec, WhoAmI},
+    access::{
+        IssuedToken, LoginRequest, OpenedSession, PasswordChange, SessionSummary, TokenRequest, TokenSummary, UserSpec,
+        WhoAmI,
+    },
     apply::{ApplyReply, ApplyRequest},
     audit::{AuditEvent, AuditPage, RecordPage, receipt::SignedText},
     gateway::{ControlPlaneStatus, GatewaySummary, JoinToken, JoinTokenRequest},
@@ -39,11 +42,25 @@ pub(crate) struct Client {
 impl Client {
     /// A client of `server`, else of the control plane that `daemon start` recorded, with the token of `home`.
     pub(crate) fn new(home: &Home, server: Option<&Url>) -> Result<Self, Failure> {
+        Self::presenting(home, server, home.token()?)
+    }
+
+    /// The same with `token`, which was just typed.
+    pub(crate) fn with_token(home: &Home, server: Option<&Url>, token: &str) -> Result<Self, Failure> {
+        Self::presenting(home, server, Token { text: token.to_owned(), origin: "login".to_owned() })
+    }
+
+    /// The same for who has no token yet.
+    pub(crate) fn without_token(home: &Home, server: Option<&Url>) -> Result<Self, Failure> {
+        Self::with_token(home, server, "")
+    }
+
+    fn presenting(home: &Home, server: Option<&Url>, token: Token) -> Result<Self, Failure> {
         let base = match server {
             Some(url) => url.clone(),
             None => home.api_url()?,
         };
-        Ok(Self { http: http::client(&base, Some(REQUEST_TIMEOUT))?, base, token: home.token()? })
+        Ok(Self { http: http::client(&base, Some(REQUEST_TIMEOUT))?, base, token })
     }
 
     /// Where the control plane is.
@@ -162,6 +179,27 @@ impl Client {
     pub(crate) async fn revoke_token(&self, user: &Name, id: &str) -> Result<(), Failure> {
         let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
         self.send_for_nothing(self.request(Method::DELETE, &format!("users/{user}/tokens/{id}"))).await
+    }
+
+    /// `POST /api/v1/sessions`.
+    pub(crate) async fn log_in(&self, request: &LoginRequest) -> Result<OpenedSession, Failure> {
+        self.send(self.http.post(self.url("sessions")).json(request)).await
+    }
+
+    /// `GET /api/v1/sessions`.
+    pub(crate) async fn sessions(&self) -> Result<Vec<SessionSummary>, Failure> {
+        self.get("sessions", &[]).await
+    }
+
+    /// `DELETE /api/v1/sessions/{id}`.
+    pub(crate) async fn end_session(&self, id: &str) -> Result<(), Failure> {
+        let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
+        self.send_for_nothing(self.request(Method::DELETE, &format!("sessions/{id}"))).await
+    }
+
+    /// `PUT /api/v1/users/{user}/password`.
+    pub(crate) async fn put_password(&self, user: &Name, change: &PasswordChange) -> Result<(), Failure> {
+        self.send_for_nothing(self.request(Method::PUT, &format!("users/{user}/password")).json(change)).await
     }
 
     /// `GET /api/v1/connections`.

@@ -9,10 +9,12 @@ pub(crate) mod connection;
 pub(crate) mod daemon;
 pub(crate) mod doctor;
 pub(crate) mod filter;
+pub(crate) mod login;
 pub(crate) mod model;
 pub(crate) mod profile;
 pub(crate) mod project;
 pub(crate) mod server;
+pub(crate) mod session;
 pub(crate) mod setup;
 pub(crate) mod status;
 pub(crate) mod token;
@@ -40,6 +42,10 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Version => done(version::run(invocation).await),
         Command::Doctor => doctor::run(invocation).await,
         Command::Tools(command) => done(tools::run(command, invocation).await),
+        Command::Login(login) => done(login::log_in(login, invocation).await),
+        Command::Logout => done(login::log_out(invocation).await),
+        Command::Whoami => done(login::whoami(invocation).await),
+        Command::Session(command) => done(session::run(command, invocation).await),
         Command::User(command) => done(user::run(command, invocation).await),
         Command::Token(command) => done(token::run(command, invocation).await),
         Command::Filter(command) => filter::run(&command, invocation),

@@ -18,6 +18,8 @@ use url::Url;
 const PRIVATE_FILE: u32 = 0o600;
 /// Mode of a folder that others must not enter.
 const PRIVATE_DIR: u32 = 0o700;
+/// The token of the user who logged in, in the directory.
+const TOKEN_FILE: &str = "token";
 /// Where the gateway listens unless told otherwise.
 pub(crate) const GATEWAY_PORT: u16 = 9229;
 /// Where the control plane listens unless told otherwise.
@@ -89,19 +91,39 @@ impl Home {
         if let Some(text) = env::var("MCPCTL_TOKEN").ok().filter(|text| !text.trim().is_empty()) {
             return Ok(Token { text: text.trim().to_owned(), origin: "MCPCTL_TOKEN".to_owned() });
         }
-        for path in [self.path("token"), self.path("admin-token")] {
+        for path in [self.path(TOKEN_FILE), self.path("admin-token")] {
             if let Some(text) = read_private(&path)? {
                 return Ok(Token { text, origin: path.display().to_string() });
             }
         }
         Err(Failure::new(
             Status::Unauthenticated,
-            format!("there is no token: MCPCTL_TOKEN is not set and `{}` does not exist", self.path("token").display()),
+            format!(
+                "there is no token: MCPCTL_TOKEN is not set and `{}` does not exist",
+                self.path(TOKEN_FILE).display()
+            ),
         )
         .hint(format!(
-            "`mcpctl daemon start` makes the first one; or put yours into `{}` with mode 0600",
-            self.path("token").display()
+            "`mcpctl daemon start` makes the first one; `mcpctl login` keeps yours in `{}`",
+            self.path(TOKEN_FILE).display()
         )))
+    }
+
+    /// Keeps `token` for the commands that follow.
+    pub(crate) fn keep_token(&self, token: &str) -> Result<(), Failure> {
+        self.ensure("")?;
+        self.write_private(TOKEN_FILE, format!("{token}\n").as_bytes())
+    }
+
+    /// What [`Self::keep_token`] kept; none when it was forgotten.
+    pub(crate) fn kept_token(&self) -> Result<Option<String>, Failure> {
+        read_private(&self.path(TOKEN_FILE))
+    }
+
+    /// Forgets what [`Self::keep_token`] kept.
+    pub(crate) fn forget_token(&self) -> Result<(), Failure> {
+        let path = self.path(TOKEN_FILE);
+        fs::remove_file(&path).during(|| format!("cannot delete `{}`", path.display()))
     }
 
     /// What `daemon start` recorded; none when nothing was started.

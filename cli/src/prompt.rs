@@ -33,6 +33,12 @@ pub(crate) fn ask_hidden(output: Output, question: &str) -> Result<String, Failu
     rpassword::read_password().map(|line| line.trim().to_owned()).map_err(|_| cancelled())
 }
 
+/// Asks for a password; what is typed is not seen, and nothing of it is taken away.
+pub(crate) fn ask_password(output: Output, question: &str) -> Result<String, Failure> {
+    output.ask(question);
+    rpassword::read_password().map_err(|_| cancelled())
+}
+
 /// Asks whether to go on; no answer means yes.
 pub(crate) fn confirm(output: Output, question: &str) -> Result<(), Failure> {
     match ask(output, &format!("{question} [Y/n] "))?.to_ascii_lowercase().as_str() {
@@ -67,6 +73,24 @@ pub(crate) fn read_stdin() -> Result<String, Failure> {
         return Err(Failure::usage("stdin holds no secret").hint("pipe it in: `mcpctl … < token.txt`"));
     }
     Ok(text)
+}
+
+/// The lines of stdin, each a password.
+pub(crate) fn read_lines() -> Result<Vec<String>, Failure> {
+    let mut text = String::new();
+    io::stdin()
+        .take(SECRET_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::usage(format!("cannot read the password from stdin: {error}")))?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+/// The first line of stdin, a password: spaces are part of it.
+pub(crate) fn read_password() -> Result<String, Failure> {
+    let first = read_lines()?.into_iter().next().filter(|line| !line.is_empty());
+    first.ok_or_else(|| {
+        Failure::usage("stdin holds no password").hint("pipe it in: `… --password-stdin < password.txt`")
+    })
 }
 
 fn cancelled() -> Failure {

@@ -8,14 +8,15 @@ use crate::{
     store::{Change, StoreError, StoredSecret},
 };
 use control_plane_api::{
-    access::Role,
+    access::{Role, UserSpec},
     apply::{Applied, Effect},
+    name::Name,
     object::{Kind, Named, Object, ObjectRef},
     secret::SecretSpec,
     snapshot::Snapshot,
     validate::{Violation, references_to, validate},
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why the configuration stays as it was.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +29,7 @@ pub(crate) enum ConfigureError {
     Missing(ObjectRef),
     #[error("{object} {}", match .have { Some(have) => format!("is at revision {have}"), None => "does not exist".to_owned() })]
     Stale { object: ObjectRef, have: Option<u64> },
-    #[error("nobody would be left with the role admin")]
+    #[error("nobody who is not disabled would be left with the role admin")]
     LastAdministrator,
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -63,10 +64,17 @@ pub(crate) async fn apply(
     actor: &Actor,
 ) -> Result<Vec<Applied>, ConfigureError> {
     let mut all = everything(change).await?;
+    let before = privileges(&all);
     let plan = plan(&mut all, wanted, change.next())?;
     check_whole(all)?;
     for (object, effect) in plan.iter().filter(|(_, effect)| *effect != Effect::Unchanged) {
         change.writing().put_object(object).await?;
+        if let Object::User(user) = object
+            && before.get(&user.name).is_some_and(|before| *before != Privileges::of(&user.spec))
+        {
+            // A session has the privileges it was opened with, or it ends.
+            change.writing().delete_sessions_of(&user.name).await?;
+        }
         change.record(actor, &object.reference().to_string(), &effect.to_string()).await?;
     }
     Ok(plan.into_iter().map(|(object, effect)| Applied { object: object.reference(), effect }).collect())
@@ -111,6 +119,8 @@ pub(crate) async fn delete(
         Kind::Secret => change.writing().delete_secret(&object.name).await?,
         Kind::User => {
             change.writing().delete_tokens_of(&object.name, None).await?;
+            change.writing().delete_sessions_of(&object.name).await?;
+            change.writing().delete_password(&object.name).await?;
             change.writing().delete_connections_of(None, Some(&object.name)).await?;
             change.writing().delete_object(object).await?;
         }
@@ -126,6 +136,27 @@ pub(crate) async fn delete(
         Kind::Profile | Kind::Project => change.writing().delete_object(object).await?,
     }
     Ok(change.record(actor, &object.to_string(), "deleted").await?)
+}
+
+/// What a user may do, for comparison.
+#[derive(PartialEq, Eq)]
+struct Privileges {
+    roles: BTreeSet<Role>,
+    disabled: bool,
+}
+
+impl Privileges {
+    fn of(spec: &UserSpec) -> Self {
+        Self { roles: spec.roles.iter().copied().collect(), disabled: spec.disabled }
+    }
+}
+
+fn privileges(objects: &[Object]) -> BTreeMap<Name, Privileges> {
+    let of = |object: &Object| match object {
+        Object::User(user) => Some((user.name.clone(), Privileges::of(&user.spec))),
+        _ => None,
+    };
+    objects.iter().filter_map(of).collect()
 }
 
 /// Every object there is; secrets by name only, which is all the rules ask for.
@@ -211,7 +242,7 @@ fn check_whole(objects: Vec<Object>) -> Result<(), ConfigureError> {
     if !violations.is_empty() {
         return Err(ConfigureError::Invalid(violations));
     }
-    if !whole.users().any(|(_, user)| user.roles.contains(&Role::Admin)) {
+    if !whole.users().any(|(_, user)| !user.disabled && user.roles.contains(&Role::Admin)) {
         return Err(ConfigureError::LastAdministrator);
     }
     Ok(())

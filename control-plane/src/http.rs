@@ -19,10 +19,14 @@ mod problem;
 pub mod route;
 mod secrets;
 mod service;
+mod sessions;
 mod users;
 
 use crate::{
-    identity::Access::{Administer, Anyone, Gateway, Inspect, Join, Member, Open, Operate, Read},
+    identity::{
+        Access::{Administer, Anyone, Gateway, Inspect, Join, Member, Open, Operate, Read},
+        Logins, Uses,
+    },
     oauth::OauthClient,
     publish::Published,
     secrets::Keys,
@@ -31,7 +35,10 @@ use crate::{
 pub(crate) use addressed::{Addressed, LOOPBACK_HOSTS};
 use axum::{Router, extract::Request, middleware};
 use control_plane_api::{
-    access::{IssuedToken, TokenRequest, TokenSummary, UserSpec, WhoAmI},
+    access::{
+        IssuedToken, LoginRequest, OpenedSession, PasswordChange, SessionSummary, TokenRequest, TokenSummary, UserSpec,
+        WhoAmI,
+    },
     apply::{ApplyReply, ApplyRequest},
     audit::{AuditBatch, AuditPage, RecordPage, receipt::SignedText},
     gateway::{
@@ -57,6 +64,8 @@ pub(crate) struct App {
     pub(crate) keys: Arc<Keys>,
     pub(crate) published: Published,
     pub(crate) oauth: OauthClient,
+    pub(crate) logins: Arc<Logins>,
+    pub(crate) uses: Uses,
     pub(crate) started_at: Timestamp,
 }
 
@@ -108,6 +117,21 @@ fn account_routes() -> Vec<Route> {
             .answers(201, one::<IssuedToken>()),
         delete("/api/v1/users/{name}/tokens/{id}", Administer, users::delete_token, "End a token")
             .answers(204, Shape::Nothing),
+        put(
+            "/api/v1/users/{name}/password",
+            Anyone,
+            sessions::put_password,
+            "Set, change or remove a password: one's own, or as administrator anybody's. Every session of the user ends",
+        )
+        .takes(one::<PasswordChange>())
+        .answers(204, Shape::Nothing),
+        post("/api/v1/sessions", Open, sessions::log_in, "Log in with a password; the session's token is shown this once")
+            .takes(one::<LoginRequest>())
+            .answers(201, one::<OpenedSession>()),
+        get("/api/v1/sessions", Anyone, sessions::list, "The sessions: one's own, or all")
+            .answers(200, many::<SessionSummary>()),
+        delete("/api/v1/sessions/{id}", Anyone, sessions::end, "End a session; `current` is the one that is presented")
+            .answers(204, Shape::Nothing),
         get("/api/v1/secrets", Read, secrets::list, "The names of the secrets, never their values")
             .answers(200, many::<SecretSummary>()),
         put("/api/v1/secrets/{name}", Administer, secrets::put, "Set a secret")
@@ -133,7 +157,7 @@ fn connection_routes() -> Vec<Route> {
             .asks("scope", "Without a ticket: scopes to ask for, separated by spaces")
             .answers(200, Shape::Page),
         post("/connect/{name}", Open, pages::agree, "Agreeing on that page").answers(200, Shape::Page),
-        post("/login", Open, pages::login, "Logging a browser in with a token").answers(303, Shape::Page),
+        post("/login", Open, pages::login, "Logging a browser in with a password or a token").answers(303, Shape::Page),
         post("/logout", Open, pages::logout, "Logging a browser out").answers(200, Shape::Page),
         get("/oauth/callback", Open, pages::callback, "Where authorization servers send browsers back to")
             .asks("state", "Which question this answers")

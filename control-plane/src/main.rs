@@ -20,6 +20,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let done = match line.command {
         None => run(&line.settings).await,
         Some(Command::ResetAdminToken) => server::reset_admin_token(&line.settings).await,
+        Some(Command::RotatePepper) => server::rotate_pepper(&line.settings).await,
         Some(Command::Openapi) => {
             let document = http::openapi::document(&http::routes()).to_pretty_json()?;
             writeln!(io::stdout(), "{document}")?;

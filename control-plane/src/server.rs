@@ -5,7 +5,7 @@ use crate::{
     fetch::{FetcherError, SafeFetcher},
     home::{self, HomeError, PrivateFile},
     http::{self, Addressed, App},
-    identity::{self, BootstrapError},
+    identity::{self, BootstrapError, Logins, Uses},
     key_sets::KeySets,
     listener::{self, Bounds},
     oauth::OauthClient,
@@ -128,19 +128,28 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), StartError> {
     let (store, keys) = open(settings).await?;
-    identity::bootstrap(&store, &settings.home).await?;
+    identity::bootstrap(&store, &keys, &settings.home).await?;
+    let keys = Arc::new(keys);
     let address = listener.local_addr()?;
     let addresses = settings.addresses(address).map_err(StartError::PublicUrl)?;
-    let (publisher, published) = Publisher::start(store.clone(), addresses.clone()).await?;
-    let keys = Arc::new(keys);
     let checkpoints = Checkpoints { store: store.clone(), keys: Arc::clone(&keys) };
     checkpoints.announce().await?;
+    let (publisher, published) = Publisher::start(store.clone(), Arc::clone(&keys), addresses.clone()).await?;
     let addressed = Addressed::by(&settings.allowed_hosts, addresses.as_ref().map(Addresses::origin));
     let fetcher = SafeFetcher::new(settings.trusts_loopback(address))?;
     let key_sets = KeySets { store: store.clone(), published: published.clone(), fetcher: fetcher.clone() };
     let oauth =
         OauthClient { store: store.clone(), keys: Arc::clone(&keys), published: published.clone(), fetcher, addresses };
-    let app = App { store: store.clone(), keys, published, oauth: oauth.clone(), started_at: Timestamp::now() };
+    let (logins, uses) = (Arc::new(Logins::new()), Uses::default());
+    let app = App {
+        store: store.clone(),
+        keys,
+        published: published.clone(),
+        oauth: oauth.clone(),
+        logins: Arc::clone(&logins),
+        uses: uses.clone(),
+        started_at: Timestamp::now(),
+    };
     let address_file = settings.home.join(ADDRESS_FILE);
     PrivateFile::write(&address_file, &format!("{address}\n"))?.put()?;
     tracing::info!(%address, store = store.name(), home = %settings.home.display(), "Serving");
@@ -148,6 +157,8 @@ pub async fn serve(
     let (stopping, stopped) = watch::channel(false);
     let publishing = tokio::spawn(publisher.run(stopped.clone()));
     let renewing = tokio::spawn(oauth.renew(stopped.clone()));
+    let noting = tokio::spawn(uses.run(store.clone(), published, stopped.clone()));
+    let warming = tokio::spawn(async move { logins.hasher.warm().await });
     let fetching = tokio::spawn(key_sets.run(stopped.clone()));
     let signing = tokio::spawn(checkpoints.run(stopped.clone()));
     let router = http::router(app, addressed);
@@ -163,12 +174,16 @@ pub async fn serve(
         }
     }
     publishing.abort();
+    warming.abort();
     fetching.abort();
     signing.abort();
     // Not aborted: a refresh token that was spent and whose answer is lost would be lost for good.
     stopping.send_replace(true);
     if timeout(DRAIN_TIMEOUT, renewing).await.is_err() {
         tracing::warn!("Some connections were being renewed and may have to be made anew");
+    }
+    if timeout(DRAIN_TIMEOUT, noting).await.is_err() {
+        tracing::warn!("The last uses of tokens were not written down");
     }
     forget(&address_file, &address);
     if timeout(CLOSE_TIMEOUT, store.close()).await.is_err() {
@@ -182,8 +197,19 @@ pub async fn serve(
 /// # Errors
 /// Any [`StartError`] except those of the listener.
 pub async fn reset_admin_token(settings: &Settings) -> Result<(), StartError> {
-    let (store, _) = open(settings).await?;
-    identity::reset_admin_token(&store, &settings.home).await?;
+    let (store, keys) = open(settings).await?;
+    identity::reset_admin_token(&store, &keys, &settings.home).await?;
+    store.close().await;
+    Ok(())
+}
+
+/// Makes a new pepper for the digests of tokens; running control planes and their gateways take it over at once.
+///
+/// # Errors
+/// Any [`StartError`] except those of the listener.
+pub async fn rotate_pepper(settings: &Settings) -> Result<(), StartError> {
+    let (store, keys) = open(settings).await?;
+    identity::rotate_pepper(&store, &keys).await?;
     store.close().await;
     Ok(())
 }
@@ -193,6 +219,7 @@ async fn open(settings: &Settings) -> Result<(Store, Keys), StartError> {
     let keys = Keys::derive(&MasterKey::load(&settings.master_key_file())?);
     let store = store::open(&settings.database_url()).await?;
     secrets::check_sentinel(&store, &keys).await?;
+    identity::found_pepper(&store, &keys).await?;
     Ok((store, keys))
 }
 

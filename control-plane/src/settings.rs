@@ -23,8 +23,11 @@ pub struct CommandLine {
 pub enum Command {
     /// Print the OpenAPI document of the REST API.
     Openapi,
-    /// Issue a new token for the user `admin` and write it to `$MCPCTL_HOME/admin-token`; the old one ends.
+    /// Issue a new token for the user `admin` and write it to `$MCPCTL_HOME/admin-token`; the old one, the user's sessions
+    /// and password end.
     ResetAdminToken,
+    /// Make a new pepper for the digests of tokens; each token moves to it when it is next used.
+    RotatePepper,
 }
 
 /// Where mcpd listens and keeps things. No Debug: the database URL may hold a password.
@@ -119,6 +122,11 @@ impl Addresses {
         let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
         (secure && plain && url.has_host())
             .then(|| Self { public: url.as_str().trim_end_matches('/').to_owned(), client_id })
+    }
+
+    /// The public URL: what access tokens of issuers for the API are issued for.
+    pub(crate) fn resource(&self) -> &str {
+        &self.public
     }
 
     /// Scheme, host and port.

@@ -2,6 +2,7 @@
 
 use control_plane_api::{access::Role, audit::RelevanceOutcome, name::Name};
 use http::HeaderMap;
+use issuers::Speaker;
 use protocol::{Request, method::Primitive};
 use std::{net::SocketAddr, sync::Arc};
 
@@ -25,6 +26,8 @@ pub struct Exchange {
     pub primitive: Option<Primitive>,
     /// Who asks. Writer: authentication.
     pub principal: Principal,
+    /// By what the principal was recognised, to be judged again while the exchange lasts. Writer: authentication.
+    pub credential: Credential,
     /// Whose primitive it is, by the server's own name for it. Writer: routing.
     pub target: Option<Target>,
     /// What ties the request to what was handed out sealed. Writer: sealing.
@@ -50,6 +53,7 @@ impl Exchange {
             primitive: Primitive::of(&request),
             request,
             principal: Principal::Anonymous,
+            credential: Credential::None,
             target: None,
             sealed: Sealed::default(),
             intent: None,
@@ -67,6 +71,18 @@ pub struct Sealed {
     /// The tasks the exchange is about: the sealed id the client has, and whose task it is. Of a listen, permissions takes
     /// out those of servers that are not open any more.
     pub tasks: Vec<(String, Target)>,
+}
+
+/// By what a principal was recognised. Never the token itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Credential {
+    /// By nothing.
+    #[default]
+    None,
+    /// By a token or session of the control plane with this public id.
+    Own(String),
+    /// By an access token of an issuer.
+    Of(Speaker),
 }
 
 /// Who asks. `Anonymous` holds no grants anywhere.

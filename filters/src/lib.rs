@@ -15,5 +15,5 @@ pub mod relevance_policy;
 pub mod testing;
 
 pub use chain::Chain;
-pub use exchange::{Exchange, Names, Principal, Target};
+pub use exchange::{Credential, Exchange, Names, Principal, Target};
 pub use filter::{Filter, LocalReply, Verdict};

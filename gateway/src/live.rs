@@ -25,6 +25,7 @@ use control_plane_api::{
     limits::Limits,
     name::Name,
     object::{Kind, ObjectRef},
+    pepper::Peppers,
     profile::RecordedArguments,
     server::{ServerSpec, Transport, Value},
     snapshot::Snapshot,
@@ -77,7 +78,7 @@ pub struct Means {
 /// The configuration in force.
 pub struct Live {
     means: Means,
-    pipeline: ArcSwapOption<Pipeline>,
+    pipeline: Arc<ArcSwapOption<Pipeline>>,
     tokens: Tokens,
     /// Who read what.
     flows: Arc<Flows>,
@@ -98,7 +99,7 @@ impl Live {
         let tokens = Tokens::new(means.control_plane.clone());
         Arc::new(Self {
             means,
-            pipeline: ArcSwapOption::empty(),
+            pipeline: Arc::default(),
             tokens,
             flows: Arc::default(),
             servers: Mutex::new(servers),
@@ -131,7 +132,7 @@ impl Live {
         let (store, relevance) = (self.means.store.clone(), self.means.relevance.clone());
         let originals = store.within(Bounds::of(&snapshot.limits));
         let parts = Parts {
-            authentication: Arc::new(Authentication::compile(snapshot, &self.means.public_url, Timestamp::now)),
+            authentication: Arc::new(self.authentication(snapshot)),
             relevance: RelevanceFilter::new(policy.clone(), router.clone(), relevance.clone(), originals),
             store: store.clone(),
             sealer: self.means.sealer.clone(),
@@ -150,7 +151,26 @@ impl Live {
             values_of: Arc::new(with_values(snapshot)),
         };
         let answers = Answers { consent, rests: Rests { store, relevance, policy, permissions } };
-        Pipeline::compile(parts, ledger, snapshot.limits.clone(), (answers, self.means.metrics.clone()))
+        let mut pipeline =
+            Pipeline::compile(parts, ledger, snapshot.limits.clone(), (answers, self.means.metrics.clone()));
+        pipeline.newest = Arc::downgrade(&self.pipeline);
+        pipeline
+    }
+
+    /// Without the peppers that belong to the digests nobody is recognised; everything else of the snapshot still counts.
+    fn authentication(&self, snapshot: &Snapshot) -> Authentication {
+        let opened = |spec| {
+            let text = self.means.keyring.open(spec).map_err(|error| error.to_string())?;
+            Peppers::read(text.expose()).ok_or_else(|| "it holds none".to_owned())
+        };
+        let peppers = snapshot.peppers.as_ref().map(opened).transpose().unwrap_or_else(|error: String| {
+            tracing::error!(
+                error,
+                "the peppers of token digests do not open: every token is refused; enrol the gateway anew"
+            );
+            None
+        });
+        Authentication::compile(snapshot, peppers.unwrap_or_default(), &self.means.public_url, Timestamp::now)
     }
 
     /// What is needed to reach every server, secrets opened.

@@ -4,6 +4,7 @@
 //! once and keeps it.
 
 mod relay;
+mod term;
 
 use crate::{
     catalog::Catalog,
@@ -18,6 +19,7 @@ use crate::{
         more::{More, Rests},
     },
 };
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use control_plane_api::{
     audit::{Decision, Outcome},
@@ -28,7 +30,12 @@ use filters::{Chain, Exchange, LocalReply, Names as _, Principal, Verdict, authe
 use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode};
 use protocol::{Members, Message, Response, RpcError, code};
-use std::{ops::ControlFlow, sync::Arc, time::Duration};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+use term::Term;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -81,6 +88,8 @@ pub struct Pipeline {
     pub(crate) metrics: Metrics,
     /// Cancelled once a newer pipeline is in force: long exchanges end, and their clients come back to the new one.
     pub(crate) superseded: CancellationToken,
+    /// The pipeline in force.
+    pub(crate) newest: Weak<ArcSwapOption<Pipeline>>,
 }
 
 impl Pipeline {
@@ -107,6 +116,7 @@ impl Pipeline {
             rests,
             metrics,
             superseded,
+            newest: Weak::new(),
         }
     }
 
@@ -151,17 +161,34 @@ impl Pipeline {
             let patience = Duration::from_millis(self.limits.upstream_call_timeout_ms);
             self.consent.tokens.arrived(&target.server, &caller_of(&record.exchange), patience).await;
         }
-        let mut reply = match upstream.call(record.exchange.request.clone(), &caller_of(&record.exchange)).await {
+        let mut term = Term::begin(self);
+        let caller = caller_of(&record.exchange);
+        let called = tokio::select! {
+            biased;
+            refusal = term.over(self, &record.exchange) => return self.refuse(record, refusal, client).await,
+            called = upstream.call(record.exchange.request.clone(), &caller) => called,
+        };
+        let mut reply = match called {
             Ok(reply) => reply,
             Err(error) => {
                 let payload = self.failed(&record.exchange, &error, reaction);
                 return self.finish(record, payload, client).await;
             }
         };
-        while let Some(said) = reply.next().await {
+        loop {
+            let said = tokio::select! {
+                biased;
+                refusal = term.over(self, &record.exchange) => {
+                    // First: the server stops working before anybody is told.
+                    drop(reply);
+                    return self.refuse(record, refusal, client).await;
+                }
+                said = reply.next() => said,
+            };
+            let Some(said) = said else { break };
             let message = match said {
                 Ok(Said::Long(long)) if self.passes(&record.exchange) => {
-                    return Box::pin(self.relay(record, long, client)).await;
+                    return Box::pin(self.relay(record, (long, term), client)).await;
                 }
                 Ok(Said::Long(long)) => {
                     let id = record.exchange.request.id.clone();

@@ -19,6 +19,7 @@ mod client;
 mod connection;
 mod daemon;
 mod filter;
+mod login;
 mod manifest;
 mod model;
 mod stub;

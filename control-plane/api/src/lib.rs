@@ -15,6 +15,7 @@ pub mod name;
 pub mod oauth;
 pub mod object;
 pub mod pattern;
+pub mod pepper;
 pub mod problem;
 pub mod profile;
 pub mod project;

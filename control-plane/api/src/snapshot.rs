@@ -25,6 +25,9 @@ pub struct Snapshot {
     pub issued_at: Timestamp,
     /// Everything this gateway needs and nothing else.
     pub objects: Vec<Object>,
+    /// The peppers of token digests ([`crate::pepper::Peppers`]), sealed to this gateway; absent: digests have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peppers: Option<SecretSpec>,
     /// Bounds in force.
     #[serde(default)]
     pub limits: Limits,
@@ -45,6 +48,9 @@ pub struct ChangeSet {
     /// Objects that are gone.
     #[serde(default)]
     pub removals: Vec<ObjectRef>,
+    /// The peppers of token digests, when there are others now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peppers: Option<SecretSpec>,
 }
 
 /// One event of the configuration stream.
@@ -92,7 +98,13 @@ impl Snapshot {
     /// A snapshot without any object: what a gateway starts from.
     #[must_use]
     pub fn empty() -> Self {
-        Self { revision: 0, issued_at: Timestamp::from_millis(0), objects: Vec::new(), limits: Limits::default() }
+        Self {
+            revision: 0,
+            issued_at: Timestamp::from_millis(0),
+            objects: Vec::new(),
+            peppers: None,
+            limits: Limits::default(),
+        }
     }
 
     /// Applies `change` as a whole.
@@ -111,6 +123,7 @@ impl Snapshot {
         self.objects.retain(|object| !gone.contains(&object.reference()));
         self.objects.extend(change.upserts);
         self.objects.sort_by_key(Object::reference);
+        self.peppers = change.peppers.or(self.peppers.take());
         self.revision = change.revision;
         self.issued_at = change.issued_at;
         Ok(())
@@ -122,7 +135,15 @@ impl Snapshot {
         let upserts = next.objects.iter().filter(|object| !self.objects.contains(object)).cloned().collect();
         let kept: Vec<ObjectRef> = next.objects.iter().map(Object::reference).collect();
         let removals = self.objects.iter().map(Object::reference).filter(|object| !kept.contains(object)).collect();
-        ChangeSet { base: self.revision, revision: next.revision, issued_at: next.issued_at, upserts, removals }
+        let peppers = next.peppers.clone().filter(|next| self.peppers.as_ref() != Some(next));
+        ChangeSet {
+            base: self.revision,
+            revision: next.revision,
+            issued_at: next.issued_at,
+            upserts,
+            removals,
+            peppers,
+        }
     }
 
     /// The servers.
@@ -199,7 +220,8 @@ mod tests {
     #[test]
     fn the_difference_of_two_snapshots_leads_from_one_to_the_other() {
         let mut before = snapshot(3, vec![project("a", "old"), project("b", "same"), project("c", "gone")]);
-        let after = snapshot(5, vec![project("a", "new"), project("b", "same"), project("d", "new")]);
+        let mut after = snapshot(5, vec![project("a", "new"), project("b", "same"), project("d", "new")]);
+        after.peppers = Some(SecretSpec { sealed: "box".to_owned() });
         let change = before.changes_to(&after);
         assert_eq!(change.upserts.len(), 2);
         assert_eq!(change.removals, [ObjectRef { kind: Kind::Project, name: "c".parse().unwrap() }]);

@@ -19,6 +19,7 @@ mod objects;
 mod openapi;
 mod postgres;
 mod secrets;
+mod sessions;
 mod start;
 mod stream;
 mod users;

@@ -152,7 +152,14 @@ pub(super) mod tests {
 
     pub(in crate::config) fn change(base: u64, revision: u64) -> SignedEvent {
         let issued_at = Snapshot::empty().issued_at;
-        sign(&ConfigEvent::ChangeSet(ChangeSet { base, revision, issued_at, upserts: vec![], removals: vec![] }))
+        sign(&ConfigEvent::ChangeSet(ChangeSet {
+            base,
+            revision,
+            issued_at,
+            upserts: vec![],
+            removals: vec![],
+            peppers: None,
+        }))
     }
 
     struct Kept {

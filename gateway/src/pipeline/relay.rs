@@ -3,7 +3,7 @@
 //! Its rim passes the filters and is put into words like any result; of the rest nobody decides anything. The last piece
 //! leaves once the outcome is durable: a client that has all of it is one whose exchange was written down.
 
-use super::{Client, Outgoing, Pipeline, outcome_of};
+use super::{Client, Outgoing, Pipeline, Term, outcome_of};
 use crate::{
     record::Record,
     translation,
@@ -23,6 +23,8 @@ enum End {
     Complete(Outcome, Bytes),
     /// Not that far.
     BrokenOff,
+    /// Whoever asked for it may not have the rest, for this reason.
+    Revoked(String),
     /// Nobody takes it any more.
     Abandoned,
 }
@@ -35,7 +37,7 @@ impl Pipeline {
     }
 
     /// Passes `long` on, and closes the record.
-    pub(super) async fn relay(&self, mut record: Record, mut long: Long, client: Client) {
+    pub(super) async fn relay(&self, mut record: Record, (mut long, mut term): (Long, Term), client: Client) {
         let (rim, outcome) = match self.rim(&mut record.exchange, long.rim()).await {
             Ok(rim) => rim,
             Err(error) => return self.finish(record, Err(error), client).await,
@@ -44,7 +46,7 @@ impl Pipeline {
         let id = serde_json::to_string(&record.exchange.request.id).unwrap_or_default();
         let head = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{HEAD}{}"#, spliced(long.rim()));
         let end = match pass(&mut record, &client, head.into()).await {
-            true => self.pieces(&mut record, &mut long, &client).await,
+            true => self.pieces(&mut record, (&mut long, &mut term), &client).await,
             false => End::Abandoned,
         };
         // What was read of the server's answer is known to be its end, or given up.
@@ -52,6 +54,14 @@ impl Pipeline {
         let (outcome, last) = match end {
             End::Complete(late, last) => (if late == Outcome::Ok { outcome } else { late }, Some(last)),
             End::BrokenOff => (if record.passed_bytes() > 0 { Outcome::Partial } else { Outcome::Error }, None),
+            End::BrokenOff => (Outcome::Error, None),
+            End::Revoked(reason) => {
+                let bytes = record.passed_bytes();
+                self.metrics.operation(record.method(), Outcome::Denied, record.elapsed());
+                // The client can only be told by what it misses, whether that is written down or not.
+                let _ = record.deny(reason, bytes).await;
+                return;
+            }
             // The record says so when it is dropped.
             End::Abandoned => return,
         };
@@ -64,9 +74,14 @@ impl Pipeline {
         }
     }
 
-    async fn pieces(&self, record: &mut Record, long: &mut Long, client: &Client) -> End {
+    async fn pieces(&self, record: &mut Record, (long, term): (&mut Long, &mut Term), client: &Client) -> End {
         loop {
-            match long.next().await {
+            let part = tokio::select! {
+                biased;
+                refusal = term.over(self, &record.exchange) => return End::Revoked(refusal.reason),
+                part = long.next() => part,
+            };
+            match part {
                 Some(Ok(Part::Piece(piece))) => {
                     if !pass(record, client, piece).await {
                         return End::Abandoned;

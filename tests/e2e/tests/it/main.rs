@@ -16,6 +16,7 @@ mod connections;
 mod faults;
 mod filter;
 mod http;
+mod identity;
 mod input;
 mod messages_api;
 mod model;
