@@ -11,6 +11,7 @@ pub(crate) mod identity;
 pub(crate) mod model;
 pub(crate) mod profile;
 pub(crate) mod project;
+pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod setup;
 pub(crate) mod tools;
@@ -144,6 +145,9 @@ pub(crate) enum Command {
     /// Show the tools the servers offer
     #[command(subcommand)]
     Tools(tools::Command),
+    /// Set, rotate and delete secrets, and the master key they are encrypted under
+    #[command(subcommand, visible_alias = "secret")]
+    Secrets(secrets::Command),
     /// Create, list and delete users
     #[command(subcommand)]
     User(identity::UserCommand),

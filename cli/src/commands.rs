@@ -12,6 +12,7 @@ pub(crate) mod filter;
 pub(crate) mod model;
 pub(crate) mod profile;
 pub(crate) mod project;
+pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod setup;
 pub(crate) mod status;
@@ -40,6 +41,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Version => done(version::run(invocation).await),
         Command::Doctor => doctor::run(invocation).await,
         Command::Tools(command) => done(tools::run(command, invocation).await),
+        Command::Secrets(command) => done(secrets::run(command, invocation).await),
         Command::User(command) => done(user::run(command, invocation).await),
         Command::Token(command) => done(token::run(command, invocation).await),
         Command::Filter(command) => filter::run(&command, invocation),

@@ -6,6 +6,7 @@
 
 mod audit;
 mod change;
+mod ciphertexts;
 mod connections;
 mod consents;
 mod gateways;
@@ -18,6 +19,7 @@ mod tokens;
 
 pub(crate) use audit::AuditQuery;
 pub(crate) use change::{Change, OWN_NAME};
+pub(crate) use ciphertexts::{Ciphertext, Place};
 pub(crate) use connections::StoredConnection;
 pub(crate) use consents::{StoredRegistration, StoredSession, StoredTicket};
 pub(crate) use gateways::{EnrolledGateway, JoinGrant};

@@ -105,6 +105,7 @@ impl Change {
             request_bytes: 0,
             reply_bytes: 0,
             relevance: None,
+            redacted: Vec::new(),
         };
         self.tx.put_event(&event).await
     }

@@ -49,6 +49,7 @@ pub(super) fn event(id: &str, phase: Phase) -> AuditEvent {
         request_bytes: 0,
         reply_bytes: 0,
         relevance: None,
+        redacted: Vec::new(),
     }
 }
 

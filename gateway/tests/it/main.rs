@@ -20,6 +20,7 @@ mod listing;
 mod long;
 mod more;
 mod raw_http;
+mod redaction;
 mod refusals;
 mod refused_tokens;
 mod shim;

@@ -9,6 +9,7 @@
     reason = "a test says so by failing"
 )]
 
+mod canaries;
 mod claude;
 mod company;
 mod connections;
