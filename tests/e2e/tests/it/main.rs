@@ -9,7 +9,6 @@
     reason = "a test says so by failing"
 )]
 
-mod canaries;
 mod claude;
 mod company;
 mod connections;
