@@ -136,6 +136,8 @@ impl TransitSource {
 
     async fn ask<T: for<'de> Deserialize<'de>>(&self, what: &str, body: Value) -> Result<T, TransitError> {
         let lost = |error: reqwest::Error| TransitError::Unreachable(reason(error.without_url()));
+        // A second installation of the same provider is refused, and changes nothing; at start nobody else has been first.
+        rustls::crypto::ring::default_provider().install_default().ok();
         let client = Client::builder().timeout(TIMEOUT).redirect(Policy::none()).no_proxy().build().map_err(lost)?;
         let url = format!("{}/{what}/{}", self.engine, self.key);
         let mut request = client.post(url).header("x-vault-token", self.token()?.expose()).json(&body);
