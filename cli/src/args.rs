@@ -11,6 +11,7 @@ pub(crate) mod identity;
 pub(crate) mod model;
 pub(crate) mod profile;
 pub(crate) mod project;
+pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod setup;
 pub(crate) mod tools;
@@ -157,6 +158,10 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  mcpctl whoami\n  mcpctl whoami --format json")]
     Whoami,
     /// Create, list, disable and delete users, and set passwords
+    /// Set, rotate and delete secrets, and the master key they are encrypted under
+    #[command(subcommand, visible_alias = "secret")]
+    Secrets(secrets::Command),
+    /// Create, list and delete users
     #[command(subcommand)]
     User(identity::UserCommand),
     /// List and end sessions

@@ -21,7 +21,7 @@ use control_plane_api::{
     object::{Kind, Named, Object, ObjectRef},
     profile::ProfileSpec,
     project::ProjectSpec,
-    secret::{SecretSummary, SecretValue},
+    secret::{KeyStatus, RewrapReply, RewrapRequest, Secret, SecretSummary, SecretValue},
     server::ServerSpec,
 };
 use reqwest::{Method, RequestBuilder};
@@ -113,9 +113,29 @@ impl Client {
     }
 
     /// `PUT /api/v1/secrets/{name}`.
-    pub(crate) async fn put_secret(&self, name: &Name, value: String) -> Result<(), Failure> {
-        let request = self.request(Method::PUT, &format!("secrets/{name}")).json(&SecretValue { value });
-        self.send_for_nothing(request).await
+    pub(crate) async fn put_secret(&self, name: &Name, value: &Secret) -> Result<SecretSummary, Failure> {
+        let value = SecretValue { value: value.expose().to_owned() };
+        self.send(self.request(Method::PUT, &format!("secrets/{name}")).json(&value)).await
+    }
+
+    /// `GET /api/v1/master-keys`.
+    pub(crate) async fn master_keys(&self) -> Result<KeyStatus, Failure> {
+        self.get("master-keys", &[]).await
+    }
+
+    /// `POST /api/v1/master-keys`.
+    pub(crate) async fn renew_master_key(&self) -> Result<KeyStatus, Failure> {
+        self.send(self.request(Method::POST, "master-keys")).await
+    }
+
+    /// `POST /api/v1/master-keys/rewrap`.
+    pub(crate) async fn rewrap(&self, after: Option<String>) -> Result<RewrapReply, Failure> {
+        self.send(self.request(Method::POST, "master-keys/rewrap").json(&RewrapRequest { after })).await
+    }
+
+    /// `DELETE /api/v1/master-keys/older`.
+    pub(crate) async fn forget_older_master_keys(&self) -> Result<KeyStatus, Failure> {
+        self.send(self.request(Method::DELETE, "master-keys/older")).await
     }
 
     /// `GET /api/v1/secrets`: names, never values.
@@ -223,11 +243,11 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        self.send(self.http.get(url).bearer_auth(&self.token.text)).await
+        self.send(self.http.get(url).bearer_auth(self.token.text.expose())).await
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, self.url(path)).bearer_auth(&self.token.text)
+        self.http.request(method, self.url(path)).bearer_auth(self.token.text.expose())
     }
 
     fn url(&self, path: &str) -> Url {

@@ -13,6 +13,7 @@ pub(crate) mod login;
 pub(crate) mod model;
 pub(crate) mod profile;
 pub(crate) mod project;
+pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod setup;
@@ -46,6 +47,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Logout => done(login::log_out(invocation).await),
         Command::Whoami => done(login::whoami(invocation).await),
         Command::Session(command) => done(session::run(command, invocation).await),
+        Command::Secrets(command) => done(secrets::run(command, invocation).await),
         Command::User(command) => done(user::run(command, invocation).await),
         Command::Token(command) => done(token::run(command, invocation).await),
         Command::Filter(command) => filter::run(&command, invocation),

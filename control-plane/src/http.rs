@@ -11,6 +11,7 @@ mod body;
 mod connections;
 mod enrol;
 mod gateways;
+mod master_keys;
 mod objects;
 pub mod openapi;
 mod pages;
@@ -48,7 +49,7 @@ use control_plane_api::{
     oauth::{ConnectLink, ConnectRequest, ConnectionSummary, TokenRefusal, TokenRefusalReply},
     profile::ProfileSpec,
     project::ProjectSpec,
-    secret::{SecretSummary, SecretValue},
+    secret::{KeyStatus, RewrapReply, RewrapRequest, SecretSummary, SecretValue},
     server::ServerSpec,
     snapshot::SignedEvent,
     timestamp::Timestamp,
@@ -140,6 +141,25 @@ fn account_routes() -> Vec<Route> {
             .answers(200, one::<SecretSummary>()),
         delete("/api/v1/secrets/{name}", Administer, secrets::delete, "Remove a secret that no server uses")
             .answers(204, Shape::Nothing),
+        get(
+            "/api/v1/master-keys",
+            Administer,
+            master_keys::status,
+            "The master keys and what is under them, never the keys",
+        )
+        .answers(200, one::<KeyStatus>()),
+        post("/api/v1/master-keys", Administer, master_keys::renew, "Make a new current master key")
+            .answers(201, one::<KeyStatus>()),
+        post(
+            "/api/v1/master-keys/rewrap",
+            Administer,
+            master_keys::rewrap,
+            "Put the next values under the current key",
+        )
+        .takes(one::<RewrapRequest>())
+        .answers(200, one::<RewrapReply>()),
+        delete("/api/v1/master-keys/older", Administer, master_keys::forget, "Forget older keys that nothing is under")
+            .answers(200, one::<KeyStatus>()),
     ]
 }
 

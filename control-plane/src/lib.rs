@@ -15,6 +15,7 @@ pub mod http;
 mod identity;
 mod key_sets;
 mod listener;
+pub mod memory;
 mod oauth;
 mod publish;
 mod secrets;

@@ -10,7 +10,7 @@ use crate::{
     listener::{self, Bounds},
     oauth::OauthClient,
     publish::Publisher,
-    secrets::{self, Keys, MasterKey, MasterKeyError, SentinelError},
+    secrets::{Keys, MasterKeyError, OpenKeysError},
     settings::{Addresses, Settings},
     store::{self, OpenError, Store, StoreError},
 };
@@ -91,11 +91,12 @@ impl From<FetcherError> for StartError {
     }
 }
 
-impl From<SentinelError> for StartError {
-    fn from(error: SentinelError) -> Self {
+impl From<OpenKeysError> for StartError {
+    fn from(error: OpenKeysError) -> Self {
         match error {
-            SentinelError::Key(error) => error.into(),
-            SentinelError::Store(error) => error.into(),
+            OpenKeysError::Key(error) => error.into(),
+            OpenKeysError::Store(error) => error.into(),
+            OpenKeysError::Lasting(error) => Self::Store(error.to_string()),
         }
     }
 }
@@ -216,9 +217,9 @@ pub async fn rotate_pepper(settings: &Settings) -> Result<(), StartError> {
 
 async fn open(settings: &Settings) -> Result<(Store, Keys), StartError> {
     home::prepare(&settings.home)?;
-    let keys = Keys::derive(&MasterKey::load(&settings.master_key_file())?);
+    let sources = settings.key_sources()?;
     let store = store::open(&settings.database_url()).await?;
-    secrets::check_sentinel(&store, &keys).await?;
+    let keys = Keys::open(sources, &store).await?;
     identity::found_pepper(&store, &keys).await?;
     Ok((store, keys))
 }

@@ -7,6 +7,7 @@
 mod audit;
 mod audit_chain;
 mod change;
+mod ciphertexts;
 mod connections;
 mod consents;
 mod gateways;
@@ -22,6 +23,8 @@ mod tokens;
 pub(crate) use audit::AuditQuery;
 pub(crate) use audit_chain::ChainEnd;
 pub(crate) use change::{Change, OWN_EPOCH, OWN_NAME, own_name};
+pub(crate) use change::{Change, OWN_NAME};
+pub(crate) use ciphertexts::{Ciphertext, Place};
 pub(crate) use connections::StoredConnection;
 pub(crate) use consents::{StoredRegistration, StoredTicket};
 pub(crate) use gateways::{EnrolledGateway, JoinGrant};

@@ -1,5 +1,6 @@
 //! One request and everything known about it. Small; every field has one writer, named beside it.
 
+use crate::redaction::Redacted;
 use control_plane_api::{access::Role, audit::RelevanceOutcome, name::Name};
 use http::HeaderMap;
 use issuers::Speaker;
@@ -38,6 +39,8 @@ pub struct Exchange {
     pub allowed_by: Option<Name>,
     /// What relevance filtering, or the budget of results, did. Writer: relevance.
     pub relevance: Option<RelevanceOutcome>,
+    /// Which credentials were blotted out of what left for the client. Writer: redaction.
+    pub redacted: Redacted,
 }
 
 impl Exchange {
@@ -59,6 +62,7 @@ impl Exchange {
             intent: None,
             allowed_by: None,
             relevance: None,
+            redacted: Redacted::new(),
         }
     }
 }

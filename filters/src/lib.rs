@@ -11,6 +11,7 @@ pub mod filter;
 pub mod flow;
 pub mod originals;
 pub mod permissions;
+pub mod redaction;
 pub mod relevance_policy;
 pub mod testing;
 

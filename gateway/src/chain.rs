@@ -6,7 +6,13 @@ use crate::{
     seal::Sealer,
     sealing::Sealing,
 };
-use filters::{Chain, authentication::Authentication, flow::FlowFilter, permissions::Permissions};
+use filters::{
+    Chain,
+    authentication::Authentication,
+    flow::FlowFilter,
+    permissions::Permissions,
+    redaction::{Redaction, Scrubber},
+};
 use filters_relevance::filter::RelevanceFilter;
 use std::{sync::Arc, time::Duration};
 
@@ -26,6 +32,8 @@ pub struct Parts {
     pub task_lifetime: Duration,
     /// What is looked for.
     pub relevance: RelevanceFilter,
+    /// What may not leave.
+    pub scrubber: Scrubber,
     /// Who may do what.
     pub permissions: Arc<Permissions>,
     /// What must not flow together.
@@ -48,6 +56,9 @@ pub fn assemble(parts: Parts) -> Chain {
         // Takes `_context` out of the arguments, so that permissions judge what will be sent. On the way out it comes
         // after permissions: it never spends time on what the client may not see.
         Box::new(parts.relevance),
+        // Refuses requests that hold tokens of ours, `_context` included. On the way out it comes before anything that keeps a
+        // result, judges it or shows it to somebody else: what they get holds no credential any more.
+        Box::new(Redaction::new(parts.scrubber)),
         // Judges the request as it will be sent; nothing changes it afterwards. First on the way out.
         Box::new(parts.permissions),
         // After permissions, because its refusals tell of a tool's arguments: only who may call the tool learns of them.

@@ -3,7 +3,7 @@
 //! Read along the path of an exchange: [`edge`] reads a request and ties it to its connection, [`pipeline`] tells the
 //! whole story, [`chain`] orders the filters, [`router`] knows whose name is meant, [`upstream`] reaches servers and
 //! [`catalog`] answers for the gateway itself. Beside the path: [`settings`], [`server`], [`config`] into [`live`],
-//! [`keys`], [`seal`], [`originals`], [`audit`], [`servers`], [`report`], [`admin`], [`metrics`], [`tiers`].
+//! [`keys`], [`seal`], [`originals`], [`audit`], [`servers`], [`report`], [`admin`], [`metrics`], [`tiers`], [`log`], [`memory`].
 
 pub mod admin;
 pub mod audit;
@@ -15,6 +15,8 @@ pub mod edge;
 mod http_client;
 pub mod keys;
 pub mod live;
+pub mod log;
+pub mod memory;
 pub mod metrics;
 pub mod originals;
 pub mod pipeline;

@@ -7,7 +7,7 @@ use crate::{
     chain::Parts,
     config::Apply,
     control_plane::ControlPlane,
-    keys::Keyring,
+    keys::{Keyring, Secret},
     metrics::Metrics,
     originals::{Bounds, Store},
     pipeline::{Answers, Consent, Pipeline},
@@ -16,7 +16,7 @@ use crate::{
     router::{Own, Router},
     seal::Sealer,
     servers::Servers,
-    upstream::{Endpoint, Tokens, connect::Links, more::Rests},
+    upstream::{Endpoint, Tokens, connect::Links, credentials::Opened, more::Rests},
 };
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
@@ -27,6 +27,7 @@ use control_plane_api::{
     object::{Kind, ObjectRef},
     pepper::Peppers,
     profile::RecordedArguments,
+    secret::SecretSpec,
     server::{ServerSpec, Transport, Value},
     snapshot::Snapshot,
     timestamp::Timestamp,
@@ -36,11 +37,12 @@ use filters::{
     authentication::Authentication,
     flow::{FlowFilter, Flows},
     permissions::Permissions,
+    redaction::{Credential, Scrubber},
     relevance_policy::RelevancePolicy,
 };
 use filters_relevance::{Relevance, filter::RelevanceFilter};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
@@ -55,6 +57,8 @@ pub struct Means {
     pub keyring: Keyring,
     /// Told of access tokens that servers refuse; none where a configuration file takes its place.
     pub control_plane: Option<ControlPlane>,
+    /// Keeps credentials out of whatever leaves.
+    pub scrubber: Scrubber,
     /// Seals what is handed out and wanted back.
     pub sealer: Arc<Sealer>,
     /// The audit log.
@@ -74,6 +78,9 @@ pub struct Means {
     /// Told when something a report tells has changed.
     pub reporter: Reporter,
 }
+
+/// The secrets of a snapshot, opened, in the order of their names; or why not.
+type Secrets<'a> = BTreeMap<&'a Name, Result<Secret, String>>;
 
 /// The configuration in force.
 pub struct Live {
@@ -136,6 +143,7 @@ impl Live {
             relevance: RelevanceFilter::new(policy.clone(), router.clone(), relevance.clone(), originals),
             store: store.clone(),
             sealer: self.means.sealer.clone(),
+            scrubber: self.means.scrubber.clone(),
             patience: Duration::from_millis(snapshot.limits.question_timeout_ms),
             task_lifetime: Duration::from_millis(snapshot.limits.task_id_lifetime_ms),
             permissions: permissions.clone(),
@@ -149,6 +157,7 @@ impl Live {
             gateway: self.means.name.clone(),
             revision: snapshot.revision,
             values_of: Arc::new(with_values(snapshot)),
+            scrubber: self.means.scrubber.clone(),
         };
         let answers = Answers { consent, rests: Rests { store, relevance, policy, permissions } };
         let mut pipeline =
@@ -173,21 +182,37 @@ impl Live {
         Authentication::compile(snapshot, peppers.unwrap_or_default(), &self.means.public_url, Timestamp::now)
     }
 
-    /// What is needed to reach every server, secrets opened.
-    fn endpoints(&self, snapshot: &Snapshot) -> Result<Vec<Endpoint>, Vec<Violation>> {
-        let sealed: HashMap<&Name, _> = snapshot.secrets().collect();
+    fn open(&self, sealed: &SecretSpec) -> Result<Secret, String> {
+        self.means.keyring.open(sealed).map_err(|error| error.to_string())
+    }
+
+    /// Has every credential of this gateway kept out of what leaves it.
+    fn look_for(&self, opened: &Secrets<'_>, tokens: &Opened) -> Result<(), Vec<Violation>> {
+        let of = |name: String, value: &Secret| Credential { name: name.into(), value: value.clone() };
+        let secrets = opened.iter().filter_map(|(name, secret)| Some(of(name.to_string(), secret.as_ref().ok()?)));
+        let tokens = tokens.secrets().map(|(server, token)| of(format!("{server}-token"), token));
+        let own = self.means.keyring.own_token().map(|token| of("gateway-token".to_owned(), &token));
+        let known = self.means.scrubber.replace(secrets.chain(tokens).chain(own).collect());
+        known.map_err(|error| {
+            let name = opened.keys().next().map_or(&self.means.name, |name| *name);
+            let object = ObjectRef { kind: Kind::Secret, name: name.clone() };
+            vec![Violation { object, field: "value".to_owned(), message: error.to_string() }]
+        })
+    }
+
+    /// What is needed to reach every server.
+    fn endpoints(&self, snapshot: &Snapshot, opened: &Secrets<'_>) -> Result<Vec<Endpoint>, Vec<Violation>> {
         let mut violations = Vec::new();
         let mut endpoints = Vec::new();
         for (name, spec) in snapshot.servers() {
-            let open = |secret: &Name| match sealed.get(secret) {
-                Some(sealed) => self.means.keyring.open(sealed).map_err(|error| error.to_string()),
-                None => Err("it does not exist".to_owned()),
-            };
+            let open =
+                |secret: &Name| opened.get(secret).cloned().unwrap_or_else(|| Err("it does not exist".to_owned()));
             match values(spec, open) {
                 Ok(values) => {
                     let (spec, limits) = (spec.clone(), snapshot.limits.clone());
                     let (tokens, metrics) = (self.tokens.of(name), self.means.metrics.clone());
-                    endpoints.push(Endpoint { name: name.clone(), spec, values, limits, tokens, metrics });
+                    let (name, scrubber) = (name.clone(), self.means.scrubber.clone());
+                    endpoints.push(Endpoint { name, spec, values, limits, tokens, scrubber, metrics });
                 }
                 Err(message) => violations.push(Violation {
                     object: ObjectRef { kind: Kind::Server, name: name.clone() },
@@ -206,17 +231,17 @@ fn with_values(snapshot: &Snapshot) -> BTreeSet<Name> {
     wanted.map(|(name, _)| name.clone()).collect()
 }
 
-/// The environment or headers of a server, in the clear.
+/// The environment or headers of a server.
 fn values(
     spec: &ServerSpec,
-    open: impl Fn(&Name) -> Result<crate::keys::Secret, String>,
-) -> Result<BTreeMap<String, String>, String> {
+    open: impl Fn(&Name) -> Result<Secret, String>,
+) -> Result<BTreeMap<String, Secret>, String> {
     let (Transport::Stdio { env: given, .. } | Transport::Http { headers: given, .. }) = &spec.transport;
     let value = |(key, value): (&String, &Value)| match value {
-        Value::Plain(text) => Ok((key.clone(), text.clone())),
+        Value::Plain(text) => Ok((key.clone(), Secret::new(text.clone()))),
         Value::Secret { secret, prefix } => {
             let opened = open(secret).map_err(|reason| format!("secret `{secret}` cannot be used: {reason}"))?;
-            Ok((key.clone(), format!("{prefix}{}", opened.expose())))
+            Ok((key.clone(), Secret::new(format!("{prefix}{}", opened.expose()))))
         }
     };
     given.iter().map(value).collect()
@@ -229,9 +254,13 @@ impl Apply for Live {
         if !violations.is_empty() {
             return Err(violations);
         }
-        let endpoints = self.endpoints(&snapshot)?;
+        let opened: Secrets<'_> = snapshot.secrets().map(|(name, sealed)| (name, self.open(sealed))).collect();
+        let endpoints = self.endpoints(&snapshot, &opened)?;
         let mut servers = self.servers.lock().await;
-        self.tokens.replace(&snapshot, &self.means.keyring);
+        let tokens = self.tokens.open(&snapshot, &self.means.keyring);
+        // Before anything is in use: what is used first can come back first.
+        self.look_for(&opened, &tokens)?;
+        self.tokens.put(tokens);
         let policy = Arc::new(RelevancePolicy::compile(&snapshot, self.means.role == GatewayRole::Local));
         let own = Own { gateway: self.means.name.clone(), policy: policy.clone() };
         let router = Arc::new(Router::new(servers.reconcile(endpoints), &snapshot, servers.changes(), own));

@@ -61,6 +61,7 @@ pub struct Metrics {
     filter_fallbacks: IntCounterVec,
     upstream_up: IntGaugeVec,
     upstream_dropped: IntCounterVec,
+    redactions: IntCounterVec,
     config_revision: IntGauge,
     audit_append_failures: IntCounter,
     audit_backlog: IntGauge,
@@ -110,6 +111,11 @@ impl Metrics {
                 "What a server sent where only messages may be and what is none; dropped.",
                 &["server"],
             )?,
+            redactions: counters(
+                "mcpctl_redactions_total",
+                "Times a credential was blotted out of what was to leave: replies.",
+                &["from"],
+            )?,
             config_revision: IntGauge::new("mcpctl_config_revision", "Configuration revision in force; 0: none.")?,
             audit_append_failures: IntCounter::new(
                 "mcpctl_audit_append_failures_total",
@@ -131,7 +137,7 @@ impl Metrics {
             .const_label("component", "gateway");
         let build_info = IntGauge::with_opts(version)?;
         build_info.set(1);
-        let all: [Box<dyn prometheus::core::Collector>; 12] = [
+        let all: [Box<dyn prometheus::core::Collector>; 13] = [
             Box::new(build_info),
             Box::new(self.operations.clone()),
             Box::new(self.decisions.clone()),
@@ -141,6 +147,7 @@ impl Metrics {
             Box::new(self.filter_fallbacks.clone()),
             Box::new(self.upstream_up.clone()),
             Box::new(self.upstream_dropped.clone()),
+            Box::new(self.redactions.clone()),
             Box::new(self.config_revision.clone()),
             Box::new(self.audit_append_failures.clone()),
             Box::new(self.audit_backlog.clone()),
@@ -193,6 +200,11 @@ impl Metrics {
     /// Something that `server` sent in place of a message was dropped.
     pub fn upstream_message_dropped(&self, server: &Name) {
         self.upstream_dropped.with_label_values(&[server.as_str()]).inc();
+    }
+
+    /// Credentials were blotted out `times` times of what was to leave, which is `from` (`reply`).
+    pub fn redacted(&self, from: &'static str, times: u64) {
+        self.redactions.with_label_values(&[from]).inc_by(times);
     }
 
     /// The configuration revision in force; none: 0.

@@ -26,7 +26,10 @@ use control_plane_api::{
     limits::Limits,
     oauth::OauthMode,
 };
-use filters::{Chain, Exchange, LocalReply, Names as _, Principal, Verdict, authentication::Authentication, originals};
+use filters::{
+    Chain, Exchange, LocalReply, Names as _, Principal, Verdict, authentication::Authentication, originals,
+    redaction::Scrubber,
+};
 use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode};
 use protocol::{Members, Message, Response, RpcError, code};
@@ -86,6 +89,7 @@ pub struct Pipeline {
     pub(crate) consent: Consent,
     pub(crate) rests: Rests,
     pub(crate) metrics: Metrics,
+    pub(crate) scrubber: Scrubber,
     /// Cancelled once a newer pipeline is in force: long exchanges end, and their clients come back to the new one.
     pub(crate) superseded: CancellationToken,
     /// The pipeline in force.
@@ -105,6 +109,7 @@ impl Pipeline {
         let (router, sealer, tokens) = (parts.router.clone(), parts.sealer.clone(), consent.tokens.clone());
         let catalog = Arc::new(Catalog::new(router, sealer, superseded.clone(), limits.clone(), tokens));
         let (authentication, router) = (parts.authentication.clone(), parts.router.clone());
+        let scrubber = parts.scrubber.clone();
         Self {
             chain: chain::assemble(parts),
             authentication,
@@ -115,6 +120,7 @@ impl Pipeline {
             consent,
             rests,
             metrics,
+            scrubber,
             superseded,
             newest: Weak::new(),
         }
@@ -239,6 +245,22 @@ impl Pipeline {
         connect::answer(&exchange.request, server, link.as_deref(), reaction)
     }
 
+    /// Counts and tells what was blotted out of what leaves for the client: its server does not keep credentials to itself.
+    fn alarm(&self, record: &Record) {
+        let redacted = &record.exchange.redacted;
+        if !redacted.is_empty() {
+            self.metrics.redacted("reply", redacted.values().sum());
+            let names: Vec<&str> = redacted.keys().map(|name| &**name).collect();
+            let server = record.exchange.target.as_ref().map(|target| target.server.as_str());
+            tracing::warn!(
+                audit_id = record.id(),
+                server,
+                credentials = names.join(","),
+                "credentials were blotted out of an answer"
+            );
+        }
+    }
+
     /// Closes the record and then, the outcome being durable, answers.
     async fn finish(
         &self,
@@ -247,6 +269,7 @@ impl Pipeline {
         client: Client,
     ) {
         let outcome = outcome_of(&payload);
+        self.alarm(&record);
         let message = Message::Response(Response { id: Some(record.exchange.request.id.clone()), payload });
         let bytes = message.to_json().len();
         self.metrics.operation(record.method(), outcome, record.elapsed());

@@ -16,6 +16,7 @@ use crate::{
     tiers,
 };
 use anyhow::{Context as _, Result};
+use filters::redaction::Scrubber;
 use filters_relevance::{Options, Relevance};
 use parking_lot::Mutex;
 use pingora_core::{
@@ -34,12 +35,12 @@ use tokio::{sync::watch, task::JoinHandle};
 /// Time that running exchanges get to end when the process is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Runs a gateway until `stop` resolves.
+/// Runs a gateway until `stop` resolves. `scrubber` learns which credentials must not leave.
 ///
 /// # Errors
 /// Whatever keeps it from starting: an address in use, a state directory in use, a refused enrolment, an audit log that
 /// cannot be written.
-pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<()> {
+pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Output = ()>) -> Result<()> {
     // Addresses first: whoever started a second gateway by mistake learns it before anything is touched.
     let listener = bind(settings.listen(), "--listen")?;
     let admin_listener = bind(settings.admin_listen, "--admin-listen")?;
@@ -59,6 +60,7 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(
     let live = Live::new(Means {
         keyring: parts.keyring.clone(),
         control_plane: parts.control_plane.as_ref().map(|(control_plane, _)| control_plane.clone()),
+        scrubber,
         sealer: Arc::new(sealer(&settings, &state)?),
         auditor: parts.auditor.clone(),
         metrics: metrics.clone(),

@@ -11,6 +11,7 @@ use control_plane_api::{
     gateway::{ServerStatus, ToolStatus},
     limits::Limits,
     name::Name,
+    secret::Secret,
     server::ServerSpec,
 };
 use futures::future::join_all;
@@ -39,7 +40,7 @@ pub struct Server {
 /// What goes on while only the description of a server changes: its connection or process, and its lister.
 struct Running {
     upstream: Arc<dyn Upstream>,
-    values: BTreeMap<String, String>,
+    values: BTreeMap<String, Secret>,
     limits: Limits,
     listing: watch::Receiver<Listing>,
     since: Instant,

@@ -15,7 +15,6 @@ mod modern;
 pub mod more;
 mod pool;
 mod pulse;
-mod redactor;
 mod remap;
 mod slot;
 pub mod stdio;
@@ -27,7 +26,7 @@ pub use caller::Caller;
 pub use credentials::{Credentials, Tokens};
 pub use long::Long;
 
-use crate::metrics::Metrics;
+use crate::{keys::Secret, metrics::Metrics};
 use async_trait::async_trait;
 use control_plane_api::{
     gateway::ServerState,
@@ -35,6 +34,7 @@ use control_plane_api::{
     name::Name,
     server::{Era, ServerSpec, Transport},
 };
+use filters::redaction::Scrubber;
 use futures::stream::BoxStream;
 use protocol::{Message, Request};
 use serde_json::value::RawValue;
@@ -176,12 +176,14 @@ pub struct Endpoint {
     pub name: Name,
     /// As configured.
     pub spec: ServerSpec,
-    /// Environment of the child, or headers of the request, in the clear. Never logged.
-    pub values: BTreeMap<String, String>,
+    /// Environment of the child, or headers of the request.
+    pub values: BTreeMap<String, Secret>,
     /// Bounds in force.
     pub limits: Limits,
     /// The tokens its requests carry. They change without the server being opened anew.
     pub tokens: Arc<dyn Credentials>,
+    /// Keeps credentials out of what is said about it.
+    pub scrubber: Scrubber,
     /// Where what it does wrong is counted.
     pub metrics: Metrics,
 }

@@ -96,8 +96,8 @@ pub(crate) struct Values {
     /// Input of a server of the catalogue (a secret given like this stays in the shell's history)
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Secret from a file, or from stdin with `-`
-    #[arg(long, value_name = "KEY=@FILE|-")]
+    /// Secret from a file, from stdin with `-`, or from a variable of the environment
+    #[arg(long, value_name = "KEY=@FILE|-|env:NAME")]
     pub secret: Vec<String>,
     /// Read the server's first secret from stdin
     #[arg(long, conflicts_with = "bearer_stdin")]

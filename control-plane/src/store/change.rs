@@ -131,6 +131,7 @@ impl Change {
             reply_bytes: 0,
             reply_digest: None,
             relevance: None,
+            redacted: Vec::new(),
         };
         let end = self.tx.chain_end(&event.gateway).await?;
         let mut chain = Chain::new(event.gateway.clone(), OWN_EPOCH, end.head, end.checkpoint);

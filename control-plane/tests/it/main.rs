@@ -18,6 +18,7 @@ mod oauth;
 mod objects;
 mod openapi;
 mod postgres;
+mod rotation;
 mod secrets;
 mod sessions;
 mod start;

@@ -23,6 +23,7 @@ mod long;
 mod more;
 mod raw_http;
 mod recorded;
+mod redaction;
 mod refusals;
 mod refused_tokens;
 mod revocation;

@@ -7,6 +7,7 @@ use control_plane_api::{
     timestamp::Timestamp,
     token::{self, TokenKind},
 };
+use filters::redaction::Scrubber;
 use gateway::settings::Settings;
 use serde_json::{Value, json};
 use std::{future::Future, path::PathBuf, sync::Once, time::Duration};
@@ -128,7 +129,7 @@ impl World {
             let stop = async {
                 let _ = stopped.await;
             };
-            if let Err(error) = gateway::server::run(settings.unwrap(), stop).await {
+            if let Err(error) = gateway::server::run(settings.unwrap(), Scrubber::default(), stop).await {
                 panic!("the gateway ended: {error:#}");
             }
         });

@@ -16,6 +16,7 @@ use control_plane_api::{
     pattern::Pattern,
     profile::{AccessLevel, ProfileSpec},
     relevance::RelevanceSettings,
+    secret::Secret,
     server::{Era, ServerSpec, ToolClass, ToolRule, Transport, Value},
 };
 use std::{collections::BTreeMap, path::Path};
@@ -23,7 +24,7 @@ use std::{collections::BTreeMap, path::Path};
 /// A secret to store.
 pub(super) struct PlannedSecret {
     pub(super) name: Name,
-    pub(super) value: String,
+    pub(super) value: Secret,
 }
 
 /// Everything a setup stores.
@@ -170,7 +171,7 @@ fn stored(
             secrets.push(PlannedSecret { name: name.clone(), value });
             Value::Secret { secret: name, prefix: String::new() }
         } else {
-            Value::Plain(value)
+            Value::Plain(value.expose().to_owned())
         };
         values.insert(key, stored);
     }
@@ -229,7 +230,10 @@ mod tests {
     }
 
     fn secret(key: &str, value: &str) -> Values {
-        Values { env: vec![Given { key: key.to_owned(), value: value.to_owned(), secret: true }], ..Values::default() }
+        Values {
+            env: vec![Given { key: key.to_owned(), value: Secret::new(value.to_owned()), secret: true }],
+            ..Values::default()
+        }
     }
 
     fn names(plan: &Plan) -> Vec<String> {
@@ -261,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_url_gets_its_bearer_as_a_secret() {
-        let values = Values { bearer: Some("t0p".to_owned()), ..Values::default() };
+        let values = Values { bearer: Some(Secret::new("t0p".to_owned())), ..Values::default() };
         let plan = plan(&["search", "--url", "https://s/mcp", "--bearer-stdin"], values).unwrap();
         assert_eq!(plan.secrets[0].name.as_str(), "search-bearer");
         assert!(!serde_json::to_string(&plan.objects).unwrap().contains("t0p"));

@@ -11,7 +11,6 @@ use crate::upstream::{
     Caller, Endpoint, UpstreamError,
     legacy::session::{Heard, Hearing},
     pulse::Pulse,
-    redactor::Redactor,
     remap::Remap,
     strays::Strays,
 };
@@ -41,7 +40,6 @@ pub(super) struct Remote {
     /// Ends the tasks that would go on by themselves.
     pub(super) stop: CancellationToken,
     target: Result<Target, String>,
-    redactor: Redactor,
     strays: Strays,
     dialer: Dialer,
     next: AtomicI64,
@@ -94,7 +92,6 @@ impl Remote {
     pub(super) fn new(endpoint: Endpoint) -> Self {
         Self {
             target: Target::new(&endpoint),
-            redactor: Redactor::new(&endpoint),
             strays: Strays::new(&endpoint),
             dialer: Dialer::new(Duration::from_millis(endpoint.limits.upstream_connect_timeout_ms)),
             pulse: Pulse::new(),
@@ -310,7 +307,10 @@ impl Remote {
     pub(super) fn broken(&self, broken: Broken) -> UpstreamError {
         match broken {
             Broken::Unsent(reason) => self.unreachable(&reason),
-            Broken::Lost(reason) => UpstreamError::Lost { server: self.endpoint.name.clone(), reason },
+            Broken::Lost(reason) => {
+                let reason = self.endpoint.scrubber.text(&reason).into_owned();
+                UpstreamError::Lost { server: self.endpoint.name.clone(), reason }
+            }
         }
     }
 
@@ -320,11 +320,17 @@ impl Remote {
     }
 
     pub(super) fn unreachable(&self, reason: &str) -> UpstreamError {
-        UpstreamError::Unreachable { server: self.endpoint.name.clone(), reason: self.redactor.redact(reason) }
+        UpstreamError::Unreachable {
+            server: self.endpoint.name.clone(),
+            reason: self.endpoint.scrubber.text(reason).into_owned(),
+        }
     }
 
     pub(super) fn unusable(&self, reason: &str) -> UpstreamError {
-        UpstreamError::Unusable { server: self.endpoint.name.clone(), reason: self.redactor.redact(reason) }
+        UpstreamError::Unusable {
+            server: self.endpoint.name.clone(),
+            reason: self.endpoint.scrubber.text(reason).into_owned(),
+        }
     }
 }
 

@@ -90,12 +90,17 @@ pub(super) fn of(endpoint: &Endpoint) -> Result<Command, CommandError> {
     if name.contains('\0') || args.iter().any(|arg| arg.contains('\0')) {
         return Err(CommandError::Nul("the command line"));
     }
-    if endpoint.values.iter().any(|(key, value)| key.contains('\0') || key.contains('=') || value.contains('\0')) {
+    if endpoint
+        .values
+        .iter()
+        .any(|(key, value)| key.contains('\0') || key.contains('=') || value.expose().contains('\0'))
+    {
         return Err(CommandError::Nul("the environment"));
     }
     let program = resolve(name, env::var_os("PATH").as_deref())?;
     let mut command = Command::new(program);
-    command.args(args).env_clear().envs(passed_on()).envs(&endpoint.values);
+    command.args(args).env_clear().envs(passed_on());
+    command.envs(endpoint.values.iter().map(|(key, value)| (key, value.expose())));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0).kill_on_drop(true);
     Ok(command)
