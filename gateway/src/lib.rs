@@ -17,6 +17,7 @@ pub mod keys;
 pub mod live;
 pub mod metrics;
 pub mod originals;
+pub mod pins;
 pub mod pipeline;
 pub mod record;
 pub mod relevance_tool;

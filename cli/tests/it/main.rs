@@ -21,5 +21,6 @@ mod filter;
 mod manifest;
 mod model;
 mod stub;
+mod tools;
 mod usage;
 mod world;

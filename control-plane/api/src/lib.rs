@@ -14,6 +14,7 @@ pub mod name;
 pub mod oauth;
 pub mod object;
 pub mod pattern;
+pub mod pin;
 pub mod problem;
 pub mod profile;
 pub mod project;
