@@ -274,6 +274,7 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::nests_within;
     use proptest::prelude::{any, prop, proptest};
 
     fn accepts(text: &str) -> bool {
