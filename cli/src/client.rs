@@ -19,6 +19,7 @@ use control_plane_api::{
     name::Name,
     oauth::{ConnectLink, ConnectRequest, ConnectionSummary},
     object::{Kind, Named, Object, ObjectRef},
+    pin::{Approval, PinSpec},
     profile::ProfileSpec,
     project::ProjectSpec,
     secret::{KeyStatus, RewrapReply, RewrapRequest, Secret, SecretSummary, SecretValue},
@@ -151,6 +152,16 @@ impl Client {
     /// `GET /api/v1/gateways/{name}`; none when it never enrolled.
     pub(crate) async fn gateway(&self, name: &str) -> Result<Option<GatewaySummary>, Failure> {
         absent(self.get(&format!("gateways/{name}"), &[]).await)
+    }
+
+    /// `GET /api/v1/pins/{server}`; none when there is no such server.
+    pub(crate) async fn pins(&self, server: &Name) -> Result<Option<Named<PinSpec>>, Failure> {
+        absent(self.get(&format!("pins/{server}"), &[]).await)
+    }
+
+    /// `POST /api/v1/pins/{server}`.
+    pub(crate) async fn approve(&self, server: &Name, approval: &Approval) -> Result<Named<PinSpec>, Failure> {
+        self.send(self.request(Method::POST, &format!("pins/{server}")).json(approval)).await
     }
 
     /// `POST /api/v1/join-tokens`.

@@ -81,6 +81,7 @@ fn typed(kind: Kind, document: Deserializer<'_>) -> Result<Object, serde_yaml_ng
     }
     Ok(match kind {
         Kind::Server => Object::Server(one(document)?),
+        Kind::Pin => Object::Pin(one(document)?),
         Kind::Connection => Object::Connection(one(document)?),
         Kind::Profile => Object::Profile(one(document)?),
         Kind::Project => Object::Project(one(document)?),

@@ -12,6 +12,7 @@ use control_plane_api::{
     apply::{Applied, Effect},
     name::Name,
     object::{Kind, Named, Object, ObjectRef},
+    pin::PinSpec,
     secret::SecretSpec,
     snapshot::Snapshot,
     validate::{Violation, references_to, validate},
@@ -75,6 +76,12 @@ pub(crate) async fn apply(
             // A session has the privileges it was opened with, or it ends.
             change.writing().delete_sessions_of(&user.name).await?;
         }
+        if let (Object::Server(server), Effect::Created) = (object, effect) {
+            // Nothing that was trusted of another server of that name is trusted of this one.
+            let spec = PinSpec { made_at: change.next(), ..PinSpec::default() };
+            let pins = Named { name: server.name.clone(), revision: change.next(), spec };
+            change.writing().put_object(&Object::Pin(pins)).await?;
+        }
         change.record(actor, &object.reference().to_string(), &effect.to_string()).await?;
     }
     Ok(plan.into_iter().map(|(object, effect)| Applied { object: object.reference(), effect }).collect())
@@ -127,13 +134,14 @@ pub(crate) async fn delete(
         Kind::Connection => change.writing().delete_connection(&object.name).await.map(drop)?,
         Kind::Server => {
             change.writing().delete_connections_of(Some(&object.name), None).await?;
+            change.writing().delete_object(&ObjectRef { kind: Kind::Pin, name: object.name.clone() }).await?;
             change.writing().delete_object(object).await?;
         }
         Kind::Issuer => {
             change.writing().delete_key_set(&object.name).await?;
             change.writing().delete_object(object).await?;
         }
-        Kind::Profile | Kind::Project => change.writing().delete_object(object).await?,
+        Kind::Profile | Kind::Project | Kind::Pin => change.writing().delete_object(object).await?,
     }
     Ok(change.record(actor, &object.to_string(), "deleted").await?)
 }
@@ -187,6 +195,7 @@ fn plan(all: &mut Vec<Object>, wanted: Vec<Object>, next: u64) -> Result<Vec<(Ob
         };
         match reference.kind {
             Kind::Secret => refuse("sealed", "a secret is not applied: set it with `PUT /api/v1/secrets/{name}`"),
+            Kind::Pin => refuse("tools", "a pin is not applied: approve a definition with `mcpctl tools approve`"),
             Kind::Connection => refuse("sealed", "a connection is not applied: make it with `mcpctl connect`"),
             _ => {}
         }
@@ -223,6 +232,7 @@ fn settled(mut object: Object, revision: u64) -> Object {
                 oauth.connect_url = None;
             }
         }
+        Object::Pin(o) => o.revision = revision,
         Object::Connection(o) => o.revision = revision,
         Object::Profile(o) => o.revision = revision,
         Object::Project(o) => o.revision = revision,
@@ -288,10 +298,11 @@ mod tests {
     }
 
     #[test]
-    fn secrets_and_repetitions_are_refused() {
+    fn secrets_pins_and_repetitions_are_refused() {
         let secret = serde_json::json!({"kind": "secret", "name": "s", "spec": {"sealed": "x"}});
+        let pin = serde_json::json!({"kind": "pin", "name": "s", "spec": {"tools": {}}});
         let project = serde_json::json!({"kind": "project", "name": "x", "spec": {}});
-        for wanted in [serde_json::json!([secret]), serde_json::json!([project, project])] {
+        for wanted in [serde_json::json!([secret]), serde_json::json!([pin]), serde_json::json!([project, project])] {
             let refused = plan(&mut Vec::new(), objects(wanted), 1).unwrap_err();
             assert!(matches!(refused, ConfigureError::Invalid(violations) if violations.len() == 1));
         }

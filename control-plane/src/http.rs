@@ -15,6 +15,7 @@ mod master_keys;
 mod objects;
 pub mod openapi;
 mod pages;
+mod pins;
 mod precondition;
 mod problem;
 pub mod route;
@@ -47,6 +48,7 @@ use control_plane_api::{
     },
     issuer::IssuerSpec,
     oauth::{ConnectLink, ConnectRequest, ConnectionSummary, TokenRefusal, TokenRefusalReply},
+    pin::{Approval, PinReport, PinSpec},
     profile::ProfileSpec,
     project::ProjectSpec,
     secret::{KeyStatus, RewrapReply, RewrapRequest, SecretSummary, SecretValue},
@@ -96,12 +98,24 @@ fn object_routes() -> Vec<Route> {
     routes.extend(objects::routes_of::<UserSpec>(["/api/v1/users", "/api/v1/users/{name}"], Inspect, Administer));
     // Who says who somebody is decides what everybody may do: administrators only.
     routes.extend(objects::routes_of::<IssuerSpec>(["/api/v1/issuers", "/api/v1/issuers/{name}"], Read, Administer));
+    routes.extend(pin_routes());
     routes.push(
         post("/api/v1/apply", Operate, apply::apply, "Create or change many objects, all or none")
             .takes(one::<ApplyRequest>())
             .answers(200, one::<ApplyReply>()),
     );
     routes
+}
+
+fn pin_routes() -> [Route; 2] {
+    let pins = || Shape::One(SchemaOf::of_named::<PinSpec>());
+    [
+        get("/api/v1/pins/{name}", Read, pins::read, "Which definitions of a server's tools are trusted")
+            .answers(200, pins()),
+        post("/api/v1/pins/{name}", Operate, pins::approve, "Approve definitions that gateways find now, all or none")
+            .takes(one::<Approval>())
+            .answers(200, pins()),
+    ]
 }
 
 fn account_routes() -> Vec<Route> {
@@ -221,6 +235,14 @@ fn gateway_routes() -> Vec<Route> {
         )
         .takes(one::<TokenRefusal>())
         .answers(200, one::<TokenRefusalReply>()),
+        post(
+            "/api/v1/gateways/{name}/pins",
+            Gateway,
+            pins::report,
+            "Pin definitions that were seen for the first time",
+        )
+        .takes(one::<PinReport>())
+        .answers(204, Shape::Nothing),
         post("/api/v1/gateways/{name}/audit", Gateway, audit::ship, "Ship audit records; again changes nothing")
             .takes(one::<AuditBatch>())
             .answers(200, one::<SignedText>()),

@@ -153,6 +153,11 @@ pub trait Names: Send + Sync {
     /// Whose primitive it is in `project` (without one: among all servers); none when nobody offers it.
     fn target(&self, project: Option<&str>, primitive: &Primitive) -> Option<Target>;
 
+    /// Why `primitive`, which a server has, is offered by nobody; none where there is no more to say.
+    fn withheld(&self, _project: Option<&str>, _primitive: &Primitive) -> Option<String> {
+        None
+    }
+
     /// The name of the gateway's own tool in `project` by which clients get the rest of results that were shortened; none
     /// where none are.
     fn more(&self, _project: Option<&str>) -> Option<String> {

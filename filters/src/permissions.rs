@@ -50,6 +50,14 @@ pub enum Denial {
     /// Nobody offers a primitive of that name.
     #[error("no server of this project offers `{0}`")]
     NotOffered(String),
+    /// A server has it, and it is not trusted.
+    #[error("`{name}` is not offered: {reason}")]
+    Withheld {
+        /// The name clients know.
+        name: String,
+        /// Why, and what to do about it.
+        reason: String,
+    },
     /// No profile grants anything of that server.
     #[error("no profile of this project covers server `{0}`")]
     NoProfile(Name),
@@ -111,7 +119,7 @@ impl Permissions {
         let Some(target) = target else {
             return match !open.is_empty() && originals::is_own(&*self.names, project, primitive) {
                 true => Ok(None),
-                false => Err(Denial::NotOffered(primitive.name().to_owned())),
+                false => Err(self.not_offered(project, primitive)),
             };
         };
         let mut denial = Denial::NoProfile(target.server.clone());
@@ -122,6 +130,14 @@ impl Permissions {
             }
         }
         Err(denial)
+    }
+
+    fn not_offered(&self, project: Option<&str>, primitive: &Primitive) -> Denial {
+        let name = primitive.name().to_owned();
+        match self.names.withheld(project, primitive) {
+            Some(reason) => Denial::Withheld { name, reason },
+            None => Denial::NotOffered(name),
+        }
     }
 
     /// Whether the exchange may go to the server of `target` without acting on a primitive: about a task, which a permitted

@@ -19,6 +19,7 @@ pub mod log;
 pub mod memory;
 pub mod metrics;
 pub mod originals;
+pub mod pins;
 pub mod pipeline;
 pub mod record;
 pub mod relevance_tool;

@@ -10,6 +10,7 @@ use crate::{
     keys::{Keyring, Secret},
     metrics::Metrics,
     originals::{Bounds, Store},
+    pins::Pins,
     pipeline::{Answers, Consent, Pipeline},
     record::Ledger,
     report::{Report, Reporter},
@@ -69,6 +70,8 @@ pub struct Means {
     pub relevance: Arc<Relevance>,
     /// Keeps the whole of results that are shortened.
     pub store: Arc<Store>,
+    /// Which definitions of tools are trusted.
+    pub pins: Arc<Pins>,
     /// The preset.
     pub role: GatewayRole,
     /// Name of this gateway.
@@ -96,7 +99,7 @@ impl Live {
     /// Nothing in force yet.
     #[must_use]
     pub fn new(means: Means) -> Arc<Self> {
-        let servers = Servers::default();
+        let servers = Servers::new(means.pins.clone());
         let (mut changes, reporter) = (servers.changes(), means.reporter.clone());
         tokio::spawn(async move {
             while changes.changed().await.is_ok() {
@@ -263,7 +266,13 @@ impl Apply for Live {
         self.tokens.put(tokens);
         let policy = Arc::new(RelevancePolicy::compile(&snapshot, self.means.role == GatewayRole::Local));
         let own = Own { gateway: self.means.name.clone(), policy: policy.clone() };
-        let router = Arc::new(Router::new(servers.reconcile(endpoints), &snapshot, servers.changes(), own));
+        // First, so that nobody is offered a moment what is not trusted.
+        self.means.pins.adopt(&snapshot).await;
+        let running = servers.reconcile(endpoints);
+        for (name, lists) in running.values().filter_map(|server| Some((&server.name, server.lists()?))) {
+            self.means.pins.meet(name, &lists.definitions).await;
+        }
+        let router = Arc::new(Router::new(running, &snapshot, servers.changes(), own));
         let pipeline = Arc::new(self.compile(&snapshot, policy, router));
         if let Some(previous) = self.pipeline.swap(Some(pipeline)) {
             previous.superseded.cancel();

@@ -120,6 +120,15 @@ impl Record {
         self.close(Outcome::Denied, reply_bytes).await
     }
 
+    /// Closes the record as let through for `reason`; nothing was asked of a server for it.
+    ///
+    /// # Errors
+    /// [`AuditError`] when it is not durable.
+    pub async fn admit(mut self, reason: String) -> Result<(), AuditError> {
+        self.reason = reason;
+        self.close(Outcome::Ok, 0).await
+    }
+
     /// Closes the record; the reply will have `reply_bytes` bytes.
     ///
     /// # Errors

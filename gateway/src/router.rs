@@ -210,6 +210,13 @@ impl Names for Router {
         self.table(project).target(primitive)
     }
 
+    fn withheld(&self, project: Option<&str>, primitive: &Primitive) -> Option<String> {
+        match primitive {
+            Primitive::Tool(name) => self.table(project).withheld(name).map(str::to_owned),
+            Primitive::Prompt(_) | Primitive::Resource(_) => None,
+        }
+    }
+
     fn more(&self, project: Option<&str>) -> Option<String> {
         self.table(project).more.as_ref().map(|more| more.exposed.clone())
     }

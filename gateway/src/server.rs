@@ -10,6 +10,7 @@ use crate::{
     live::{Live, Means},
     metrics::Metrics,
     originals::Store,
+    pins::{self, Pins},
     report::{Reporter, Sources},
     seal::{SealKeyError, Sealer},
     settings::{Settings, StateDir, replace_file},
@@ -56,6 +57,7 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
     let relevance = Arc::new(Relevance::start(Options { cache_directory, reranking, jobs_max, ..options }));
     let store = Store::open(&state.join("originals")).context("shortened results cannot be kept")?;
     store.sweep();
+    let pins = Arc::new(Pins::open(&state.join("pins.json"), parts.auditor.clone(), settings.name.clone())?);
     let (progress, reporter) = (Progress::new(), Reporter::new());
     let live = Live::new(Means {
         keyring: parts.keyring.clone(),
@@ -66,6 +68,7 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
         metrics: metrics.clone(),
         relevance,
         store,
+        pins: pins.clone(),
         role: settings.role,
         name: settings.name.clone(),
         public_url: settings.public_url(address),
@@ -80,6 +83,9 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
         listen_url: format!("http://{address}"),
     };
     parts.start(&settings, &state, live.clone(), (reporter, sources));
+    if let Some((control_plane, _)) = &parts.control_plane {
+        tokio::spawn(pins::report(pins, control_plane.clone()));
+    }
     let told = admin::State { metrics, progress, auditor: parts.auditor.clone(), report: live.clone() };
     let admin = Admin::new(told, settings.clone());
     let serving = serve("edge", listener, Edge::new(live.clone(), settings.clone()), watch.clone())?;

@@ -23,5 +23,6 @@ mod login;
 mod manifest;
 mod model;
 mod stub;
+mod tools;
 mod usage;
 mod world;

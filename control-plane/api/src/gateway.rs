@@ -2,6 +2,7 @@
 
 use crate::{
     name::Name,
+    pin::Quarantine,
     server::{Era, ToolClass},
     timestamp::Timestamp,
     validate::Violation,
@@ -192,6 +193,16 @@ pub struct ToolStatus {
     /// The server's own `readOnlyHint`, if it gave one: shown to people, never decisive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_only_hint: Option<bool>,
+    /// Whether clients may see it, as far as its own server is concerned; else `problems` of the server says why not.
+    #[serde(default = "yes")]
+    pub offered: bool,
+    /// Offered to nobody, because its definition changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<Quarantine>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A gateway as the control plane lists it.

@@ -16,6 +16,7 @@ pub mod oauth;
 pub mod object;
 pub mod pattern;
 pub mod pepper;
+pub mod pin;
 pub mod problem;
 pub mod profile;
 pub mod project;

@@ -69,6 +69,10 @@ pub struct Limits {
     pub list_ttl_ms: u64,
     /// Pages followed in one list of one server.
     pub list_pages_max: u32,
+    /// All pages of one list of one server together, in bytes; what comes after is left out.
+    pub list_bytes_max: u64,
+    /// Longest definition of one tool, in bytes; a longer one is offered to nobody.
+    pub definition_bytes_max: u64,
     /// First wait before a dead child process is started again, in milliseconds; doubles up to `restart_backoff_max_ms`.
     pub restart_backoff_ms: u64,
     /// Longest wait before a dead child process is started again, in milliseconds.
@@ -132,6 +136,8 @@ impl Default for Limits {
             reply_stream_bytes_max: 1 << 30,
             list_ttl_ms: 60_000,
             list_pages_max: 100,
+            list_bytes_max: 16 << 20,
+            definition_bytes_max: 256 << 10,
             restart_backoff_ms: 500,
             restart_backoff_max_ms: 60_000,
             flow_window_ms: 3_600_000,

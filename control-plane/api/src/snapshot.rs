@@ -7,6 +7,7 @@ use crate::{
     name::Name,
     oauth::ConnectionSpec,
     object::{Object, ObjectRef},
+    pin::PinSpec,
     profile::ProfileSpec,
     project::ProjectSpec,
     secret::SecretSpec,
@@ -64,13 +65,21 @@ pub enum ConfigEvent {
     ChangeSet(ChangeSet),
 }
 
-/// A [`ConfigEvent`] with the control plane's signature over the very bytes of `payload`.
+/// A [`ConfigEvent`] with the control plane's signature over the gateway it is for and the very bytes of `payload`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SignedEvent {
     /// JSON text of a [`ConfigEvent`].
     pub payload: String,
-    /// Hex Ed25519 signature over the UTF-8 bytes of `payload`.
+    /// Hex Ed25519 signature over the name of the gateway, a line feed, and the UTF-8 bytes of `payload`.
     pub signature: String,
+}
+
+impl SignedEvent {
+    /// What is signed: what is meant for one gateway is good for no other.
+    #[must_use]
+    pub fn signed_text(gateway: &Name, payload: &str) -> String {
+        format!("{gateway}\n{payload}")
+    }
 }
 
 /// Why a change set does not follow the snapshot it was applied to.
@@ -150,6 +159,14 @@ impl Snapshot {
     pub fn servers(&self) -> impl Iterator<Item = (&Name, &ServerSpec)> {
         self.objects.iter().filter_map(|object| match object {
             Object::Server(o) => Some((&o.name, &o.spec)),
+            _ => None,
+        })
+    }
+
+    /// The pins, by server.
+    pub fn pins(&self) -> impl Iterator<Item = (&Name, &PinSpec)> {
+        self.objects.iter().filter_map(|object| match object {
+            Object::Pin(o) => Some((&o.name, &o.spec)),
             _ => None,
         })
     }

@@ -56,7 +56,7 @@ pub fn validate(snapshot: &Snapshot) -> Vec<Violation> {
             Object::Profile(o) => rules.profile(&reference, &o.spec),
             Object::Project(o) => rules.project(&reference, &o.spec),
             Object::Issuer(o) => rules.issuer(&reference, &o.spec),
-            Object::User(_) | Object::Secret(_) | Object::Connection(_) => {}
+            Object::User(_) | Object::Secret(_) | Object::Connection(_) | Object::Pin(_) => {}
         }
     }
     rules.violations

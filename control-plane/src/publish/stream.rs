@@ -83,7 +83,7 @@ impl Subscription {
         };
         self.told = Some(snapshot);
         self.keys
-            .sign(&event)
+            .sign(&event, &self.gateway)
             .inspect_err(|error| tracing::error!(gateway = %self.gateway, %error, "Cannot serialise a configuration"))
             .ok()
     }

@@ -17,6 +17,7 @@ mod issuers;
 mod oauth;
 mod objects;
 mod openapi;
+mod pins;
 mod postgres;
 mod rotation;
 mod secrets;

@@ -8,7 +8,7 @@ use control_plane_api::{
     token::{self, TokenKind},
 };
 use filters::redaction::Scrubber;
-use gateway::settings::Settings;
+use gateway::settings::{Settings, StateDir};
 use serde_json::{Value, json};
 use std::{future::Future, path::PathBuf, sync::Once, time::Duration};
 use tempfile::TempDir;
@@ -23,7 +23,14 @@ pub(crate) struct World {
     pub(crate) home: TempDir,
     pub(crate) address: String,
     pub(crate) http: reqwest::Client,
+    flags: Vec<String>,
     stop: Option<oneshot::Sender<()>>,
+}
+
+/// A gateway that does not run, and what it left.
+pub(crate) struct Stopped {
+    home: TempDir,
+    flags: Vec<String>,
 }
 
 /// A reply: status, session id if one was given, the messages in it.
@@ -136,12 +143,42 @@ impl World {
         let path = home.path().join("gateway/local/addr");
         let address = eventually("the gateway's address", async || std::fs::read_to_string(&path).ok()).await;
         let http = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
-        let world = Self { home, address, http, stop: Some(stop) };
+        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let world = Self { home, address, http, flags, stop: Some(stop) };
         eventually("a configuration in force", async || {
             (world.modern("weekly", "ada", "tools/list", json!({})).await.status != 503).then_some(())
         })
         .await;
         world
+    }
+
+    /// Stops the gateway.
+    pub(crate) async fn stopped(mut self) -> Stopped {
+        let home = std::mem::replace(&mut self.home, tempfile::tempdir().unwrap());
+        let flags = std::mem::take(&mut self.flags);
+        drop(self);
+        let state = home.path().join("gateway/local");
+        // Whoever may have the directory for itself is alone.
+        eventually("the gateway's end", async || StateDir::open(&state).ok()).await;
+        std::fs::remove_file(state.join("addr")).unwrap();
+        Stopped { home, flags }
+    }
+
+    /// Another gateway that begins with the state of this one, as if its process had ended: what follows a control plane
+    /// ends with the process only.
+    pub(crate) async fn moved(mut self) -> Self {
+        let (home, flags) = (tempfile::tempdir().unwrap(), std::mem::take(&mut self.flags));
+        let state = home.path().join("gateway/local");
+        std::fs::create_dir_all(&state).unwrap();
+        for file in ["identity.json", "config.jsonl", "pins.json"] {
+            std::fs::copy(self.home.path().join("gateway/local").join(file), state.join(file)).unwrap();
+        }
+        Stopped { home, flags }.started().await
+    }
+
+    /// Stops the gateway and starts it again.
+    pub(crate) async fn restart(self) -> Self {
+        self.stopped().await.started().await
     }
 
     /// Puts another configuration into force.
@@ -217,6 +254,14 @@ impl World {
         let text: String = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
         let entries = text.lines().filter_map(|line| serde_json::from_str::<Entry>(line.trim_matches('\0')).ok());
         entries.filter_map(|entry| entry.event().cloned()).collect()
+    }
+}
+
+impl Stopped {
+    /// Starts it again.
+    pub(crate) async fn started(self) -> World {
+        let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
+        World::run(self.home, &flags).await
     }
 }
 

@@ -24,6 +24,7 @@ mod more;
 mod observed;
 mod outage;
 mod patience;
+mod pinning;
 #[path = "../../../../control-plane/tests/it/postgres.rs"]
 mod postgres;
 mod programs;
