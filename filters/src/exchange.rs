@@ -1,6 +1,6 @@
 //! One request and everything known about it. Small; every field has one writer, named beside it.
 
-use control_plane_api::{access::Role, audit::RelevanceOutcome, name::Name};
+use control_plane_api::{access::Role, argument::Declared, audit::RelevanceOutcome, name::Name};
 use http::HeaderMap;
 use protocol::{Request, method::Primitive};
 use std::{net::SocketAddr, sync::Arc};
@@ -132,6 +132,11 @@ impl Target {
 pub trait Names: Send + Sync {
     /// Whose primitive it is in `project` (without one: among all servers); none when nobody offers it.
     fn target(&self, project: Option<&str>, primitive: &Primitive) -> Option<Target>;
+
+    /// What the schema of the tool `primitive` declares about its arguments; none where that is not known.
+    fn declared(&self, _project: Option<&str>, _primitive: &Primitive) -> Option<Arc<Declared>> {
+        None
+    }
 
     /// The name of the gateway's own tool in `project` by which clients get the rest of results that were shortened; none
     /// where none are.

@@ -145,6 +145,7 @@ impl Record {
             reason: self.reason.clone(),
             outcome,
             arguments_digest: arguments_digest(exchange),
+            arguments: None,
             client: meta.get(meta::CLIENT_INFO).and_then(meta::implementation),
             peer: exchange.peer.map(|peer| peer.to_string()),
             request_id: Some(exchange.request.id.to_string()),

@@ -3,6 +3,7 @@
 //! Each has a lister that asks it for its lists at once, again when it says they changed, and again when they are old, so
 //! that no client waits for a list but the very first time. A server that fails keeps the lists it last gave.
 
+mod declared;
 pub mod lists;
 pub mod offer;
 
@@ -165,11 +166,12 @@ impl Server {
         let health = self.running.upstream.health();
         let prefix = self.spec.prefix_for(&self.name);
         let tools = self.lists().map(|lists| lists.tool_facts()).unwrap_or_default();
-        let tool = |(name, read_only_hint): (String, Option<bool>)| ToolStatus {
-            exposed: exposed_name(prefix, &name),
-            class: self.spec.class_of(&name),
-            name,
-            read_only_hint,
+        let offer = self.offer();
+        let tool = |(name, read_only_hint): (String, Option<bool>)| {
+            let exposed = exposed_name(prefix, &name);
+            let declared = offer.as_ref().and_then(|offer| offer.declared(&exposed));
+            let arguments = declared.map(|declared| (**declared).clone());
+            ToolStatus { class: self.spec.class_of(&name), exposed, name, read_only_hint, arguments }
         };
         ServerStatus {
             name: self.name.clone(),
@@ -179,7 +181,7 @@ impl Server {
             restarts: health.restarts,
             pid: health.pid,
             tools: tools.into_iter().map(tool).collect(),
-            problems: self.offer().map(|offer| offer.problems.clone()).unwrap_or_default(),
+            problems: offer.as_ref().map(|offer| offer.problems.clone()).unwrap_or_default(),
         }
     }
 

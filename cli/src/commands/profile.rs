@@ -59,6 +59,7 @@ pub(crate) fn everything_of(server: Name) -> ProfileSpec {
         access: control_plane_api::profile::AccessLevel::ReadOnly,
         allow: all(),
         deny: Vec::new(),
+        arguments: Vec::new(),
         prompts: all(),
         resources: all(),
         relevance: RelevanceSettings::default(),

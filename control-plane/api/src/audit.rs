@@ -43,9 +43,13 @@ pub struct AuditEvent {
     pub reason: String,
     /// What became of it.
     pub outcome: Outcome,
-    /// Hex SHA-256 of the arguments as they were sent upstream (values are not recorded).
+    /// Hex SHA-256 of the arguments as they were sent upstream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arguments_digest: Option<String>,
+    /// The arguments themselves, where the profile asks for it: bounded, and with a keyed digest in place of whatever looks
+    /// like a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<serde_json::Value>,
     /// Name and version the client gave itself; unverified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,

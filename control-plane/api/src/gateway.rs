@@ -1,6 +1,7 @@
 //! What gateways and the control plane tell each other besides configuration: enrolment and status.
 
 use crate::{
+    argument::Declared,
     name::Name,
     server::{Era, ToolClass},
     timestamp::Timestamp,
@@ -188,6 +189,9 @@ pub struct ToolStatus {
     /// The server's own `readOnlyHint`, if it gave one: shown to people, never decisive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_only_hint: Option<bool>,
+    /// What its schema declares about its arguments; absent without a schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<Declared>,
 }
 
 /// A gateway as the control plane lists it.

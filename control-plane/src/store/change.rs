@@ -96,6 +96,7 @@ impl Change {
             reason: effect.to_owned(),
             outcome: Outcome::Ok,
             arguments_digest: None,
+            arguments: None,
             client: None,
             peer: actor.peer.clone(),
             request_id: None,

@@ -40,6 +40,7 @@ pub(super) fn event(id: &str, phase: Phase) -> AuditEvent {
         reason: String::new(),
         outcome: Outcome::Ok,
         arguments_digest: None,
+        arguments: None,
         client: None,
         peer: None,
         request_id: None,
