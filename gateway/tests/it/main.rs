@@ -19,6 +19,7 @@ mod listen;
 mod listing;
 mod long;
 mod more;
+mod policy;
 mod raw_http;
 mod refusals;
 mod refused_tokens;
