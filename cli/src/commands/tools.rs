@@ -11,6 +11,7 @@ use crate::{
 use control_plane_api::{
     gateway::{GatewaySummary, ToolStatus},
     name::Name,
+    object::Named,
     profile::ProfileSpec,
     project::ProjectSpec,
     server::{ServerSpec, ToolClass},
@@ -46,9 +47,9 @@ async fn granted_by(project: &Name, gateways: &[GatewaySummary], client: &Client
     servers.dedup();
     let mut tools = Vec::new();
     for server in servers {
-        let specs: Vec<&ProfileSpec> = profiles.iter().map(|p| &p.spec).filter(|spec| spec.server == *server).collect();
+        let of_server: Vec<&Named<ProfileSpec>> = profiles.iter().filter(|p| p.spec.server == *server).collect();
         let Some(status) = grants::status_of(gateways, server) else { continue };
-        tools.extend(grants::granted(&specs, &status.tools).into_iter().map(|tool| Tool::new(server, tool)));
+        tools.extend(grants::granted(&of_server, &status.tools).into_iter().map(|tool| Tool::new(server, tool)));
     }
     Ok(tools)
 }

@@ -20,6 +20,7 @@ mod daemon;
 mod filter;
 mod manifest;
 mod model;
+mod policy;
 mod stub;
 mod usage;
 mod world;

@@ -22,6 +22,7 @@ mod more;
 mod observed;
 mod outage;
 mod patience;
+mod policy;
 #[path = "../../../../control-plane/tests/it/postgres.rs"]
 mod postgres;
 mod programs;
