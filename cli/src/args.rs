@@ -9,6 +9,7 @@ pub(crate) mod daemon;
 pub(crate) mod filter;
 pub(crate) mod identity;
 pub(crate) mod model;
+pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod project;
 pub(crate) mod secrets;
@@ -125,6 +126,9 @@ pub(crate) enum Command {
     /// Create, list, inspect, apply and delete profiles
     #[command(subcommand)]
     Profile(profile::Command),
+    /// Ask what the rules come to: who may call what and why, and what a change would do
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Apply objects of any kind from a file
     Apply(apply::Apply),
     /// Connect Claude Code to a project through .mcp.json

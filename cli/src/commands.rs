@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod filter;
 pub(crate) mod login;
 pub(crate) mod model;
+pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod project;
 pub(crate) mod secrets;
@@ -34,6 +35,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Server(command) => done(server::run(command, invocation).await),
         Command::Project(command) => done(project::run(command, invocation).await),
         Command::Profile(command) => done(profile::run(command, invocation).await),
+        Command::Policy(command) => Box::pin(policy::run(command, invocation)).await,
         Command::Apply(apply) => done(apply::run(&apply, invocation).await),
         Command::Claude(command) => done(claude::run(command, invocation).await),
         Command::Connect(connect) => done(connection::connect(connect, invocation).await),

@@ -1,7 +1,7 @@
 //! One request and everything known about it. Small; every field has one writer, named beside it.
 
 use crate::redaction::Redacted;
-use control_plane_api::{access::Role, audit::RelevanceOutcome, name::Name};
+use control_plane_api::{access::Role, argument::Declared, audit::RelevanceOutcome, name::Name};
 use http::HeaderMap;
 use issuers::Speaker;
 use protocol::{Request, method::Primitive};
@@ -155,6 +155,8 @@ pub trait Names: Send + Sync {
 
     /// Why `primitive`, which a server has, is offered by nobody; none where there is no more to say.
     fn withheld(&self, _project: Option<&str>, _primitive: &Primitive) -> Option<String> {
+    /// What the schema of the tool `primitive` declares about its arguments; none where that is not known.
+    fn declared(&self, _project: Option<&str>, _primitive: &Primitive) -> Option<Arc<Declared>> {
         None
     }
 

@@ -3,6 +3,7 @@
 //! Each has a lister that asks it for its lists at once, again when it says they changed, and again when they are old, so
 //! that no client waits for a list but the very first time. A server that fails keeps the lists it last gave.
 
+mod declared;
 mod lister;
 pub mod lists;
 pub mod offer;
@@ -180,9 +181,11 @@ impl Server {
         let offered: HashSet<&str> =
             offer.iter().flat_map(|offer| &offer.tools).map(|listed| listed.own.as_str()).collect();
         let mut withheld = self.pins.withheld(&self.name, &lists.definitions);
+        let declared = |name: &str| offer.as_ref()?.declared(&exposed_name(prefix, name)).map(|of| (**of).clone());
         let tool = |(name, read_only_hint): (String, Option<bool>)| ToolStatus {
             exposed: exposed_name(prefix, &name),
             class: self.spec.class_of(&name),
+            arguments: declared(&name),
             offered: offered.contains(name.as_str()),
             quarantine: match withheld.remove(&name) {
                 Some(Withheld::Changed(quarantine)) => Some(quarantine),

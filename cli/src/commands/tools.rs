@@ -16,6 +16,7 @@ use control_plane_api::{
     gateway::{GatewaySummary, ToolStatus},
     name::Name,
     pin::Quarantine,
+    object::Named,
     profile::ProfileSpec,
     project::ProjectSpec,
     server::{ServerSpec, ToolClass},
@@ -58,9 +59,9 @@ async fn granted_by(project: &Name, gateways: &[GatewaySummary], client: &Client
     servers.dedup();
     let mut tools = Vec::new();
     for server in servers {
-        let specs: Vec<&ProfileSpec> = profiles.iter().map(|p| &p.spec).filter(|spec| spec.server == *server).collect();
+        let of_server: Vec<&Named<ProfileSpec>> = profiles.iter().filter(|p| p.spec.server == *server).collect();
         let Some(status) = grants::status_of(gateways, server) else { continue };
-        let granted = grants::granted(&specs, &status.tools);
+        let granted = grants::granted(&of_server, &status.tools);
         tools.extend(granted.into_iter().map(|tool| Tool::new(server, tool, gateways)));
     }
     Ok(tools)

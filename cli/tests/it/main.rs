@@ -22,6 +22,7 @@ mod filter;
 mod login;
 mod manifest;
 mod model;
+mod policy;
 mod stub;
 mod tools;
 mod usage;

@@ -1,6 +1,7 @@
 //! What gateways and the control plane tell each other besides configuration: enrolment and status.
 
 use crate::{
+    argument::Declared,
     name::Name,
     pin::Quarantine,
     server::{Era, ToolClass},
@@ -199,6 +200,9 @@ pub struct ToolStatus {
     /// Offered to nobody, because its definition changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<Quarantine>,
+    /// What its schema declares about its arguments; absent without a schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<Declared>,
 }
 
 fn yes() -> bool {

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod apply;
+pub mod argument;
 pub mod audit;
 pub mod flow;
 pub mod gateway;

@@ -1,6 +1,6 @@
 //! A profile: what may be done with one server.
 
-use crate::{name::Name, pattern::Pattern, relevance::RelevanceSettings};
+use crate::{argument::ArgumentRule, name::Name, pattern::Pattern, relevance::RelevanceSettings};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -19,9 +19,12 @@ pub struct ProfileSpec {
     /// The server's own tool names that are granted. Default: all under the ceiling.
     #[serde(default = "everything", skip_serializing_if = "is_everything")]
     pub allow: Vec<Pattern>,
-    /// The server's own tool names that are refused; wins over `allow`.
+    /// The server's own tool names that are refused; wins over `allow`, also over that of every other profile of a project.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deny: Vec<Pattern>,
+    /// What is asked of the arguments of tools. Default: nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<ArgumentRule>,
     /// Prompts granted, by their own names. Default: all.
     #[serde(default = "everything", skip_serializing_if = "is_everything")]
     pub prompts: Vec<Pattern>,
@@ -74,10 +77,10 @@ pub enum AccessLevel {
     Full,
 }
 
-fn everything() -> Vec<Pattern> {
+pub(crate) fn everything() -> Vec<Pattern> {
     vec![Pattern::from("*")]
 }
 
-fn is_everything(patterns: &[Pattern]) -> bool {
+pub(crate) fn is_everything(patterns: &[Pattern]) -> bool {
     matches!(patterns, [one] if one.as_str() == "*")
 }

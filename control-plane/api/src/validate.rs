@@ -1,5 +1,6 @@
 //! Snapshot → violations: one list of rules for control plane, gateway and CLI.
 
+mod arguments;
 mod issuer;
 mod oauth;
 mod prefixes;
@@ -129,6 +130,7 @@ impl<'a> Rules<'a> {
             let message = format!("server `{}` does not exist: add it with `mcpctl setup {0}`", spec.server);
             self.broken(object, "server", message);
         }
+        self.arguments(object, &spec.arguments);
     }
 
     fn project(&mut self, object: &ObjectRef, spec: &ProjectSpec) {

@@ -5,7 +5,7 @@
 
 use super::{connecting, more};
 use crate::servers::offer::{Listed, Offer, look};
-use control_plane_api::name::Name;
+use control_plane_api::{argument::Declared, name::Name};
 use filters::Target;
 use protocol::{method::Primitive, param_headers::ParamHeaders};
 use std::{
@@ -114,8 +114,19 @@ impl Table {
     /// The arguments of tool `exposed` that are mirrored in headers; none where there are none.
     #[must_use]
     pub fn mirrored(&self, exposed: &str) -> Option<&ParamHeaders> {
-        let target = self.index.get(&Primitive::Tool(exposed.to_owned()))?.as_ref()?;
-        self.offers.iter().find(|offer| offer.server == target.server)?.mirrored(exposed)
+        self.offer_of(&Primitive::Tool(exposed.to_owned()))?.mirrored(exposed)
+    }
+
+    /// What the schema of `tool` declares about its arguments; none where that is not known.
+    #[must_use]
+    pub fn declared(&self, tool: &Primitive) -> Option<Arc<Declared>> {
+        self.offer_of(tool)?.declared(tool.name()).cloned()
+    }
+
+    /// The offer of the server whose `primitive` it is.
+    fn offer_of(&self, primitive: &Primitive) -> Option<&Offer> {
+        let target = self.index.get(primitive)?.as_ref()?;
+        self.offers.iter().find(|offer| offer.server == target.server).map(|offer| &**offer)
     }
 
     /// Why tool `exposed`, which a server has, is offered by nobody; none if it is offered, or nobody has it.

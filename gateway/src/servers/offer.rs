@@ -2,9 +2,9 @@
 //!
 //! What clients could not use is left out, with the reason. Deliberately unknown here: other servers.
 
-use super::lists::Lists;
+use super::{declared, lists::Lists};
 use crate::{pins::Withheld, router::template::Shape};
-use control_plane_api::name::Name;
+use control_plane_api::{argument::Declared, name::Name};
 use protocol::{
     Members,
     method::Primitive,
@@ -41,6 +41,7 @@ pub struct Offer {
     /// Of the tools that are left out because their definitions are not trusted why, by the names clients know.
     pub withheld: HashMap<String, String>,
     mirrored: HashMap<String, ParamHeaders>,
+    declared: HashMap<String, Arc<Declared>>,
     shapes: Vec<Shape>,
 }
 
@@ -73,6 +74,7 @@ impl Offer {
             problems: Vec::new(),
             withheld: HashMap::new(),
             mirrored: HashMap::new(),
+            declared: HashMap::new(),
             shapes: Vec::new(),
         };
         offer.tools = offer.admitted(&lists.tools, ("tool", Primitive::Tool), |entry| {
@@ -94,6 +96,8 @@ impl Offer {
         offer.shapes = offer.templates.iter().map(|template| Shape::of(&template.exposed)).collect();
         let mirrored = |tool: &Arc<Listed>| Some((tool.exposed.clone(), mirrored(&tool.entry).ok()??));
         offer.mirrored = offer.tools.iter().filter_map(mirrored).collect();
+        let declared = |tool: &Arc<Listed>| Some((tool.exposed.clone(), Arc::new(declared::of_tool(&tool.entry)?)));
+        offer.declared = offer.tools.iter().filter_map(declared).collect();
         offer
     }
 
@@ -101,6 +105,12 @@ impl Offer {
     #[must_use]
     pub fn mirrored(&self, exposed: &str) -> Option<&ParamHeaders> {
         self.mirrored.get(exposed)
+    }
+
+    /// What the schema of tool `exposed` declares about its arguments; none without a schema.
+    #[must_use]
+    pub fn declared(&self, exposed: &str) -> Option<&Arc<Declared>> {
+        self.declared.get(exposed)
     }
 
     /// How closely `uri` fits one of its templates: the literal bytes of the best; none if it fits none.

@@ -27,6 +27,7 @@ mod long;
 mod more;
 mod pinning;
 mod push;
+mod policy;
 mod raw_http;
 mod recorded;
 mod redaction;

@@ -25,6 +25,7 @@ mod observed;
 mod outage;
 mod patience;
 mod pinning;
+mod policy;
 #[path = "../../../../control-plane/tests/it/postgres.rs"]
 mod postgres;
 mod programs;
