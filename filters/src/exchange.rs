@@ -1,5 +1,6 @@
 //! One request and everything known about it. Small; every field has one writer, named beside it.
 
+use crate::rate_limit::Hold;
 use control_plane_api::{access::Role, audit::RelevanceOutcome, name::Name};
 use http::HeaderMap;
 use protocol::{Request, method::Primitive};
@@ -35,6 +36,19 @@ pub struct Exchange {
     pub allowed_by: Option<Name>,
     /// What relevance filtering, or the budget of results, did. Writer: relevance.
     pub relevance: Option<RelevanceOutcome>,
+    /// What counts the exchange among those of its user, as long as it lasts. Writers: the rate limits.
+    pub holds: Vec<Hold>,
+    /// Set where it is refused for being too much. Writers: the rate limits.
+    pub limited: Option<Limited>,
+}
+
+/// How an exchange was too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limited {
+    /// One word, for counting.
+    pub reason: &'static str,
+    /// Not to be written down by itself: how many there were is told later.
+    pub counted: bool,
 }
 
 impl Exchange {
@@ -55,6 +69,8 @@ impl Exchange {
             intent: None,
             allowed_by: None,
             relevance: None,
+            holds: Vec::new(),
+            limited: None,
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod exchange;
 pub mod filter;
 pub mod originals;
 pub mod permissions;
+pub mod rate_limit;
 pub mod relevance_policy;
 pub mod testing;
 

@@ -6,12 +6,14 @@ use crate::{
     audit::Auditor,
     chain::Parts,
     config::Apply,
+    confine::Confiner,
     control_plane::ControlPlane,
     keys::Keyring,
     metrics::Metrics,
     originals::{Bounds, Store},
     pipeline::{Answers, Consent, Pipeline},
     record::Ledger,
+    refusals::Refusals,
     report::{Report, Reporter},
     router::{Own, Router},
     seal::Sealer,
@@ -30,7 +32,12 @@ use control_plane_api::{
     timestamp::Timestamp,
     validate::{Violation, validate},
 };
-use filters::{authentication::Authentication, permissions::Permissions, relevance_policy::RelevancePolicy};
+use filters::{
+    authentication::Authentication,
+    permissions::Permissions,
+    rate_limit::{ProfileLimit, RateLimit},
+    relevance_policy::RelevancePolicy,
+};
 use filters_relevance::{Relevance, filter::RelevanceFilter};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -54,6 +61,8 @@ pub struct Means {
     pub auditor: Auditor,
     /// What is counted.
     pub metrics: Metrics,
+    /// What every user uses, and what was refused for that.
+    pub refusals: Arc<Refusals>,
     /// Judges relevance.
     pub relevance: Arc<Relevance>,
     /// Keeps the whole of results that are shortened.
@@ -64,6 +73,8 @@ pub struct Means {
     pub name: Name,
     /// The URL by which clients reach this gateway.
     pub public_url: String,
+    /// Starts the processes of servers.
+    pub confiner: Confiner,
     /// Told when something a report tells has changed.
     pub reporter: Reporter,
 }
@@ -103,6 +114,12 @@ impl Live {
         self.pipeline().map(|pipeline| pipeline.limits.clone()).unwrap_or_default()
     }
 
+    /// What was refused for being too much.
+    #[must_use]
+    pub fn refusals(&self) -> &Arc<Refusals> {
+        &self.means.refusals
+    }
+
     /// Lets go of what is in force: long exchanges end, and servers are stopped.
     pub async fn close(&self) {
         if let Some(pipeline) = self.pipeline.swap(None) {
@@ -118,6 +135,8 @@ impl Live {
         let originals = store.within(Bounds::of(&snapshot.limits));
         let parts = Parts {
             authentication: Arc::new(Authentication::compile(snapshot, &self.means.public_url, Timestamp::now)),
+            rate_limit: RateLimit::new(self.means.refusals.rates.clone(), &snapshot.limits),
+            profile_limit: ProfileLimit::compile(snapshot, self.means.refusals.rates.clone()),
             relevance: RelevanceFilter::new(policy.clone(), router.clone(), relevance.clone(), originals),
             store: store.clone(),
             sealer: self.means.sealer.clone(),
@@ -151,7 +170,8 @@ impl Live {
                 Ok(values) => {
                     let (spec, limits) = (spec.clone(), snapshot.limits.clone());
                     let (tokens, metrics) = (self.tokens.of(name), self.means.metrics.clone());
-                    endpoints.push(Endpoint { name: name.clone(), spec, values, limits, tokens, metrics });
+                    let (name, confiner) = (name.clone(), self.means.confiner.clone());
+                    endpoints.push(Endpoint { name, spec, values, limits, tokens, metrics, confiner });
                 }
                 Err(message) => violations.push(Violation {
                     object: ObjectRef { kind: Kind::Server, name: name.clone() },

@@ -235,6 +235,13 @@ impl Pipeline {
     async fn refuse(&self, record: Record, mut reply: LocalReply, client: Client) {
         self.metrics.decision(Decision::Deny);
         self.metrics.operation(record.method(), Outcome::Denied, record.elapsed());
+        if let Some(limited) = record.exchange.limited {
+            self.metrics.limited(limited.reason);
+            if limited.counted {
+                record.forget();
+                return send(&client, Outgoing::Local(reply)).await;
+            }
+        }
         reply.error.message = format!("{} (audit id {})", reply.error.message, record.id());
         let bytes = reply.error.message.len();
         match record.deny(reply.reason.clone(), bytes).await {

@@ -4,12 +4,15 @@ use crate::{
     admin::{self, Admin},
     audit::{self, AuditOptions, Auditor, Delivery},
     config::{self, Progress, Source},
+    confine::Confiner,
     control_plane::ControlPlane,
     edge::Edge,
     keys::{self, Identity, Keyring},
     live::{Live, Means},
+    load::Load,
     metrics::Metrics,
     originals::Store,
+    refusals::Refusals,
     report::{Reporter, Sources},
     seal::{SealKeyError, Sealer},
     settings::{Settings, StateDir, replace_file},
@@ -55,20 +58,27 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(
     let relevance = Arc::new(Relevance::start(Options { cache_directory, reranking, jobs_max, ..options }));
     let store = Store::open(&state.join("originals")).context("shortened results cannot be kept")?;
     store.sweep();
+    let confiner = Confiner::probe(settings.confiner()?, state.join("servers")).await;
     let (progress, reporter) = (Progress::new(), Reporter::new());
+    let refusals = Arc::<Refusals>::default();
     let live = Live::new(Means {
         keyring: parts.keyring.clone(),
         control_plane: parts.control_plane.as_ref().map(|(control_plane, _)| control_plane.clone()),
         sealer: Arc::new(sealer(&settings, &state)?),
         auditor: parts.auditor.clone(),
         metrics: metrics.clone(),
+        refusals: refusals.clone(),
         relevance,
         store,
         role: settings.role,
         name: settings.name.clone(),
         public_url: settings.public_url(address),
+        confiner,
         reporter: reporter.clone(),
     });
+    tokio::spawn(refusals.clone().keep_telling(Arc::downgrade(&live)));
+    let in_force = live.clone();
+    let load = Load::start(move || in_force.limits());
     let (shutdown, watch) = watch::channel(false);
     let sources = Sources {
         report: live.clone(),
@@ -78,9 +88,10 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(
         listen_url: format!("http://{address}"),
     };
     parts.start(&settings, &state, live.clone(), (reporter, sources));
-    let told = admin::State { metrics, progress, auditor: parts.auditor.clone(), report: live.clone() };
+    let told =
+        admin::State { metrics, progress, auditor: parts.auditor.clone(), report: live.clone(), load: load.clone() };
     let admin = Admin::new(told, settings.clone());
-    let serving = serve("edge", listener, Edge::new(live.clone(), settings.clone()), watch.clone())?;
+    let serving = serve("edge", listener, Edge::new(live.clone(), settings.clone(), load), watch.clone())?;
     serve("admin", admin_listener, admin, watch)?;
     replace_file(&state.join("addr"), address.to_string().as_bytes())
         .context("the address could not be written down")?;
@@ -89,6 +100,7 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(
     tracing::info!("gateway stops");
     shutdown.send_replace(true);
     let _ = tokio::time::timeout(DRAIN, serving).await;
+    refusals.tell(&live).await;
     live.close().await;
     parts.auditor.close().await;
     Ok(())

@@ -82,6 +82,9 @@ pub struct Settings {
     /// What judges the records relevance filtering is least sure of.
     #[command(flatten)]
     pub tier: TierSettings,
+    /// The program that confines the processes of servers [default: this one].
+    #[arg(long = "confiner", hide = true)]
+    pub confiner_given: Option<PathBuf>,
     /// How log lines look.
     #[arg(long, env = "MCP_GATEWAY_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -145,6 +148,19 @@ impl Settings {
         match &self.model_dir_given {
             Some(dir) => Ok(dir.clone()),
             None => Ok(self.home()?.join("models").join("all-MiniLM-L6-v2")),
+        }
+    }
+
+    /// The program that is started in place of a server's command, and confines itself before it starts that.
+    ///
+    /// # Errors
+    /// When this program does not know where it lies.
+    pub fn confiner(&self) -> std::io::Result<PathBuf> {
+        match &self.confiner_given {
+            Some(given) => Ok(given.clone()),
+            // Leads to the program that runs, also after another one was installed in its place.
+            None if cfg!(target_os = "linux") => Ok(PathBuf::from("/proc/self/exe")),
+            None => std::env::current_exe(),
         }
     }
 

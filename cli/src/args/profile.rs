@@ -52,6 +52,12 @@ pub(crate) struct Create {
     /// Tools refused; wins over --allow
     #[arg(long, value_name = "PATTERN", num_args = 1..)]
     pub deny: Vec<String>,
+    /// Calls each user may begin in a minute
+    #[arg(long, value_name = "N")]
+    pub calls_per_minute: Option<u32>,
+    /// Calls each user may have at once
+    #[arg(long, value_name = "N")]
+    pub calls_at_once: Option<u32>,
     /// One line for people
     #[arg(long, default_value = "")]
     pub description: String,

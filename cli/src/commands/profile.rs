@@ -16,7 +16,7 @@ use control_plane_api::{
     name::Name,
     object::{Kind, Named, Object, ObjectRef},
     pattern::Pattern,
-    profile::ProfileSpec,
+    profile::{ProfileLimits, ProfileSpec},
     relevance::RelevanceSettings,
     server::ServerSpec,
 };
@@ -44,6 +44,7 @@ async fn create(args: Create, client: &Client, invocation: &Invocation) -> Resul
         access: args.access.into(),
         allow: if args.allow.is_empty() { vec![Pattern::from("*")] } else { patterns(&args.allow) },
         deny: patterns(&args.deny),
+        limits: ProfileLimits { calls_per_minute: args.calls_per_minute, calls_at_once: args.calls_at_once },
         ..everything_of(args.server)
     };
     let object = Object::Profile(Named { name: args.name, revision: 0, spec });
@@ -62,6 +63,7 @@ pub(crate) fn everything_of(server: Name) -> ProfileSpec {
         prompts: all(),
         resources: all(),
         relevance: RelevanceSettings::default(),
+        limits: ProfileLimits::default(),
     }
 }
 

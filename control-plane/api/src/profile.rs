@@ -31,6 +31,29 @@ pub struct ProfileSpec {
     /// Relevance settings; a project's win over them.
     #[serde(default, skip_serializing_if = "RelevanceSettings::is_empty")]
     pub relevance: RelevanceSettings,
+    /// How much of it each user may use. Default: what every user may.
+    #[serde(default, skip_serializing_if = "ProfileLimits::is_default")]
+    pub limits: ProfileLimits,
+}
+
+/// How much one user may use of one profile; `Limits` holds besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProfileLimits {
+    /// Calls begun in a minute, of which as many can be saved up. Absent: no bound but the user's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_per_minute: Option<u32>,
+    /// Calls at once. Absent: no bound but the user's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_at_once: Option<u32>,
+}
+
+impl ProfileLimits {
+    /// Whether nothing was said about them.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The ceiling of a profile.

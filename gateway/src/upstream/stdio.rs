@@ -57,7 +57,7 @@ pub fn open(endpoint: Endpoint) -> Arc<dyn Upstream> {
         restarts: Restarts::new(&endpoint.limits),
         redactor: Redactor::new(&endpoint),
         strays: Strays::new(&endpoint),
-        pulse: Pulse::new(),
+        pulse: Pulse::new(command::shortfall(&endpoint)),
         unaskable: Unaskable::default(),
         started_before: AtomicBool::new(false),
         tasks: TaskTracker::new(),

@@ -9,7 +9,12 @@ use control_plane_api::{
 };
 use gateway::settings::Settings;
 use serde_json::{Value, json};
-use std::{future::Future, path::PathBuf, sync::Once, time::Duration};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    sync::Once,
+    time::Duration,
+};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -17,6 +22,8 @@ use tokio::sync::oneshot;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const MODERN: &str = "2026-07-28";
+/// The program under test, which confines the servers of gateways in this process.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_mcp-gateway");
 
 pub(crate) struct World {
     pub(crate) home: TempDir,
@@ -121,7 +128,8 @@ impl World {
     pub(crate) async fn run(home: TempDir, flags: &[&str]) -> Self {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
-        let base = ["mcp-gateway", "--listen", "127.0.0.1:0", "--home", home.path().to_str().unwrap()];
+        let home_path = home.path().to_str().unwrap();
+        let base = ["mcp-gateway", "--listen", "127.0.0.1:0", "--home", home_path, "--confiner", PROGRAM];
         let settings = Settings::try_parse_from([&base, flags].concat());
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(async move {
@@ -207,15 +215,20 @@ impl World {
 
     /// Every audit record so far, in the order of writing.
     pub(crate) fn audit(&self) -> Vec<AuditEvent> {
-        let mut files: Vec<PathBuf> = std::fs::read_dir(self.home.path().join("gateway/local/audit"))
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|e| e == "jsonl"))
-            .collect();
-        files.sort();
-        let text: String = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
-        text.lines().filter_map(|line| serde_json::from_str(line.trim_matches('\0')).ok()).collect()
+        audit_in(self.home.path())
     }
+}
+
+/// Every audit record in `home` so far, in the order of writing.
+pub(crate) fn audit_in(home: &Path) -> Vec<AuditEvent> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(home.join("gateway/local/audit"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "jsonl"))
+        .collect();
+    files.sort();
+    let text: String = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    text.lines().filter_map(|line| serde_json::from_str(line.trim_matches('\0')).ok()).collect()
 }
 
 impl Drop for World {
