@@ -29,7 +29,7 @@ use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode};
 use protocol::{Members, Message, Response, RpcError, code};
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 /// What leaves the pipeline for the client.
@@ -140,7 +140,8 @@ impl Pipeline {
         }
         self.metrics.decision(Decision::Allow);
         // Nothing leaves for an upstream before the intent is durable.
-        if record.intent().await.is_err() {
+        let patience = Duration::from_millis(self.limits.audit_intent_timeout_ms);
+        if !matches!(timeout(patience, record.intent()).await, Ok(Ok(()))) {
             return send(&client, Outgoing::Local(unrecorded())).await;
         }
         let Some(upstream) = self.upstream_of(&record.exchange) else {

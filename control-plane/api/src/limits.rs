@@ -101,6 +101,8 @@ pub struct Limits {
     pub restart_backoff_max_ms: u64,
     /// Audit records waiting for the disk; beyond it calls wait, and nothing is forwarded.
     pub audit_queue_max: u32,
+    /// Time for the record of what is about to be forwarded to reach the disk, in milliseconds; beyond it nothing is.
+    pub audit_intent_timeout_ms: u64,
     /// Results waiting for relevance judgement; beyond it they are passed on whole, and say so.
     pub relevance_queue_max: u32,
     /// Time a result that was shortened is kept whole, in milliseconds; 0: not at all.
@@ -165,6 +167,7 @@ impl Default for Limits {
             restart_backoff_ms: 500,
             restart_backoff_max_ms: 60_000,
             audit_queue_max: 4_096,
+            audit_intent_timeout_ms: 30_000,
             relevance_queue_max: 64,
             originals_lifetime_ms: 3_600_000,
             originals_memory_bytes_max: 64 << 20,

@@ -2,7 +2,7 @@
 
 use super::{
     Asked, Step as _, Trouble, descriptors,
-    plan::{Plan, Stage},
+    plan::Stage,
     quotas,
     supervise::{Ending, Watch},
     tree,
@@ -41,7 +41,7 @@ pub(super) fn run(asked: &Asked) -> Result<ExitCode, Trouble> {
 
 #[cfg(target_os = "linux")]
 fn outer(asked: &Asked) -> Result<ExitCode, Trouble> {
-    use super::{namespaces, privileges};
+    use super::{namespaces, plan::Plan, privileges};
     let plan = &asked.plan;
     begin()?;
     privileges::no_new()?;
@@ -71,7 +71,7 @@ fn inner(asked: &Asked) -> Result<ExitCode, Trouble> {
 
 /// Takes away what the command is not to have, and runs it.
 #[cfg(target_os = "linux")]
-fn confined(plan: &Plan, command: &[OsString], parent: Option<u32>) -> Result<ExitCode, Trouble> {
+fn confined(plan: &super::plan::Plan, command: &[OsString], parent: Option<u32>) -> Result<ExitCode, Trouble> {
     use super::{files, privileges, syscalls};
     use control_plane_api::sandbox::SandboxLevel;
     privileges::conceal()?;
