@@ -10,7 +10,7 @@ use seccompiler::{
 use std::collections::BTreeMap;
 
 /// Taken away from everybody.
-const DENIED: [libc::c_long; 44] = [
+const DENIED: [i64; 44] = [
     // Other processes.
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,
@@ -62,7 +62,7 @@ const DENIED: [libc::c_long; 44] = [
     libc::SYS_vhangup,
 ];
 /// Taken away from the strictly confined as well: a world of their own, in which they would be root.
-const DENIED_STRICTLY: [libc::c_long; 3] = [libc::SYS_unshare, libc::SYS_setns, libc::SYS_chroot];
+const DENIED_STRICTLY: [i64; 3] = [libc::SYS_unshare, libc::SYS_setns, libc::SYS_chroot];
 
 /// What `clone` may not be asked for by the strictly confined.
 const NAMESPACES: [libc::c_int; 7] = [
@@ -100,15 +100,15 @@ fn denied(level: SandboxLevel) -> Result<Rules, seccompiler::BackendError> {
         rules.extend(always(&DENIED_STRICTLY));
         for other in OTHER_NUMBERS {
             let asked = NAMESPACES.into_iter().map(asks_for).collect::<Result<_, _>>()?;
-            rules.insert(i64::from(libc::SYS_clone) + other, asked);
+            rules.insert(libc::SYS_clone + other, asked);
         }
     }
     Ok(rules)
 }
 
 /// `calls`, whatever their arguments.
-fn always(calls: &[libc::c_long]) -> Rules {
-    let numbers = calls.iter().flat_map(|call| OTHER_NUMBERS.map(|other| i64::from(*call) + other));
+fn always(calls: &[i64]) -> Rules {
+    let numbers = calls.iter().flat_map(|call| OTHER_NUMBERS.map(|other| *call + other));
     numbers.map(|number| (number, Vec::new())).collect()
 }
 
@@ -131,9 +131,9 @@ fn install(rules: Rules, errno: libc::c_int) -> Result<(), seccompiler::Error> {
 mod tests {
     use super::*;
 
-    fn check(level: SandboxLevel, call: libc::c_long) -> bool {
+    fn check(level: SandboxLevel, call: i64) -> bool {
         let rules = denied(level).unwrap();
-        OTHER_NUMBERS.iter().all(|other| rules.contains_key(&(i64::from(call) + other)))
+        OTHER_NUMBERS.iter().all(|other| rules.contains_key(&(call + other)))
     }
 
     #[test]
