@@ -58,7 +58,8 @@ impl Places {
 
     fn queue(&self, user: &Name, limits: &Limits) -> Option<Waiter> {
         let mut room = self.0.lock();
-        if room.waiting >= usize::try_from(limits.exchanges_waiting_max).unwrap_or(usize::MAX) {
+        let waiting_max = usize::try_from(limits.exchanges_waiting_max).unwrap_or(usize::MAX);
+        if room.waiting >= waiting_max && !room.make_room_for(user) {
             return None;
         }
         let (call, called) = oneshot::channel();
@@ -88,6 +89,19 @@ impl Room {
                 self.turns.push_back((user, queue));
             }
         }
+    }
+
+    /// Sends away the last one who waits for whoever has most waiting, if that is more than `user` would have: whoever sends
+    /// much does not keep others from waiting either.
+    fn make_room_for(&mut self, user: &Name) -> bool {
+        let own = self.turns.iter().find(|(name, _)| name == user).map_or(0, |(_, queue)| queue.len());
+        let most = self.turns.iter_mut().max_by_key(|(_, queue)| queue.len());
+        let Some((_, queue)) = most.filter(|(_, queue)| queue.len() > own + 1) else {
+            return false;
+        };
+        queue.pop_back();
+        self.waiting = self.waiting.saturating_sub(1);
+        true
     }
 
     /// Lets go of those who stopped waiting.
@@ -167,6 +181,26 @@ mod tests {
         all.await;
         let served = served.lock().unwrap().clone();
         assert_eq!((served.len(), &served[..4]), (102, &["eve", "ada", "bob", "eve"].map(str::to_owned)[..]));
+    }
+
+    #[tokio::test]
+    async fn o02_who_fills_the_queue_keeps_nobody_out_of_it() {
+        let (places, limits) = (Places::default(), limits(1, 4));
+        let held = places.take(&limits);
+        let (eve, ada) = (name("eve"), name("ada"));
+        let mut eves: Vec<_> = (0..4).map(|_| Box::pin(places.wait(&eve, &limits))).collect();
+        assert!(eves.iter_mut().all(|wait| wait.as_mut().now_or_never().is_none()));
+        let mut adas: Vec<_> = (0..2).map(|_| Box::pin(places.wait(&ada, &limits))).collect();
+        assert!(
+            adas.iter_mut().all(|wait| wait.as_mut().now_or_never().is_none()),
+            "both take the place of one of eve's"
+        );
+        let gone = eves.iter_mut().filter_map(|wait| wait.as_mut().now_or_never()).filter(Option::is_none).count();
+        assert_eq!((gone, places.waiting()), (2, 4));
+        // Each has as many as the other: nobody makes room any more.
+        assert!(places.wait(&ada, &limits).now_or_never().unwrap().is_none());
+        drop(held);
+        assert!(eves[0].as_mut().now_or_never().unwrap().is_some());
     }
 
     #[tokio::test(start_paused = true)]
