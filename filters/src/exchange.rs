@@ -1,6 +1,6 @@
 //! One request and everything known about it. Small; every field has one writer, named beside it.
 
-use crate::redaction::Redacted;
+use crate::{rate_limit::Hold, redaction::Redacted};
 use control_plane_api::{access::Role, argument::Declared, audit::RelevanceOutcome, name::Name};
 use http::HeaderMap;
 use issuers::Speaker;
@@ -41,6 +41,19 @@ pub struct Exchange {
     pub relevance: Option<RelevanceOutcome>,
     /// Which credentials were blotted out of what left for the client. Writer: redaction.
     pub redacted: Redacted,
+    /// What counts the exchange among those of its user, as long as it lasts. Writers: the rate limits.
+    pub holds: Vec<Hold>,
+    /// Set where it is refused for being too much. Writers: the rate limits.
+    pub limited: Option<Limited>,
+}
+
+/// How an exchange was too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limited {
+    /// One word, for counting.
+    pub reason: &'static str,
+    /// Not to be written down by itself: how many there were is told later.
+    pub counted: bool,
 }
 
 impl Exchange {
@@ -63,6 +76,8 @@ impl Exchange {
             allowed_by: None,
             relevance: None,
             redacted: Redacted::new(),
+            holds: Vec::new(),
+            limited: None,
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod flow;
 pub mod originals;
 pub mod permissions;
 pub mod redaction;
+pub mod rate_limit;
 pub mod relevance_policy;
 pub mod testing;
 

@@ -3,13 +3,15 @@
 //! Read along the path of an exchange: [`edge`] reads a request and ties it to its connection, [`pipeline`] tells the
 //! whole story, [`chain`] orders the filters, [`router`] knows whose name is meant, [`upstream`] reaches servers and
 //! [`catalog`] answers for the gateway itself. Beside the path: [`settings`], [`server`], [`config`] into [`live`],
-//! [`keys`], [`seal`], [`originals`], [`audit`], [`servers`], [`report`], [`admin`], [`metrics`], [`tiers`], [`log`], [`memory`].
+//! [`keys`], [`seal`], [`originals`], [`audit`], [`servers`], [`confine`], [`report`], [`admin`], [`metrics`], [`load`],
+//! [`refusals`], [`tiers`], [`log`], [`memory`].
 
 pub mod admin;
 pub mod audit;
 pub mod catalog;
 pub mod chain;
 pub mod config;
+pub mod confine;
 pub mod control_plane;
 pub mod edge;
 mod http_client;
@@ -17,11 +19,13 @@ pub mod keys;
 pub mod live;
 pub mod log;
 pub mod memory;
+pub mod load;
 pub mod metrics;
 pub mod originals;
 pub mod pins;
 pub mod pipeline;
 pub mod record;
+pub mod refusals;
 pub mod relevance_tool;
 pub mod report;
 pub mod router;

@@ -6,6 +6,7 @@ use crate::{
     audit::Auditor,
     chain::Parts,
     config::Apply,
+    confine::Confiner,
     control_plane::ControlPlane,
     keys::{Keyring, Secret},
     metrics::Metrics,
@@ -13,6 +14,7 @@ use crate::{
     pins::Pins,
     pipeline::{Answers, Consent, Pipeline},
     record::Ledger,
+    refusals::Refusals,
     report::{Report, Reporter},
     router::{Own, Router},
     seal::Sealer,
@@ -38,6 +40,7 @@ use filters::{
     authentication::Authentication,
     flow::{FlowFilter, Flows},
     permissions::Permissions,
+    rate_limit::{ProfileLimit, RateLimit},
     redaction::{Credential, Scrubber},
     relevance_policy::RelevancePolicy,
 };
@@ -66,6 +69,8 @@ pub struct Means {
     pub auditor: Auditor,
     /// What is counted.
     pub metrics: Metrics,
+    /// What every user uses, and what was refused for that.
+    pub refusals: Arc<Refusals>,
     /// Judges relevance.
     pub relevance: Arc<Relevance>,
     /// Keeps the whole of results that are shortened.
@@ -78,6 +83,8 @@ pub struct Means {
     pub name: Name,
     /// The URL by which clients reach this gateway.
     pub public_url: String,
+    /// Starts the processes of servers.
+    pub confiner: Confiner,
     /// Told when something a report tells has changed.
     pub reporter: Reporter,
 }
@@ -128,6 +135,12 @@ impl Live {
         self.pipeline().map(|pipeline| pipeline.limits.clone()).unwrap_or_default()
     }
 
+    /// What was refused for being too much.
+    #[must_use]
+    pub fn refusals(&self) -> &Arc<Refusals> {
+        &self.means.refusals
+    }
+
     /// Lets go of what is in force: long exchanges end, and servers are stopped.
     pub async fn close(&self) {
         if let Some(pipeline) = self.pipeline.swap(None) {
@@ -143,6 +156,8 @@ impl Live {
         let originals = store.within(Bounds::of(&snapshot.limits));
         let parts = Parts {
             authentication: Arc::new(self.authentication(snapshot)),
+            rate_limit: RateLimit::new(self.means.refusals.rates.clone(), &snapshot.limits),
+            profile_limit: ProfileLimit::compile(snapshot, self.means.refusals.rates.clone()),
             relevance: RelevanceFilter::new(policy.clone(), router.clone(), relevance.clone(), originals),
             store: store.clone(),
             sealer: self.means.sealer.clone(),
@@ -215,7 +230,8 @@ impl Live {
                     let (spec, limits) = (spec.clone(), snapshot.limits.clone());
                     let (tokens, metrics) = (self.tokens.of(name), self.means.metrics.clone());
                     let (name, scrubber) = (name.clone(), self.means.scrubber.clone());
-                    endpoints.push(Endpoint { name, spec, values, limits, tokens, scrubber, metrics });
+                    let confiner = self.means.confiner.clone();
+                    endpoints.push(Endpoint { name, spec, values, limits, tokens, scrubber, metrics, confiner });
                 }
                 Err(message) => violations.push(Violation {
                     object: ObjectRef { kind: Kind::Server, name: name.clone() },

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use filters::redaction::Scrubber;
-use gateway::{log, memory, relevance_tool, server, settings::Settings};
+use gateway::{confine, log, memory, relevance_tool, server, settings::Settings};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,6 +30,10 @@ enum Tool {
 }
 
 fn main() -> Result<ExitCode> {
+    // Started by a gateway to confine a server. Before anything else: nothing in its environment is a setting.
+    if let Some(asked) = confine::Asked::read(std::env::args_os()) {
+        return Ok(confine::run(asked.map_err(anyhow::Error::msg)?));
+    }
     let Program { settings, tool } = Program::parse();
     match tool {
         Some(Tool::Relevance(command)) => {

@@ -39,7 +39,7 @@ use std::{
     time::Duration,
 };
 use term::Term;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 /// What leaves the pipeline for the client.
@@ -156,7 +156,8 @@ impl Pipeline {
         }
         self.metrics.decision(Decision::Allow);
         // Nothing leaves for an upstream before the intent is durable.
-        if record.intent().await.is_err() {
+        let patience = Duration::from_millis(self.limits.audit_intent_timeout_ms);
+        if !matches!(timeout(patience, record.intent()).await, Ok(Ok(()))) {
             return send(&client, Outgoing::Local(unrecorded())).await;
         }
         let Some(upstream) = self.upstream_of(&record.exchange) else {
@@ -285,6 +286,13 @@ impl Pipeline {
     async fn refuse(&self, record: Record, mut reply: LocalReply, client: Client) {
         self.metrics.decision(Decision::Deny);
         self.metrics.operation(record.method(), Outcome::Denied, record.elapsed());
+        if let Some(limited) = record.exchange.limited {
+            self.metrics.limited(limited.reason);
+            if limited.counted {
+                record.forget();
+                return send(&client, Outgoing::Local(reply)).await;
+            }
+        }
         reply.error.message = format!("{} (audit id {})", reply.error.message, record.id());
         let bytes = reply.error.message.len();
         match record.deny(reply.reason.clone(), bytes).await {

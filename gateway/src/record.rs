@@ -139,6 +139,11 @@ impl Record {
         self.ledger.auditor.append(event).await
     }
 
+    /// Closes the record without writing it down: it is counted, and the count is written down.
+    pub fn forget(mut self) {
+        self.closed = true;
+    }
+
     fn event(&self, phase: Phase, outcome: Outcome, reply_bytes: usize) -> AuditEvent {
         let exchange = &self.exchange;
         let meta = meta::of(&exchange.request.params);

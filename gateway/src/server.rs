@@ -4,13 +4,16 @@ use crate::{
     admin::{self, Admin},
     audit::{self, AuditOptions, Auditor, Delivery, Signer},
     config::{self, Progress, Source},
+    confine::Confiner,
     control_plane::ControlPlane,
     edge::Edge,
     keys::{self, AuditKey, Identity, Keyring},
     live::{Live, Means},
+    load::Load,
     metrics::Metrics,
     originals::Store,
     pins::{self, Pins},
+    refusals::Refusals,
     report::{Reporter, Sources},
     seal::{SealKeyError, Sealer},
     settings::{Settings, StateDir, replace_file},
@@ -58,7 +61,9 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
     let store = Store::open(&state.join("originals")).context("shortened results cannot be kept")?;
     store.sweep();
     let pins = Arc::new(Pins::open(&state.join("pins.json"), parts.auditor.clone(), settings.name.clone())?);
+    let confiner = Confiner::probe(settings.confiner()?, state.join("servers")).await;
     let (progress, reporter) = (Progress::new(), Reporter::new());
+    let refusals = Arc::<Refusals>::default();
     let live = Live::new(Means {
         keyring: parts.keyring.clone(),
         control_plane: parts.control_plane.as_ref().map(|(control_plane, _)| control_plane.clone()),
@@ -66,14 +71,19 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
         sealer: Arc::new(sealer(&settings, &state)?),
         auditor: parts.auditor.clone(),
         metrics: metrics.clone(),
+        refusals: refusals.clone(),
         relevance,
         store,
         pins: pins.clone(),
         role: settings.role,
         name: settings.name.clone(),
         public_url: settings.public_url(address),
+        confiner,
         reporter: reporter.clone(),
     });
+    tokio::spawn(refusals.clone().keep_telling(Arc::downgrade(&live)));
+    let in_force = live.clone();
+    let load = Load::start(move || in_force.limits());
     let (shutdown, watch) = watch::channel(false);
     let sources = Sources {
         report: live.clone(),
@@ -86,9 +96,10 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
     if let Some((control_plane, _)) = &parts.control_plane {
         tokio::spawn(pins::report(pins, control_plane.clone()));
     }
-    let told = admin::State { metrics, progress, auditor: parts.auditor.clone(), report: live.clone() };
+    let told =
+        admin::State { metrics, progress, auditor: parts.auditor.clone(), report: live.clone(), load: load.clone() };
     let admin = Admin::new(told, settings.clone());
-    let serving = serve("edge", listener, Edge::new(live.clone(), settings.clone()), watch.clone())?;
+    let serving = serve("edge", listener, Edge::new(live.clone(), settings.clone(), load), watch.clone())?;
     serve("admin", admin_listener, admin, watch)?;
     replace_file(&state.join("addr"), address.to_string().as_bytes())
         .context("the address could not be written down")?;
@@ -97,6 +108,7 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
     tracing::info!("gateway stops");
     shutdown.send_replace(true);
     let _ = tokio::time::timeout(DRAIN, serving).await;
+    refusals.tell(&live).await;
     live.close().await;
     parts.auditor.close().await;
     Ok(())

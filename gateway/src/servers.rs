@@ -17,7 +17,7 @@ use control_plane_api::{
     limits::Limits,
     name::Name,
     secret::Secret,
-    server::ServerSpec,
+    server::{ServerSpec, Transport},
 };
 use futures::future::join_all;
 use lister::Lister;
@@ -194,6 +194,7 @@ impl Server {
             name,
             read_only_hint,
         };
+        let problems = offer.as_ref().map(|offer| offer.problems.clone()).unwrap_or_default();
         ServerStatus {
             name: self.name.clone(),
             state: health.state,
@@ -202,13 +203,17 @@ impl Server {
             restarts: health.restarts,
             pid: health.pid,
             tools: lists.tool_facts().into_iter().map(tool).collect(),
-            problems: offer.as_ref().map(|offer| offer.problems.clone()).unwrap_or_default(),
+            problems: health.unconfined.into_iter().chain(problems).collect(),
         }
     }
 
     /// Whether `endpoint` is reached just as this one is: then what runs goes on, under the new description.
     fn is_reached_as(&self, endpoint: &Endpoint) -> bool {
-        self.spec.transport == endpoint.spec.transport
+        // What a tool does says whether its calls may be repeated over HTTP.
+        let is_repeated_alike =
+            self.spec.tools == endpoint.spec.tools || matches!(self.spec.transport, Transport::Stdio { .. });
+        is_repeated_alike
+            && self.spec.transport == endpoint.spec.transport
             && self.spec.era == endpoint.spec.era
             && self.running.values == endpoint.values
             && self.running.limits == endpoint.limits

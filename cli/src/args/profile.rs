@@ -58,6 +58,12 @@ pub(crate) struct Create {
     /// tool that does not name one, unless --allow says so
     #[arg(long, value_name = "SUBJECT=VALUE,…")]
     pub only: Vec<String>,
+    /// Calls each user may begin in a minute
+    #[arg(long, value_name = "N")]
+    pub calls_per_minute: Option<u32>,
+    /// Calls each user may have at once
+    #[arg(long, value_name = "N")]
+    pub calls_at_once: Option<u32>,
     /// One line for people
     #[arg(long, default_value = "")]
     pub description: String,

@@ -17,7 +17,7 @@ use control_plane_api::{
     name::Name,
     object::{Kind, Named, Object, ObjectRef},
     pattern::Pattern,
-    profile::ProfileSpec,
+    profile::{ProfileLimits, ProfileSpec},
     relevance::RelevanceSettings,
     server::ServerSpec,
 };
@@ -51,6 +51,7 @@ async fn create(args: Create, client: &Client, invocation: &Invocation) -> Resul
         },
         deny: patterns(&args.deny),
         arguments: limited.rules,
+        limits: ProfileLimits { calls_per_minute: args.calls_per_minute, calls_at_once: args.calls_at_once },
         ..everything_of(args.server)
     };
     let object = Object::Profile(Named { name: args.name, revision: 0, spec });
@@ -71,6 +72,7 @@ pub(crate) fn everything_of(server: Name) -> ProfileSpec {
         resources: all(),
         relevance: RelevanceSettings::default(),
         audit: control_plane_api::profile::ProfileAudit::default(),
+        limits: ProfileLimits::default(),
     }
 }
 

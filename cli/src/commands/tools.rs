@@ -15,8 +15,8 @@ use crate::{
 use control_plane_api::{
     gateway::{GatewaySummary, ToolStatus},
     name::Name,
-    pin::Quarantine,
     object::Named,
+    pin::Quarantine,
     profile::ProfileSpec,
     project::ProjectSpec,
     server::{ServerSpec, ToolClass},

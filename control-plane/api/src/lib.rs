@@ -22,6 +22,7 @@ pub mod problem;
 pub mod profile;
 pub mod project;
 pub mod relevance;
+pub mod sandbox;
 pub mod secret;
 pub mod server;
 pub mod snapshot;

@@ -37,6 +37,9 @@ pub struct ProfileSpec {
     /// What is recorded of calls by this profile.
     #[serde(default, skip_serializing_if = "ProfileAudit::is_default")]
     pub audit: ProfileAudit,
+    /// How much of it each user may use. Default: what every user may.
+    #[serde(default, skip_serializing_if = "ProfileLimits::is_default")]
+    pub limits: ProfileLimits,
 }
 
 /// What is recorded of calls beyond who, what and when.
@@ -62,6 +65,26 @@ pub enum RecordedArguments {
     Digest,
     /// By their values too, except those that look like secrets, which are recorded by a keyed digest.
     Values,
+}
+
+/// How much one user may use of one profile; `Limits` holds besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProfileLimits {
+    /// Calls begun in a minute, of which as many can be saved up. Absent: no bound but the user's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_per_minute: Option<u32>,
+    /// Calls at once. Absent: no bound but the user's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_at_once: Option<u32>,
+}
+
+impl ProfileLimits {
+    /// Whether nothing was said about them.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The ceiling of a profile.

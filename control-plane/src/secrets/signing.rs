@@ -1,11 +1,11 @@
 //! Signatures over configuration events, so that a gateway believes nobody else.
 
 use super::Keys;
-use ed25519_dalek::{Signer as _, SigningKey};
 use control_plane_api::{
     name::Name,
     snapshot::{ConfigEvent, SignedEvent},
 };
+use ed25519_dalek::{Signer as _, SigningKey};
 
 impl Keys {
     /// Hex Ed25519 public key that verifies what [`Keys::sign`] signs.

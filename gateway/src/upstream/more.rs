@@ -167,7 +167,7 @@ impl Upstream for More {
     }
 
     fn health(&self) -> Health {
-        Health { state: ServerState::Ready, era: None, error: None, restarts: 0, pid: None }
+        Health { state: ServerState::Ready, era: None, error: None, restarts: 0, pid: None, unconfined: None }
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

@@ -55,7 +55,7 @@ pub fn open(endpoint: Endpoint) -> Arc<dyn Upstream> {
     let shared = Shared {
         restarts: Restarts::new(&endpoint.limits),
         strays: Strays::new(&endpoint),
-        pulse: Pulse::new(),
+        pulse: Pulse::new(command::shortfall(&endpoint)),
         unaskable: Unaskable::default(),
         started_before: AtomicBool::new(false),
         tasks: TaskTracker::new(),

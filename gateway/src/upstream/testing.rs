@@ -1,7 +1,7 @@
 //! What the tests of both transports ask, and how they read the answer.
 
 use super::{Caller, Endpoint, Reply, Said, Tokens, Upstream, UpstreamError};
-use crate::metrics::Metrics;
+use crate::{confine::Confiner, metrics::Metrics};
 use control_plane_api::{limits::Limits, secret::Secret};
 use filters::redaction::{Credential, Scrubber};
 use futures::StreamExt as _;
@@ -23,6 +23,7 @@ pub(super) fn endpoint(spec: Value, values: &[(&str, &str)], limits: Limits) -> 
         scrubber,
         tokens: Tokens::default().of(&"x".parse().unwrap()),
         metrics: Metrics::new().unwrap(),
+        confiner: Confiner::off(),
     }
 }
 

@@ -10,7 +10,12 @@ use control_plane_api::{
 use filters::redaction::Scrubber;
 use gateway::settings::{Settings, StateDir};
 use serde_json::{Value, json};
-use std::{future::Future, path::PathBuf, sync::Once, time::Duration};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    sync::Once,
+    time::Duration,
+};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -18,6 +23,8 @@ use tokio::sync::oneshot;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const MODERN: &str = "2026-07-28";
+/// The program under test, which confines the servers of gateways in this process.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_mcp-gateway");
 
 pub(crate) struct World {
     pub(crate) home: TempDir,
@@ -129,7 +136,8 @@ impl World {
     pub(crate) async fn run(home: TempDir, flags: &[&str]) -> Self {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
-        let base = ["mcp-gateway", "--listen", "127.0.0.1:0", "--home", home.path().to_str().unwrap()];
+        let home_path = home.path().to_str().unwrap();
+        let base = ["mcp-gateway", "--listen", "127.0.0.1:0", "--home", home_path, "--confiner", PROGRAM];
         let settings = Settings::try_parse_from([&base, flags].concat());
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(async move {
@@ -245,15 +253,7 @@ impl World {
 
     /// Every audit record so far, in the order of writing.
     pub(crate) fn audit(&self) -> Vec<AuditEvent> {
-        let mut files: Vec<PathBuf> = std::fs::read_dir(self.home.path().join("gateway/local/audit"))
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|e| e == "jsonl"))
-            .collect();
-        files.sort();
-        let text: String = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
-        let entries = text.lines().filter_map(|line| serde_json::from_str::<Entry>(line.trim_matches('\0')).ok());
-        entries.filter_map(|entry| entry.event().cloned()).collect()
+        audit_in(self.home.path())
     }
 }
 
@@ -263,6 +263,19 @@ impl Stopped {
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         World::run(self.home, &flags).await
     }
+}
+
+/// Every audit record in `home` so far, in the order of writing.
+pub(crate) fn audit_in(home: &Path) -> Vec<AuditEvent> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(home.join("gateway/local/audit"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "jsonl"))
+        .collect();
+    files.sort();
+    let text: String = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let entries = text.lines().filter_map(|line| serde_json::from_str::<Entry>(line.trim_matches('\0')).ok());
+    entries.filter_map(|entry| entry.event().cloned()).collect()
 }
 
 impl Drop for World {

@@ -16,6 +16,7 @@ use control_plane_api::{
     pattern::Pattern,
     profile::{AccessLevel, ProfileSpec},
     relevance::RelevanceSettings,
+    sandbox::{Sandbox, SandboxLevel},
     secret::Secret,
     server::{Era, ServerSpec, ToolClass, ToolRule, Transport, Value},
 };
@@ -98,7 +99,7 @@ impl Plan {
     /// Says exactly what will run, and with what; never a secret's value.
     pub(super) fn show(&self, output: Output) {
         let values = match &self.transport {
-            Transport::Stdio { command, args, env } => {
+            Transport::Stdio { command, args, env, .. } => {
                 let line: Vec<String> = std::iter::once(command).chain(args).map(|word| quoted(word)).collect();
                 output.note(format!("{} will run as: {}", self.name, line.join(" ")));
                 if !is_installed(command) {
@@ -155,7 +156,8 @@ fn transport(
         (None, None) => return Err(catalogue::unknown(&args.server)),
     };
     let env = stored(name, values.env, secrets)?;
-    Ok(Transport::Stdio { command: program.command, args: program.args, env })
+    let sandbox = Sandbox { level: launch.sandbox.map(SandboxLevel::from).unwrap_or_default(), ..Sandbox::default() };
+    Ok(Transport::Stdio { command: program.command, args: program.args, env, sandbox })
 }
 
 /// Puts the secret ones among `given` aside, and refers to them.

@@ -5,6 +5,7 @@ use super::{
     connection::{Broken, Connection, Dialer, Outgoing},
     heed::Call,
     mirrored::Mirrored,
+    repeat,
     target::Target,
 };
 use crate::upstream::{
@@ -17,7 +18,7 @@ use crate::upstream::{
 use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use protocol::{Message, Request, Response, headers, method, sse::Event};
+use protocol::{Message, Request, Response, headers, sse::Event};
 use std::{
     sync::{
         Arc,
@@ -94,7 +95,7 @@ impl Remote {
             target: Target::new(&endpoint),
             strays: Strays::new(&endpoint),
             dialer: Dialer::new(Duration::from_millis(endpoint.limits.upstream_connect_timeout_ms)),
-            pulse: Pulse::new(),
+            pulse: Pulse::new(None),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             next: AtomicI64::new(1),
@@ -122,7 +123,8 @@ impl Remote {
         request: Request,
         caller: &Caller,
     ) -> Result<Posted, Fault> {
-        let (repeatable, long) = (request.method != method::TOOLS_CALL, self.long_from(&request.method));
+        let repeatable = repeat::is_harmless(&request, &self.endpoint.spec);
+        let long = self.long_from(&request.method);
         let posted = self.post_for(caller, self.target(), map, (&Message::Request(request), repeatable)).await;
         let connection = match posted {
             Ok(connection) => connection,
