@@ -170,6 +170,9 @@ pub trait Names: Send + Sync {
 
     /// Why `primitive`, which a server has, is offered by nobody; none where there is no more to say.
     fn withheld(&self, _project: Option<&str>, _primitive: &Primitive) -> Option<String> {
+        None
+    }
+
     /// What the schema of the tool `primitive` declares about its arguments; none where that is not known.
     fn declared(&self, _project: Option<&str>, _primitive: &Primitive) -> Option<Arc<Declared>> {
         None

@@ -11,8 +11,8 @@ pub mod filter;
 pub mod flow;
 pub mod originals;
 pub mod permissions;
-pub mod redaction;
 pub mod rate_limit;
+pub mod redaction;
 pub mod relevance_policy;
 pub mod testing;
 

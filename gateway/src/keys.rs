@@ -20,8 +20,8 @@ mod audit_key;
 mod enrol;
 mod identity;
 
-pub use control_plane_api::secret::Secret;
 pub use audit_key::{AuditKey, AuditKeyError, HidingKey};
+pub use control_plane_api::secret::Secret;
 pub use enrol::{EnrolError, Enrolment, establish};
 pub use identity::{Identity, IdentityError};
 

@@ -114,13 +114,7 @@ impl Live {
             }
         });
         let tokens = Tokens::new(means.control_plane.clone());
-        Arc::new(Self {
-            means,
-            pipeline: Arc::default(),
-            tokens,
-            flows: Arc::default(),
-            servers: Mutex::new(servers),
-        })
+        Arc::new(Self { means, pipeline: Arc::default(), tokens, flows: Arc::default(), servers: Mutex::new(servers) })
     }
 
     /// The pipeline in force; none before the first snapshot.

@@ -156,7 +156,7 @@ impl Metrics {
             .const_label("component", "gateway");
         let build_info = IntGauge::with_opts(version)?;
         build_info.set(1);
-        let all: [Box<dyn prometheus::core::Collector>; 16] = [
+        let all: [Box<dyn prometheus::core::Collector>; 17] = [
             Box::new(build_info),
             Box::new(self.operations.clone()),
             Box::new(self.decisions.clone()),
@@ -228,6 +228,8 @@ impl Metrics {
     /// Credentials were blotted out `times` times of what was to leave, which is `from` (`reply`).
     pub fn redacted(&self, from: &'static str, times: u64) {
         self.redactions.with_label_values(&[from]).inc_by(times);
+    }
+
     /// A request was more than `limit` permits its user.
     pub fn limited(&self, limit: &str) {
         self.limited.with_label_values(&[limit]).inc();

@@ -217,6 +217,8 @@ impl Names for Router {
             Primitive::Tool(name) => self.table(project).withheld(name).map(str::to_owned),
             Primitive::Prompt(_) | Primitive::Resource(_) => None,
         }
+    }
+
     fn declared(&self, project: Option<&str>, tool: &Primitive) -> Option<Arc<Declared>> {
         self.table(project).declared(tool)
     }
