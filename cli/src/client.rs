@@ -47,13 +47,13 @@ impl Client {
     }
 
     /// The same with `token`, which was just typed.
-    pub(crate) fn with_token(home: &Home, server: Option<&Url>, token: &str) -> Result<Self, Failure> {
-        Self::presenting(home, server, Token { text: token.to_owned(), origin: "login".to_owned() })
+    pub(crate) fn with_token(home: &Home, server: Option<&Url>, token: &Secret) -> Result<Self, Failure> {
+        Self::presenting(home, server, Token { text: token.clone(), origin: "login".to_owned() })
     }
 
     /// The same for who has no token yet.
     pub(crate) fn without_token(home: &Home, server: Option<&Url>) -> Result<Self, Failure> {
-        Self::with_token(home, server, "")
+        Self::with_token(home, server, &Secret::new(String::new()))
     }
 
     fn presenting(home: &Home, server: Option<&Url>, token: Token) -> Result<Self, Failure> {

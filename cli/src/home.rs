@@ -112,13 +112,13 @@ impl Home {
     }
 
     /// Keeps `token` for the commands that follow.
-    pub(crate) fn keep_token(&self, token: &str) -> Result<(), Failure> {
+    pub(crate) fn keep_token(&self, token: &Secret) -> Result<(), Failure> {
         self.ensure("")?;
-        self.write_private(TOKEN_FILE, format!("{token}\n").as_bytes())
+        self.write_private(TOKEN_FILE, format!("{}\n", token.expose()).as_bytes())
     }
 
     /// What [`Self::keep_token`] kept; none when it was forgotten.
-    pub(crate) fn kept_token(&self) -> Result<Option<String>, Failure> {
+    pub(crate) fn kept_token(&self) -> Result<Option<Secret>, Failure> {
         read_private(&self.path(TOKEN_FILE))
     }
 

@@ -23,7 +23,6 @@ mod tokens;
 pub(crate) use audit::AuditQuery;
 pub(crate) use audit_chain::ChainEnd;
 pub(crate) use change::{Change, OWN_EPOCH, OWN_NAME, own_name};
-pub(crate) use change::{Change, OWN_NAME};
 pub(crate) use ciphertexts::{Ciphertext, Place};
 pub(crate) use connections::StoredConnection;
 pub(crate) use consents::{StoredRegistration, StoredTicket};

@@ -16,7 +16,7 @@ use crate::{audit::Auditor, record::Ledger, record::Record, settings::replace_fi
 use arc_swap::ArcSwap;
 use book::Book;
 use control_plane_api::{name::Name, pin::Quarantine, snapshot::Snapshot};
-use filters::{Exchange, Target};
+use filters::{Exchange, Target, redaction::Scrubber};
 use http::HeaderMap;
 use parking_lot::Mutex;
 use protocol::{
@@ -63,6 +63,7 @@ pub struct Pins {
     path: PathBuf,
     auditor: Auditor,
     gateway: Name,
+    scrubber: Scrubber,
     /// As it is on disk.
     book: ArcSwap<Book>,
     /// Whoever changes the book has it.
@@ -74,11 +75,11 @@ pub struct Pins {
 }
 
 impl Pins {
-    /// Opens the pins in the file at `path`; changes are written down in `auditor` by `gateway`.
+    /// Opens the pins in the file at `path`; changes are written down in `auditor` by `gateway`, without credentials.
     ///
     /// # Errors
     /// [`PinsError`] when there is a file that cannot be read: nothing may be taken for the first sight then.
-    pub fn open(path: &Path, auditor: Auditor, gateway: Name) -> Result<Self, PinsError> {
+    pub fn open(path: &Path, auditor: Auditor, (gateway, scrubber): (Name, Scrubber)) -> Result<Self, PinsError> {
         let damaged = |reason: String| PinsError { path: path.to_owned(), reason };
         let book = match std::fs::read(path) {
             Ok(text) => serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?,
@@ -89,6 +90,7 @@ impl Pins {
             path: path.to_owned(),
             auditor,
             gateway,
+            scrubber,
             book: ArcSwap::from_pointee(book),
             turn: tokio::sync::Mutex::default(),
             told: Mutex::default(),
@@ -195,7 +197,13 @@ impl Pins {
         exchange.primitive = Some(Primitive::Tool(tool.to_owned()));
         exchange.target = Some(Target::new(server.clone(), tool));
         let revision = self.book.load().revision;
-        let ledger = Ledger { auditor: self.auditor.clone(), gateway: self.gateway.clone(), revision };
+        let ledger = Ledger {
+            auditor: self.auditor.clone(),
+            gateway: self.gateway.clone(),
+            revision,
+            values_of: Arc::default(),
+            scrubber: self.scrubber.clone(),
+        };
         let record = Record::open(exchange, ledger, method::TOOLS_LIST, 0);
         if refused { record.deny(reason, 0).await } else { record.admit(reason).await }
     }

@@ -60,7 +60,8 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
     let relevance = Arc::new(Relevance::start(Options { cache_directory, reranking, jobs_max, ..options }));
     let store = Store::open(&state.join("originals")).context("shortened results cannot be kept")?;
     store.sweep();
-    let pins = Arc::new(Pins::open(&state.join("pins.json"), parts.auditor.clone(), settings.name.clone())?);
+    let own = (settings.name.clone(), scrubber.clone());
+    let pins = Arc::new(Pins::open(&state.join("pins.json"), parts.auditor.clone(), own)?);
     let confiner = Confiner::probe(settings.confiner()?, state.join("servers")).await;
     let (progress, reporter) = (Progress::new(), Reporter::new());
     let refusals = Arc::<Refusals>::default();

@@ -11,6 +11,7 @@ use crate::{
 };
 use control_plane_api::{
     access::{LoginRequest, WhoAmI},
+    secret::Secret,
     token::{self, TokenKind},
 };
 use serde::Serialize;
@@ -20,7 +21,7 @@ pub(crate) async fn log_in(login: Login, invocation: &Invocation) -> Result<(), 
     let output = invocation.output;
     let token = if login.token.is_some() {
         let token = prompt::read_stdin()?;
-        if !token::is_well_formed(TokenKind::Personal, &token) {
+        if !token::is_well_formed(TokenKind::Personal, token.expose()) {
             return Err(Failure::usage("what stdin holds is not a token of mcpctl")
                 .hint("`mcpctl token create` makes one; copy all of it"));
         }
@@ -39,7 +40,7 @@ pub(crate) async fn log_in(login: Login, invocation: &Invocation) -> Result<(), 
             }
         };
         let stranger = Client::without_token(&invocation.home, invocation.server.as_ref())?;
-        stranger.log_in(&LoginRequest { user, password }).await?.token
+        Secret::new(stranger.log_in(&LoginRequest { user, password }).await?.token)
     };
     let known = Client::with_token(&invocation.home, invocation.server.as_ref(), &token)?.whoami().await?;
     invocation.home.keep_token(&token)?;
@@ -56,7 +57,7 @@ pub(crate) async fn log_out(invocation: &Invocation) -> Result<(), Failure> {
         invocation.output.note("nobody is logged in");
         return Ok(());
     };
-    if token::is_well_formed(TokenKind::Session, &token) {
+    if token::is_well_formed(TokenKind::Session, token.expose()) {
         let client = Client::with_token(&invocation.home, invocation.server.as_ref(), &token)?;
         match client.end_session("current").await {
             Ok(()) => {}

@@ -80,6 +80,7 @@ mod tests {
         let rule = |(tool, class): &(&str, ToolClass)| ToolRule {
             tool: Pattern::from(*tool),
             class: *class,
+            flow: Vec::new(),
             relevance: control_plane_api::relevance::RelevanceSettings::default(),
         };
         let rules: Vec<ToolRule> = rules.iter().map(rule).collect();

@@ -1,7 +1,7 @@
 //! What is pinned, what is withheld, and what outlives the process.
 
 use super::*;
-use crate::{audit::AuditOptions, metrics::Metrics};
+use crate::audit;
 use control_plane_api::{object::Object, pin::PINS_MAX};
 use serde_json::{Value, json, value::to_raw_value};
 
@@ -27,8 +27,8 @@ fn name() -> Name {
 }
 
 async fn open(home: &Path, under: &Snapshot) -> Pins {
-    let auditor = Auditor::open(&home.join("audit"), AuditOptions::default(), Metrics::new().unwrap()).unwrap();
-    let pins = Pins::open(&home.join("pins.json"), auditor, "local".parse().unwrap()).unwrap();
+    let auditor = audit::tests::open(&home.join("audit"));
+    let pins = Pins::open(&home.join("pins.json"), auditor, ("local".parse().unwrap(), Scrubber::default())).unwrap();
     pins.adopt(under).await;
     pins
 }
@@ -96,11 +96,13 @@ async fn a_tool_that_cannot_be_pinned_is_offered_to_nobody() {
 #[tokio::test]
 async fn a_damaged_file_is_no_first_sight() {
     let home = tempfile::tempdir().unwrap();
-    let auditor = Auditor::open(&home.path().join("audit"), AuditOptions::default(), Metrics::new().unwrap()).unwrap();
+    let auditor = audit::tests::open(&home.path().join("audit"));
     let file = home.path().join("pins.json");
     for text in ["", "{", "{}", r#"{"revision":1,"servers":{},"more":1}"#] {
         std::fs::write(&file, text).unwrap();
-        let Err(error) = Pins::open(&file, auditor.clone(), "local".parse().unwrap()) else { panic!("{text}") };
+        let Err(error) = Pins::open(&file, auditor.clone(), ("local".parse().unwrap(), Scrubber::default())) else {
+            panic!("{text}")
+        };
         assert!(error.to_string().contains("restore the file, or remove it"), "{error}");
     }
 }

@@ -42,7 +42,7 @@ pub(crate) struct Tested {
     own_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<Name>,
-    reason: String,
+    pub(super) reason: String,
 }
 
 impl Tested {

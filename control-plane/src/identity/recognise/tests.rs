@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     identity::{Opening, found_pepper, issue, new_bearer, open_session},
     publish::Publisher,
-    secrets::{Keys, MasterKey},
+    secrets::{Keys, file_source},
     store::{self, SESSION_IDLE_MS, SESSION_LIFETIME_MS, TokenRow},
 };
 use control_plane_api::{
@@ -26,7 +26,8 @@ impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = store::open(&format!("sqlite:{}", folder.path().join("x.db").display())).await.unwrap();
-        let keys = Arc::new(Keys::derive(&MasterKey::load(&folder.path().join("master-key")).unwrap()));
+        let keys = vec![file_source(&folder.path().join("master-key"))];
+        let keys = Arc::new(Keys::open(keys, &store).await.unwrap());
         found_pepper(&store, &keys).await.unwrap();
         let mut change = store.change().await.unwrap();
         let spec = UserSpec::default();

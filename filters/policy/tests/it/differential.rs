@@ -49,7 +49,7 @@ fn kind(decided: &Result<Option<String>, Denial>) -> &'static str {
     match decided {
         Ok(_) => "allowed",
         Err(Denial::Project(_)) => "project",
-        Err(Denial::NotOffered(_)) => "not offered",
+        Err(Denial::NotOffered(_) | Denial::Withheld { .. }) => "not offered",
         Err(Denial::NoProfile(_)) => "no profile",
         Err(Denial::NotGranted { .. }) => "not granted",
         Err(Denial::Ceiling { .. }) => "ceiling",
