@@ -10,8 +10,10 @@ pub(crate) mod filter;
 pub(crate) mod identity;
 pub(crate) mod instance;
 pub(crate) mod model;
+pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod project;
+pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod setup;
 pub(crate) mod tools;
@@ -98,6 +100,10 @@ pub(crate) enum Format {
     Wide,
     /// JSON
     Json,
+    /// JSON, one object per line
+    Jsonl,
+    /// Comma-separated values with a heading, safe in spreadsheets
+    Csv,
     /// YAML
     Yaml,
     /// Only names, one per line
@@ -124,6 +130,9 @@ pub(crate) enum Command {
     /// Create, list, inspect, apply and delete profiles
     #[command(subcommand)]
     Profile(profile::Command),
+    /// Ask what the rules come to: who may call what and why, and what a change would do
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Apply objects of any kind from a file
     Apply(apply::Apply),
     /// Connect Claude Code to a project through .mcp.json
@@ -134,8 +143,8 @@ pub(crate) enum Command {
     /// List and end connections to servers
     #[command(subcommand)]
     Connection(connection::Command),
-    /// Show what went through the gateways
-    Audit(audit::Audit),
+    /// Show what went through the gateways, verify that nothing of it was changed, export it
+    Audit(Box<audit::Audit>),
     /// Summarise the control plane, the gateways and their servers
     #[command(after_help = "Examples:\n  mcpctl status\n  mcpctl status --format json")]
     Status,
@@ -148,9 +157,24 @@ pub(crate) enum Command {
     /// Show the tools the servers offer
     #[command(subcommand)]
     Tools(tools::Command),
+    /// Log in to the control plane, with a password or a token
+    Login(identity::Login),
+    /// Log out: end the session, forget what was kept
+    #[command(after_help = "Examples:\n  mcpctl logout")]
+    Logout,
+    /// Show who you are to the control plane
+    #[command(after_help = "Examples:\n  mcpctl whoami\n  mcpctl whoami --format json")]
+    Whoami,
+    /// Create, list, disable and delete users, and set passwords
+    /// Set, rotate and delete secrets, and the master key they are encrypted under
+    #[command(subcommand, visible_alias = "secret")]
+    Secrets(secrets::Command),
     /// Create, list and delete users
     #[command(subcommand)]
     User(identity::UserCommand),
+    /// List and end sessions
+    #[command(subcommand)]
+    Session(identity::SessionCommand),
     /// Create, list and revoke tokens
     #[command(subcommand)]
     Token(identity::TokenCommand),

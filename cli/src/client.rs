@@ -9,17 +9,21 @@ use crate::{
     suggest,
 };
 use control_plane_api::{
-    access::{IssuedToken, TokenRequest, TokenSummary, UserSpec, WhoAmI},
+    access::{
+        IssuedToken, LoginRequest, OpenedSession, PasswordChange, SessionSummary, TokenRequest, TokenSummary, UserSpec,
+        WhoAmI,
+    },
     apply::{ApplyReply, ApplyRequest},
-    audit::{AuditEvent, AuditPage},
+    audit::{AuditEvent, AuditPage, RecordPage, receipt::SignedText},
     gateway::{ControlPlaneStatus, GatewaySummary, JoinToken, JoinTokenRequest},
     instance::{InstanceLogs, InstanceOrder, InstanceStatus, InstanceTest},
     name::Name,
     oauth::{ConnectLink, ConnectRequest, ConnectionSummary},
     object::{Kind, Named, Object, ObjectRef},
+    pin::{Approval, PinSpec},
     profile::ProfileSpec,
     project::ProjectSpec,
-    secret::{SecretSummary, SecretValue},
+    secret::{KeyStatus, RewrapReply, RewrapRequest, Secret, SecretSummary, SecretValue},
     server::ServerSpec,
     timestamp::Timestamp,
 };
@@ -41,11 +45,25 @@ pub(crate) struct Client {
 impl Client {
     /// A client of `server`, else of the control plane that `daemon start` recorded, with the token of `home`.
     pub(crate) fn new(home: &Home, server: Option<&Url>) -> Result<Self, Failure> {
+        Self::presenting(home, server, home.token()?)
+    }
+
+    /// The same with `token`, which was just typed.
+    pub(crate) fn with_token(home: &Home, server: Option<&Url>, token: &Secret) -> Result<Self, Failure> {
+        Self::presenting(home, server, Token { text: token.clone(), origin: "login".to_owned() })
+    }
+
+    /// The same for who has no token yet.
+    pub(crate) fn without_token(home: &Home, server: Option<&Url>) -> Result<Self, Failure> {
+        Self::with_token(home, server, &Secret::new(String::new()))
+    }
+
+    fn presenting(home: &Home, server: Option<&Url>, token: Token) -> Result<Self, Failure> {
         let base = match server {
             Some(url) => url.clone(),
             None => home.api_url()?,
         };
-        Ok(Self { http: http::client(&base, Some(REQUEST_TIMEOUT))?, base, token: home.token()? })
+        Ok(Self { http: http::client(&base, Some(REQUEST_TIMEOUT))?, base, token })
     }
 
     /// Where the control plane is.
@@ -98,9 +116,29 @@ impl Client {
     }
 
     /// `PUT /api/v1/secrets/{name}`.
-    pub(crate) async fn put_secret(&self, name: &Name, value: String) -> Result<(), Failure> {
-        let request = self.request(Method::PUT, &format!("secrets/{name}")).json(&SecretValue { value });
-        self.send_for_nothing(request).await
+    pub(crate) async fn put_secret(&self, name: &Name, value: &Secret) -> Result<SecretSummary, Failure> {
+        let value = SecretValue { value: value.expose().to_owned() };
+        self.send(self.request(Method::PUT, &format!("secrets/{name}")).json(&value)).await
+    }
+
+    /// `GET /api/v1/master-keys`.
+    pub(crate) async fn master_keys(&self) -> Result<KeyStatus, Failure> {
+        self.get("master-keys", &[]).await
+    }
+
+    /// `POST /api/v1/master-keys`.
+    pub(crate) async fn renew_master_key(&self) -> Result<KeyStatus, Failure> {
+        self.send(self.request(Method::POST, "master-keys")).await
+    }
+
+    /// `POST /api/v1/master-keys/rewrap`.
+    pub(crate) async fn rewrap(&self, after: Option<String>) -> Result<RewrapReply, Failure> {
+        self.send(self.request(Method::POST, "master-keys/rewrap").json(&RewrapRequest { after })).await
+    }
+
+    /// `DELETE /api/v1/master-keys/older`.
+    pub(crate) async fn forget_older_master_keys(&self) -> Result<KeyStatus, Failure> {
+        self.send(self.request(Method::DELETE, "master-keys/older")).await
     }
 
     /// `GET /api/v1/secrets`: names, never values.
@@ -150,6 +188,16 @@ impl Client {
         absent(self.get(&format!("gateways/{name}"), &[]).await)
     }
 
+    /// `GET /api/v1/pins/{server}`; none when there is no such server.
+    pub(crate) async fn pins(&self, server: &Name) -> Result<Option<Named<PinSpec>>, Failure> {
+        absent(self.get(&format!("pins/{server}"), &[]).await)
+    }
+
+    /// `POST /api/v1/pins/{server}`.
+    pub(crate) async fn approve(&self, server: &Name, approval: &Approval) -> Result<Named<PinSpec>, Failure> {
+        self.send(self.request(Method::POST, &format!("pins/{server}")).json(approval)).await
+    }
+
     /// `POST /api/v1/join-tokens`.
     pub(crate) async fn join_token(&self, gateway: Name) -> Result<JoinToken, Failure> {
         let body = JoinTokenRequest { gateway, expires_in_s: 600 };
@@ -159,6 +207,27 @@ impl Client {
     /// `GET /api/v1/audit`.
     pub(crate) async fn audit(&self, query: &[(&str, String)]) -> Result<Vec<AuditEvent>, Failure> {
         Ok(self.get::<AuditPage>("audit", query).await?.events)
+    }
+
+    /// `GET /api/v1/audit/heads`: where every chain ends, signed.
+    pub(crate) async fn audit_heads(&self) -> Result<SignedText, Failure> {
+        self.get("audit/heads", &[]).await
+    }
+
+    /// `GET /api/v1/audit/records`: at most `limit` records of `gateway` behind the position `after`.
+    pub(crate) async fn audit_records(
+        &self,
+        gateway: &Name,
+        (epoch, seq): (u64, u64),
+        limit: u32,
+    ) -> Result<Vec<String>, Failure> {
+        let query = [
+            ("gateway", gateway.to_string()),
+            ("epoch", epoch.to_string()),
+            ("seq", seq.to_string()),
+            ("limit", limit.to_string()),
+        ];
+        Ok(self.get::<RecordPage>("audit/records", &query).await?.records)
     }
 
     /// `GET /api/v1/users/{user}/tokens`.
@@ -175,6 +244,27 @@ impl Client {
     pub(crate) async fn revoke_token(&self, user: &Name, id: &str) -> Result<(), Failure> {
         let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
         self.send_for_nothing(self.request(Method::DELETE, &format!("users/{user}/tokens/{id}"))).await
+    }
+
+    /// `POST /api/v1/sessions`.
+    pub(crate) async fn log_in(&self, request: &LoginRequest) -> Result<OpenedSession, Failure> {
+        self.send(self.http.post(self.url("sessions")).json(request)).await
+    }
+
+    /// `GET /api/v1/sessions`.
+    pub(crate) async fn sessions(&self) -> Result<Vec<SessionSummary>, Failure> {
+        self.get("sessions", &[]).await
+    }
+
+    /// `DELETE /api/v1/sessions/{id}`.
+    pub(crate) async fn end_session(&self, id: &str) -> Result<(), Failure> {
+        let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
+        self.send_for_nothing(self.request(Method::DELETE, &format!("sessions/{id}"))).await
+    }
+
+    /// `PUT /api/v1/users/{user}/password`.
+    pub(crate) async fn put_password(&self, user: &Name, change: &PasswordChange) -> Result<(), Failure> {
+        self.send_for_nothing(self.request(Method::PUT, &format!("users/{user}/password")).json(change)).await
     }
 
     /// `GET /api/v1/connections`.
@@ -198,11 +288,11 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        self.send(self.http.get(url).bearer_auth(&self.token.text)).await
+        self.send(self.http.get(url).bearer_auth(self.token.text.expose())).await
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, self.url(path)).bearer_auth(&self.token.text)
+        self.http.request(method, self.url(path)).bearer_auth(self.token.text.expose())
     }
 
     fn url(&self, path: &str) -> Url {

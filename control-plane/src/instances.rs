@@ -69,15 +69,19 @@ impl Instances {
         Ok(Self { store, keys, published, engines, probe: Probe::default(), installation, urgent, wake })
     }
 
-    /// The last `lines` that the container of a server wrote.
+    /// The last `lines` that the container of a server wrote, without the secrets in its environment; `secrets` are all
+    /// there are.
     pub(crate) async fn logs(
         &self,
-        server: &Named<ServerSpec>,
+        (server, secrets): (&Named<ServerSpec>, &[StoredSecret]),
         lines: usize,
         since: Option<Timestamp>,
     ) -> Result<Vec<LogLine>, RuntimeError> {
+        let Some(container) = server.spec.runtime.container() else { return Ok(Vec::new()) };
         let engine = self.engines.get(server.spec.runtime.kind()).await?;
-        engine.logs(&self.id(server), lines, since).await
+        let wanted = Wanted { server, container, restarts: 0, id: self.id(server), secrets };
+        let lines = engine.logs(&wanted.id, lines, since).await?;
+        Ok(wanted.blotted(&self.keys, lines))
     }
 
     fn id(&self, server: &Named<ServerSpec>) -> runtime::InstanceId {

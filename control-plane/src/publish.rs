@@ -9,10 +9,13 @@ mod stream;
 pub(crate) use stream::{Subscriber, Subscription};
 
 use crate::{
-    compile::Configuration,
+    compile::{self, Configuration},
+    identity::load_peppers,
+    secrets::Keys,
     settings::Addresses,
     store::{REVISION_CHANNEL, Store, StoreError},
 };
+use issuers::Issuers;
 use sqlx::postgres::PgListener;
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -26,6 +29,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// Watches the store until told to stop.
 pub(crate) struct Publisher {
     store: Store,
+    keys: Arc<Keys>,
     addresses: Option<Addresses>,
     changed: Arc<Notify>,
     newest: watch::Sender<Arc<Configuration>>,
@@ -57,12 +61,16 @@ impl Published {
 
 impl Publisher {
     /// Loads the configuration for the first time.
-    pub(crate) async fn start(store: Store, addresses: Option<Addresses>) -> Result<(Self, Published), StoreError> {
-        let first = load(&store, addresses.clone()).await?;
+    pub(crate) async fn start(
+        store: Store,
+        keys: Arc<Keys>,
+        addresses: Option<Addresses>,
+    ) -> Result<(Self, Published), StoreError> {
+        let first = load(&store, &keys, addresses.clone()).await?;
         let (newest, receiver) = watch::channel(Arc::new(first));
         let changed = Arc::new(Notify::new());
         let published = Published { changed: Arc::clone(&changed), newest: receiver };
-        Ok((Self { store, addresses, changed, newest }, published))
+        Ok((Self { store, keys, addresses, changed, newest }, published))
     }
 
     /// Publishes until `stopped` says so; ending ends every stream.
@@ -92,7 +100,7 @@ impl Publisher {
     async fn refresh(&self) -> Result<(), StoreError> {
         let revision = self.store.read().await?.revision().await?;
         if revision > self.newest.borrow().revision {
-            let configuration = load(&self.store, self.addresses.clone()).await?;
+            let configuration = load(&self.store, &self.keys, self.addresses.clone()).await?;
             tracing::info!(revision = configuration.revision, "Published a configuration");
             self.newest.send_replace(Arc::new(configuration));
         }
@@ -125,17 +133,21 @@ async fn heard(listener: &mut Option<PgListener>) {
     }
 }
 
-async fn load(store: &Store, addresses: Option<Addresses>) -> Result<Configuration, StoreError> {
+async fn load(store: &Store, keys: &Keys, addresses: Option<Addresses>) -> Result<Configuration, StoreError> {
     let mut tx = store.read().await?;
-    Ok(Configuration {
+    let mut configuration = Configuration {
         revision: tx.revision().await?,
         objects: tx.objects().await?,
-        grants: tx.grants().await?,
+        grants: [tx.grants().await?, tx.session_grants().await?].concat(),
         secrets: tx.secrets().await?,
         connections: tx.connections().await?,
         key_sets: tx.key_sets().await?,
         instances: tx.instances().await?,
         addresses,
         gateways: tx.gateway_digests().await?.into_iter().collect(),
-    })
+        peppers: load_peppers(&mut tx, keys).await?,
+        issuers: Issuers::default(),
+    };
+    configuration.issuers = compile::issuers(&configuration);
+    Ok(configuration)
 }

@@ -5,7 +5,9 @@
 //! the objects mean and who may touch them is deliberately unknown here.
 
 mod audit;
+mod audit_chain;
 mod change;
+mod ciphertexts;
 mod connections;
 mod consents;
 mod gateways;
@@ -14,20 +16,28 @@ mod issuer_keys;
 mod meta;
 mod objects;
 mod open;
+mod passwords;
 mod secrets;
+mod sessions;
 mod tokens;
 
 pub(crate) use audit::AuditQuery;
-pub(crate) use change::{Change, OWN_NAME};
+pub(crate) use audit_chain::ChainEnd;
+pub(crate) use change::{Change, OWN_EPOCH, OWN_NAME, own_name};
+pub(crate) use ciphertexts::{Ciphertext, Place};
 pub(crate) use connections::StoredConnection;
-pub(crate) use consents::{StoredRegistration, StoredSession, StoredTicket};
+pub(crate) use consents::{StoredRegistration, StoredTicket};
 pub(crate) use gateways::{EnrolledGateway, JoinGrant};
 pub(crate) use instances::{Order, StoredInstance};
 pub(crate) use issuer_keys::StoredKeySet;
 pub use open::OpenError;
 pub(crate) use open::open;
+pub(crate) use passwords::PasswordHolder;
 pub(crate) use secrets::StoredSecret;
-pub(crate) use tokens::TokenRow;
+#[cfg(test)]
+pub(crate) use sessions::SESSION_IDLE_MS;
+pub(crate) use sessions::{SESSION_LIFETIME_MS, SessionHolder, SessionRow};
+pub(crate) use tokens::{TokenHolder, TokenRow};
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 

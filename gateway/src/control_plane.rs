@@ -1,8 +1,7 @@
-//! The control plane as a gateway sees it: the five requests it makes, with deadlines, and why one failed.
+//! The control plane as a gateway sees it: the six requests it makes, with deadlines, and why one failed.
 //!
-//! Used by enrolment, the configuration stream, the reports, the shipping of audit records and whoever had an access token
-//! refused. Deliberately unknown
-//! here: what to do about a failure. Who asks decides whether to try again, with [`Backoff`] in between.
+//! Used by enrolment, the configuration stream, the reports, the shipping of audit records, the pins and whoever had an access
+//! token refused. Deliberately unknown here: what to do about a failure. Who asks decides whether to try again, with [`Backoff`] in between.
 //!
 //! A base URL without TLS needs no certificate store; a loopback one never goes through a proxy.
 
@@ -14,10 +13,11 @@ pub use backoff::Backoff;
 
 use crate::{http_client, keys::Secret};
 use control_plane_api::{
-    audit::{AuditBatch, AuditReceipt},
+    audit::{AuditBatch, receipt::SignedText},
     gateway::{EnrolReply, EnrolRequest, GatewayStatus},
     name::Name,
     oauth::{TokenRefusal, TokenRefusalReply},
+    pin::PinReport,
     problem::Problem,
 };
 use http::{HeaderValue, Method, header::ACCEPT};
@@ -99,6 +99,12 @@ impl ControlPlane {
         Ok(Self { http, base: base.clone(), gateway: gateway.clone(), token })
     }
 
+    /// Which gateway asks.
+    #[must_use]
+    pub fn gateway(&self) -> &Name {
+        &self.gateway
+    }
+
     /// Exchanges the join token for an identity.
     pub(crate) async fn enrol(&self, request: &EnrolRequest) -> Result<EnrolReply, ControlPlaneError> {
         self.reply(self.request(Method::POST, "enrol")?.json(request)).await
@@ -116,8 +122,14 @@ impl ControlPlane {
         accepted(request.send().await.map_err(unreachable)?).await.map(drop)
     }
 
-    /// Hands over audit records; the receipt says how far they are stored.
-    pub(crate) async fn post_audit(&self, batch: &AuditBatch) -> Result<AuditReceipt, ControlPlaneError> {
+    /// Reports definitions of tools that were seen for the first time.
+    pub(crate) async fn post_pins(&self, report: &PinReport) -> Result<(), ControlPlaneError> {
+        let request = self.request(Method::POST, "pins")?.json(report).timeout(request_timeout());
+        accepted(request.send().await.map_err(unreachable)?).await.map(drop)
+    }
+
+    /// Hands over audit records; the signed receipt says how far they are stored.
+    pub(crate) async fn post_audit(&self, batch: &AuditBatch) -> Result<SignedText, ControlPlaneError> {
         self.reply(self.request(Method::POST, "audit")?.json(batch)).await
     }
 

@@ -2,15 +2,11 @@
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
+use filters::redaction::Scrubber;
 use futures::future::BoxFuture;
-use gateway::{
-    relevance_tool, server,
-    settings::{LogFormat, Settings},
-    wrap,
-};
-use std::{io::IsTerminal as _, process::ExitCode};
+use gateway::{confine, log, memory, relevance_tool, server, settings::Settings, wrap};
+use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 const ABOUT: &str = "The data plane of mcpctl: MCP clients on one side, MCP servers on the other";
 
@@ -39,25 +35,32 @@ enum Tool {
 }
 
 fn main() -> Result<ExitCode> {
+    // Started by a gateway to confine a server. Before anything else: nothing in its environment is a setting.
+    if let Some(asked) = confine::Asked::read(std::env::args_os()) {
+        return Ok(confine::run(asked.map_err(anyhow::Error::msg)?));
+    }
     let Program { settings, tool } = Program::parse();
     match tool {
         Some(Tool::Relevance(command)) => {
-            log(settings.log_format, TOOL_LOG);
+            log::start(settings.log_format, TOOL_LOG, Scrubber::default());
             Ok(relevance_tool::run(command, &settings))
         }
         Some(Tool::Wrap(command)) => {
-            log(settings.log_format, WRAP_LOG);
-            run(|stop| wrap::run(command, stop))
+            let scrubber = Scrubber::default();
+            log::start(settings.log_format, WRAP_LOG, scrubber.clone());
+            run(|stop| wrap::run(command, settings, scrubber, stop))
         }
         None => {
-            log(settings.log_format, LOG);
-            run(|stop| server::run(settings, stop))
+            let scrubber = Scrubber::default();
+            log::start(settings.log_format, LOG, scrubber.clone());
+            run(|stop| server::run(settings, scrubber, stop))
         }
     }
 }
 
 /// Runs what `serve` makes of the signal to stop.
 fn run<F: Future<Output = Result<()>>>(serve: impl FnOnce(BoxFuture<'static, ()>) -> F) -> Result<ExitCode> {
+    memory::keep_private().context("core dumps cannot be switched off")?;
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("a TLS provider is installed already"))?;
@@ -73,14 +76,4 @@ fn run<F: Future<Output = Result<()>>>(serve: impl FnOnce(BoxFuture<'static, ()>
         serve(Box::pin(stop)).await
     })?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn log(format: LogFormat, default: &str) {
-    let filter = EnvFilter::try_from_env("MCP_GATEWAY_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let colours = std::io::stderr().is_terminal();
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
-    match format {
-        LogFormat::Text => subscriber.init(),
-        LogFormat::Json => subscriber.json().init(),
-    }
 }

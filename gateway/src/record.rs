@@ -3,17 +3,19 @@
 //! `intent` is durable before anything leaves for an upstream, `close` before the result, or the last piece of a long one, leaves for the client. A record
 //! that is dropped instead (the client went away) says so.
 
+mod arguments;
+
 use crate::audit::{AuditError, Auditor};
 use control_plane_api::{
     audit::{Action, AuditEvent, Decision, Outcome, Phase},
     name::Name,
     timestamp::Timestamp,
 };
-use filters::{Exchange, Principal};
+use filters::{Exchange, Principal, redaction::Scrubber};
 use protocol::{meta, method};
 use rand::RngCore as _;
 use sha2::{Digest as _, Sha256};
-use std::time::Instant;
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 /// Where records go, and what every one of a pipeline has in common.
 #[derive(Clone)]
@@ -24,6 +26,10 @@ pub struct Ledger {
     pub gateway: Name,
     /// Revision under which the pipeline decides.
     pub revision: u64,
+    /// The profiles whose calls are recorded with their arguments.
+    pub values_of: Arc<BTreeSet<Name>>,
+    /// Keeps credentials out of the records.
+    pub scrubber: Scrubber,
 }
 
 /// The open record of one exchange.
@@ -36,8 +42,9 @@ pub struct Record {
     time: Timestamp,
     started: Instant,
     request_bytes: u64,
-    /// Bytes of the reply that left before its end was known.
+    /// Bytes of the reply that left before its end was known, and their digest so far.
     passed_bytes: usize,
+    passed: Sha256,
     decision: Decision,
     reason: String,
     closed: bool,
@@ -56,6 +63,7 @@ impl Record {
             started: Instant::now(),
             request_bytes: u64::try_from(request_bytes).unwrap_or(u64::MAX),
             passed_bytes: 0,
+            passed: Sha256::new(),
             decision: Decision::Allow,
             reason: String::new(),
             closed: false,
@@ -80,9 +88,10 @@ impl Record {
         self.started.elapsed()
     }
 
-    /// Notes that `bytes` more bytes of the reply leave for the client.
-    pub fn passed(&mut self, bytes: usize) {
-        self.passed_bytes += bytes;
+    /// Notes that `bytes` of the reply leave for the client.
+    pub fn passed(&mut self, bytes: &[u8]) {
+        self.passed_bytes += bytes.len();
+        self.passed.update(bytes);
     }
 
     /// Bytes of the reply that left so far.
@@ -111,6 +120,15 @@ impl Record {
         self.close(Outcome::Denied, reply_bytes).await
     }
 
+    /// Closes the record as let through for `reason`; nothing was asked of a server for it.
+    ///
+    /// # Errors
+    /// [`AuditError`] when it is not durable.
+    pub async fn admit(mut self, reason: String) -> Result<(), AuditError> {
+        self.reason = reason;
+        self.close(Outcome::Ok, 0).await
+    }
+
     /// Closes the record; the reply will have `reply_bytes` bytes.
     ///
     /// # Errors
@@ -121,9 +139,16 @@ impl Record {
         self.ledger.auditor.append(event).await
     }
 
+    /// Closes the record without writing it down: it is counted, and the count is written down.
+    pub fn forget(mut self) {
+        self.closed = true;
+    }
+
     fn event(&self, phase: Phase, outcome: Outcome, reply_bytes: usize) -> AuditEvent {
         let exchange = &self.exchange;
         let meta = meta::of(&exchange.request.params);
+        // Whatever a client chose may hold what it must not.
+        let clean = |text: &str| self.ledger.scrubber.text(text).into_owned();
         let token_id = match &exchange.principal {
             Principal::Anonymous => None,
             Principal::User { token_id, .. } => Some(token_id.clone()),
@@ -135,33 +160,45 @@ impl Record {
             time: self.time,
             phase,
             action: action_of(&self.method),
-            method: self.method.clone(),
+            method: clean(&self.method),
             user: exchange.principal.name().cloned(),
             token_id,
-            project: exchange.project.clone(),
+            project: exchange.project.as_deref().map(clean),
             server: exchange.target.as_ref().map(|target| target.server.clone()),
-            target: exchange.primitive.as_ref().map(|primitive| primitive.name().to_owned()),
+            target: exchange.primitive.as_ref().map(|primitive| clean(primitive.name())),
             decision: self.decision,
-            reason: self.reason.clone(),
+            reason: clean(&self.reason),
             outcome,
             arguments_digest: arguments_digest(exchange),
-            client: meta.get(meta::CLIENT_INFO).and_then(meta::implementation),
+            arguments: self.arguments(),
+            client: meta.get(meta::CLIENT_INFO).and_then(meta::implementation).as_deref().map(clean),
             peer: exchange.peer.map(|peer| peer.to_string()),
-            request_id: Some(exchange.request.id.to_string()),
+            request_id: Some(clean(&exchange.request.id.to_string())),
             trace_id: meta.read::<String>(meta::TRACEPARENT).as_deref().and_then(trace_id),
             revision: self.ledger.revision,
             duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             request_bytes: self.request_bytes,
             reply_bytes: u64::try_from(reply_bytes).unwrap_or(u64::MAX),
+            reply_digest: (self.passed_bytes > 0).then(|| hex::encode(self.passed.clone().finalize())),
             relevance: exchange.relevance.clone(),
+            redacted: exchange.redacted.keys().map(|name| name.to_string()).collect(),
         }
+    }
+
+    /// The arguments, where the profile that allowed the call wants them recorded.
+    fn arguments(&self) -> Option<serde_json::Value> {
+        let profile = self.exchange.allowed_by.as_ref()?;
+        let raw = self.exchange.request.params.get("arguments").filter(|_| self.ledger.values_of.contains(profile))?;
+        let recorded = arguments::recorded(raw, &self.ledger.auditor).to_string();
+        serde_json::from_str(&self.ledger.scrubber.text(&recorded)).ok()
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
         if !self.closed {
-            let event = self.event(Phase::Outcome, Outcome::Cancelled, self.passed_bytes);
+            let outcome = if self.passed_bytes > 0 { Outcome::Partial } else { Outcome::Cancelled };
+            let event = self.event(Phase::Outcome, outcome, self.passed_bytes);
             let auditor = self.ledger.auditor.clone();
             tokio::spawn(async move { auditor.append(event).await });
         }

@@ -18,6 +18,7 @@ pub use state_dir::{StateDir, StateDirError};
 pub(crate) use state_dir::{make_private, replace_file, sync_parent};
 pub use tier::{Key, TierKind, TierSettings};
 
+use crate::audit::Mode;
 use control_plane_api::{gateway::GatewayRole, name::Name};
 use http::uri::Authority;
 use std::{
@@ -82,6 +83,12 @@ pub struct Settings {
     /// What judges the records relevance filtering is least sure of.
     #[command(flatten)]
     pub tier: TierSettings,
+    /// Whether a call waits until its audit record is on disk (`strict`), or a crash may lose the last moment (`relaxed`).
+    #[arg(long, env = "MCP_GATEWAY_AUDIT_MODE", value_enum, default_value_t)]
+    pub audit_mode: Mode,
+    /// The program that confines the processes of servers [default: this one].
+    #[arg(long = "confiner", hide = true)]
+    pub confiner_given: Option<PathBuf>,
     /// How log lines look.
     #[arg(long, env = "MCP_GATEWAY_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -145,6 +152,19 @@ impl Settings {
         match &self.model_dir_given {
             Some(dir) => Ok(dir.clone()),
             None => Ok(self.home()?.join("models").join("all-MiniLM-L6-v2")),
+        }
+    }
+
+    /// The program that is started in place of a server's command, and confines itself before it starts that.
+    ///
+    /// # Errors
+    /// When this program does not know where it lies.
+    pub fn confiner(&self) -> std::io::Result<PathBuf> {
+        match &self.confiner_given {
+            Some(given) => Ok(given.clone()),
+            // Leads to the program that runs, also after another one was installed in its place.
+            None if cfg!(target_os = "linux") => Ok(PathBuf::from("/proc/self/exe")),
+            None => std::env::current_exe(),
         }
     }
 

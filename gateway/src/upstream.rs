@@ -3,6 +3,7 @@
 //! Modern on this side whatever the server speaks: `upstream/legacy` translates at the rim. Upstreams know nothing of
 //! clients, projects and permissions.
 
+mod breaker;
 mod caller;
 pub mod connect;
 pub mod credentials;
@@ -16,7 +17,6 @@ mod modern;
 pub mod more;
 mod pool;
 mod pulse;
-mod redactor;
 mod remap;
 mod slot;
 pub mod stdio;
@@ -28,7 +28,7 @@ pub use caller::Caller;
 pub use credentials::{Credentials, Tokens};
 pub use long::Long;
 
-use crate::metrics::Metrics;
+use crate::{confine::Confiner, keys::Secret, metrics::Metrics};
 use async_trait::async_trait;
 use control_plane_api::{
     gateway::ServerState,
@@ -38,6 +38,7 @@ use control_plane_api::{
     server::{Era, ServerSpec, Transport},
     timestamp::Timestamp,
 };
+use filters::redaction::Scrubber;
 use futures::stream::BoxStream;
 use protocol::{Message, Request};
 use serde_json::value::RawValue;
@@ -102,6 +103,8 @@ pub struct Health {
     pub restarts: u32,
     /// Its process id.
     pub pid: Option<u32>,
+    /// What is missing of the confinement asked for, for people.
+    pub unconfined: Option<String>,
 }
 
 /// What is known of the process behind an upstream, over all of its lives.
@@ -193,14 +196,18 @@ pub struct Endpoint {
     pub name: Name,
     /// As configured.
     pub spec: ServerSpec,
-    /// Environment of the child, or headers of the request, in the clear. Never logged.
-    pub values: BTreeMap<String, String>,
+    /// Environment of the child, or headers of the request.
+    pub values: BTreeMap<String, Secret>,
     /// Bounds in force.
     pub limits: Limits,
     /// The tokens its requests carry. They change without the server being opened anew.
     pub tokens: Arc<dyn Credentials>,
+    /// Keeps credentials out of what is said about it.
+    pub scrubber: Scrubber,
     /// Where what it does wrong is counted.
     pub metrics: Metrics,
+    /// Starts its process, if it has one.
+    pub confiner: Confiner,
 }
 
 /// The upstream for `endpoint`. Nothing is started or connected before the first call.
@@ -209,8 +216,9 @@ pub fn open(endpoint: Endpoint) -> Arc<dyn Upstream> {
     if let Some(idle) = idle::open(&endpoint) {
         return idle;
     }
-    match &endpoint.spec.transport {
-        Transport::Stdio { .. } => stdio::open(endpoint),
-        Transport::Http { .. } => http::open(endpoint),
-    }
+    let upstream = match &endpoint.spec.transport {
+        Transport::Stdio { .. } => stdio::open(endpoint.clone()),
+        Transport::Http { .. } => http::open(endpoint.clone()),
+    };
+    breaker::around(upstream, &endpoint)
 }

@@ -4,17 +4,22 @@
 //! of it. Nothing is written to disk.
 
 use crate::{
+    confine::Confiner,
     edge::Wrapped,
     metrics::Metrics,
     server::{bind, serve},
+    settings::Settings,
     upstream::{self, Endpoint, Tokens, stdio},
 };
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use control_plane_api::{
     limits::Limits,
     name::Name,
-    server::{ServerSpec, Transport, Value},
+    sandbox::Sandbox,
+    secret::Secret,
+    server::{ServerSpec, Transport},
 };
+use filters::redaction::{Credential, Scrubber};
 use std::{
     collections::BTreeMap,
     env,
@@ -38,22 +43,38 @@ pub struct Wrap {
     pub command: Vec<String>,
 }
 
-/// Serves until `stop` resolves.
+/// What the server is started with.
+pub struct Means {
+    /// Starts its process.
+    pub confiner: Confiner,
+    /// Learns what of the environment must not get into the log.
+    pub scrubber: Scrubber,
+}
+
+/// Serves until `stop` resolves. `scrubber` is that of the log.
 ///
 /// # Errors
-/// An address in use.
-pub async fn run(wrap: Wrap, stop: impl Future<Output = ()>) -> Result<()> {
-    serve_on(bind(wrap.listen, "--listen")?, &wrap.command, stop).await
+/// An address in use, an environment that is too large.
+pub async fn run(wrap: Wrap, settings: Settings, scrubber: Scrubber, stop: impl Future<Output = ()>) -> Result<()> {
+    let listener = bind(wrap.listen, "--listen")?;
+    // Nothing is confined strictly here, so no server has a directory of its own.
+    let confiner = Confiner::probe(settings.confiner()?, env::temp_dir()).await;
+    serve_on(listener, &wrap.command, Means { confiner, scrubber }, stop).await
 }
 
 /// The same on a `listener` that is there already.
 ///
 /// # Errors
-/// A listener that cannot be used.
-pub async fn serve_on(listener: TcpListener, command: &[String], stop: impl Future<Output = ()>) -> Result<()> {
+/// A listener that cannot be used, an environment that is too large.
+pub async fn serve_on(
+    listener: TcpListener,
+    command: &[String],
+    means: Means,
+    stop: impl Future<Output = ()>,
+) -> Result<()> {
     let address = listener.local_addr()?;
     let limits = Limits::default();
-    let upstream = upstream::open(endpoint(command, limits.clone())?);
+    let upstream = upstream::open(endpoint(command, means, limits.clone())?);
     let (shutdown, watch) = watch::channel(false);
     let serving = serve("wrap", listener, Wrapped::new(upstream.clone(), limits), watch)?;
     tracing::info!(%address, command = command.first(), "server is served over HTTP");
@@ -65,18 +86,23 @@ pub async fn serve_on(listener: TcpListener, command: &[String], stop: impl Futu
 }
 
 /// The server, with all of this process's environment: in a container that is the server's.
-fn endpoint(command: &[String], limits: Limits) -> Result<Endpoint> {
+fn endpoint(command: &[String], Means { confiner, scrubber }: Means, limits: Limits) -> Result<Endpoint> {
     let passed_on: Vec<_> = stdio::passed_on().map(|(name, _)| name).collect();
     let own = env::vars_os().filter(|(name, _)| !passed_on.contains(name));
-    let values: BTreeMap<String, String> =
-        own.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    let own = own.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let values: BTreeMap<String, Secret> = own.map(|(name, value)| (name, Secret::new(value))).collect();
+    // Which of them are credentials, nobody says here.
+    let credentials =
+        values.iter().map(|(name, value)| Credential { name: name.as_str().into(), value: value.clone() });
+    scrubber.replace(credentials.collect()).context("the environment cannot be kept out of the log")?;
     let mut words = command.iter().cloned();
     let transport = Transport::Stdio {
         command: words.next().unwrap_or_default(),
         args: words.collect(),
-        env: values.iter().map(|(name, value)| (name.clone(), Value::Plain(value.clone()))).collect(),
+        env: BTreeMap::new(),
+        sandbox: Sandbox::default(),
     };
     let name: Name = "server".parse()?;
     let (spec, tokens) = (ServerSpec::new(transport), Tokens::default().of(&name));
-    Ok(Endpoint { name, spec, values, limits, tokens, metrics: Metrics::new()? })
+    Ok(Endpoint { name, spec, values, limits, tokens, scrubber, metrics: Metrics::new()?, confiner })
 }

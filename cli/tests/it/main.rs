@@ -8,6 +8,7 @@
     reason = "tests say what must hold and stop where it does not"
 )]
 
+mod audit;
 mod bridge_batches;
 mod bridge_legacy;
 mod bridge_modern;
@@ -18,8 +19,11 @@ mod client;
 mod connection;
 mod daemon;
 mod filter;
+mod login;
 mod manifest;
 mod model;
+mod policy;
 mod stub;
+mod tools;
 mod usage;
 mod world;

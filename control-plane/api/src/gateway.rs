@@ -1,8 +1,10 @@
 //! What gateways and the control plane tell each other besides configuration: enrolment and status.
 
 use crate::{
+    argument::Declared,
     instance::LogLine,
     name::Name,
+    pin::Quarantine,
     server::{Era, ToolClass},
     timestamp::Timestamp,
     validate::Violation,
@@ -62,6 +64,10 @@ pub struct JoinToken {
 pub struct EnrolRequest {
     /// Hex X25519 public key to which this gateway's secrets are to be sealed.
     pub sealing_key: String,
+    /// Hex Ed25519 public key with which this gateway signs the checkpoints of its audit log; absent from gateways of
+    /// before there were checkpoints, which send it with their records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_key: Option<String>,
     /// The preset it runs.
     pub role: GatewayRole,
     /// Version of the gateway binary.
@@ -204,6 +210,19 @@ pub struct ToolStatus {
     /// The server's own `readOnlyHint`, if it gave one: shown to people, never decisive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_only_hint: Option<bool>,
+    /// Whether clients may see it, as far as its own server is concerned; else `problems` of the server says why not.
+    #[serde(default = "yes")]
+    pub offered: bool,
+    /// Offered to nobody, because its definition changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<Quarantine>,
+    /// What its schema declares about its arguments; absent without a schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<Declared>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A gateway as the control plane lists it.

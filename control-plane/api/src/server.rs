@@ -7,6 +7,7 @@ use crate::{
     pattern::Pattern,
     relevance::RelevanceSettings,
     runtime::{ContainerSpec, Desired, Orders, Runtime, RuntimeKind},
+    sandbox::Sandbox,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
@@ -125,6 +126,9 @@ pub enum Transport {
         /// The environment the child gets besides the gateway's short allow-list (`PATH`, `HOME`, locale, …).
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         env: BTreeMap<String, Value>,
+        /// How the process is confined.
+        #[serde(default, skip_serializing_if = "Sandbox::is_default")]
+        sandbox: Sandbox,
     },
     /// An HTTP endpoint: Streamable HTTP, or the older HTTP+SSE where it answers only that.
     Http {

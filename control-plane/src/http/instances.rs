@@ -97,7 +97,8 @@ pub(super) async fn logs(
     }
     let server = instance(&app, &name).await?;
     if server.spec.instance() != Some(RuntimeKind::Process) {
-        let lines = app.instances.logs(&server, tail, since).await;
+        let secrets = app.store.read().await?.secrets().await?;
+        let lines = app.instances.logs((&server, &secrets), tail, since).await;
         let lines = lines.map_err(|error| ApiError::bad_gateway(error.to_string()))?;
         return Ok(Json(vec![InstanceLogs { gateway: None, lines }]));
     }

@@ -1,6 +1,12 @@
 //! The one table that turns errors into HTTP: status, problem details, and a hint what to do next.
 
-use crate::{configure::ConfigureError, oauth::OauthError, secrets::EnvelopeError, store::StoreError};
+use crate::{
+    configure::ConfigureError,
+    identity::{LoginError, PasswordError},
+    oauth::OauthError,
+    secrets::EnvelopeError,
+    store::StoreError,
+};
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -17,11 +23,21 @@ pub(crate) struct ApiError {
     hint: Option<String>,
     violations: Vec<Violation>,
     challenge: Option<&'static str>,
+    /// Seconds after which it may be tried again.
+    retry_after_s: Option<u64>,
 }
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, kind: None, detail: detail.into(), hint: None, violations: Vec::new(), challenge: None }
+        Self {
+            status,
+            kind: None,
+            detail: detail.into(),
+            hint: None,
+            violations: Vec::new(),
+            challenge: None,
+            retry_after_s: None,
+        }
     }
 
     /// Says what to do next.
@@ -127,6 +143,36 @@ impl From<ConfigureError> for ApiError {
     }
 }
 
+impl From<LoginError> for ApiError {
+    fn from(error: LoginError) -> Self {
+        let detail = error.to_string();
+        match error {
+            // Constant: which of the reasons is nobody's business.
+            LoginError::Refused => {
+                let this = Self::new(StatusCode::UNAUTHORIZED, detail).kind("login-refused");
+                this.hint("try again, or ask an administrator to set a password: `mcpctl user passwd`")
+            }
+            LoginError::TooMany(wait) => Self {
+                retry_after_s: Some(wait.as_secs() + 1),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail)
+                    .kind("too-many-logins")
+                    .hint("wait as long as `Retry-After` says; a token still works")
+            },
+            LoginError::Password(PasswordError::Busy) => Self {
+                retry_after_s: Some(1),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).hint("try again in a moment")
+            },
+            LoginError::Password(PasswordError::Hash(_)) => {
+                tracing::error!(detail, "A password could not be hashed");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "mcpd could not hash the password")
+                    .hint("mcpd's log says why")
+            }
+            LoginError::Password(PasswordError::TooShort | PasswordError::TooLong) => Self::unprocessable(detail),
+            LoginError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "A request failed in the store");
@@ -174,6 +220,9 @@ impl IntoResponse for ApiError {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(challenge) = self.challenge {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -215,6 +215,7 @@ impl Care<'_> {
     /// Notes why an instance ended, with its last words; clears what is left of it where the engine does not start it again.
     async fn bury(&mut self, wanted: &Wanted<'_>, reason: &str) -> Result<(), RuntimeError> {
         let lines = self.engine.logs(&wanted.id, STDERR_LINES_MAX, None).await.unwrap_or_default();
+        let lines = wanted.blotted(&self.instances.keys, lines);
         if !self.engine.restarts_itself() {
             self.engine.stop(&wanted.id).await?;
             if self.lived_ms() >= LONG_LIFE_MS {

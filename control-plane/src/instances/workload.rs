@@ -6,6 +6,7 @@ use crate::{
     store::StoredSecret,
 };
 use control_plane_api::{
+    instance::LogLine,
     name::Name,
     object::Named,
     runtime::ContainerSpec,
@@ -21,6 +22,8 @@ use zeroize::Zeroizing;
 const WRAP_PORT: u16 = 8080;
 /// Path of its endpoint.
 const WRAP_PATH: &str = "/mcp";
+/// Shortest piece of a secret that is looked for in what a server wrote, in bytes: shorter ones are words like others.
+const BLOT_BYTES_MIN: usize = 6;
 /// Hex digits of a configuration's digest: enough to tell two apart, and fit for a label.
 const CONFIG_DIGITS: usize = 32;
 
@@ -67,19 +70,14 @@ impl Wanted<'_> {
     /// # Errors
     /// Why a secret cannot be used, for people.
     pub(crate) fn workload(&self, keys: &Keys) -> Result<Workload, String> {
-        let open = |name: &Name| {
-            let secret = self.secret(name).ok_or_else(|| format!("secret `{name}` does not exist"))?;
-            let binding = Binding { name: name.as_str(), version: secret.version, field: "value" };
-            let value = keys.decrypt(binding, &secret.ciphertext);
-            let value = value.map_err(|error| format!("secret `{name}` cannot be opened: {error}"))?;
-            String::from_utf8(value.to_vec()).map_err(|_| format!("secret `{name}` is not text"))
-        };
         let value = |(key, value): (&String, &Value)| {
             let text = match value {
-                Value::Plain(text) => text.clone(),
-                Value::Secret { secret, prefix } => format!("{prefix}{}", open(secret)?),
+                Value::Plain(text) => Zeroizing::new(text.clone()),
+                Value::Secret { secret, prefix } => {
+                    Zeroizing::new(format!("{prefix}{}", self.open(secret, keys)?.as_str()))
+                }
             };
-            Ok::<_, String>((key.clone(), Zeroizing::new(text)))
+            Ok::<_, String>((key.clone(), text))
         };
         Ok(Workload {
             id: self.id.clone(),
@@ -89,6 +87,30 @@ impl Wanted<'_> {
             reach: self.reach(),
             config: self.config(),
         })
+    }
+
+    /// `lines` that its container wrote, without the secrets in its environment.
+    pub(crate) fn blotted(&self, keys: &Keys, mut lines: Vec<LogLine>) -> Vec<LogLine> {
+        for name in self.given().values().filter_map(Value::secret) {
+            // One that cannot be opened was given to no container.
+            let Ok(value) = self.open(name, keys) else { continue };
+            let blot = format!("[redacted:{name}]");
+            for part in value.lines().map(str::trim).filter(|part| part.len() >= BLOT_BYTES_MIN) {
+                for line in lines.iter_mut().filter(|line| line.text.contains(part)) {
+                    line.text = line.text.replace(part, &blot);
+                }
+            }
+        }
+        lines
+    }
+
+    fn open(&self, name: &Name, keys: &Keys) -> Result<Zeroizing<String>, String> {
+        let secret = self.secret(name).ok_or_else(|| format!("secret `{name}` does not exist"))?;
+        let binding = Binding { name: name.as_str(), version: secret.version, field: "value" };
+        let value = keys.decrypt(binding, &secret.ciphertext);
+        let value = value.map_err(|error| format!("secret `{name}` cannot be opened: {error}"))?;
+        let text = str::from_utf8(&value).map_err(|_| format!("secret `{name}` is not text"))?;
+        Ok(Zeroizing::new(text.to_owned()))
     }
 
     /// Where it listens.
@@ -130,7 +152,14 @@ impl Wanted<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secrets::MasterKey;
+    use crate::{secrets::file_source, store};
+    use control_plane_api::timestamp::Timestamp;
+
+    async fn keys() -> Keys {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store::open(&format!("sqlite:{}", folder.path().join("x.db").display())).await.unwrap();
+        Keys::open(vec![file_source(&folder.path().join("master-key"))], &store).await.unwrap()
+    }
 
     fn server(args: &[&str]) -> Named<ServerSpec> {
         let image = format!("ghcr.io/x/y@sha256:{}", "ab".repeat(32));
@@ -156,9 +185,9 @@ mod tests {
         Wanted { server, container, restarts, id, secrets }
     }
 
-    #[test]
-    fn a_command_goes_behind_the_wrapper_as_it_is_and_a_secret_into_the_environment_only() {
-        let keys = Keys::derive(&MasterKey::of([7; 32]));
+    #[tokio::test]
+    async fn a_command_goes_behind_the_wrapper_as_it_is_and_a_secret_into_the_environment_only() {
+        let keys = keys().await;
         let (server, secrets) = (server(&["--privileged", "; reboot", "$(id)", "a\nb"]), [secret(&keys, 1)]);
         let workload = wanted(&server, 0, &secrets).workload(&keys).ok().unwrap();
         let command = workload.command.unwrap();
@@ -170,9 +199,20 @@ mod tests {
         assert_eq!(missing, "secret `token` does not exist");
     }
 
-    #[test]
-    fn whatever_makes_another_container_makes_another_digest() {
-        let keys = Keys::derive(&MasterKey::of([7; 32]));
+    #[tokio::test]
+    async fn what_a_container_wrote_is_shown_without_its_secrets() {
+        let keys = keys().await;
+        let (server, secrets) = (server(&[]), [secret(&keys, 1)]);
+        let line = |text: &str| LogLine { at: Timestamp::from_millis(1), text: text.to_owned() };
+        let lines = vec![line("GET /?t=xoxb-plain&u=xoxb-plain"), line("PLAIN is x")];
+        let lines = wanted(&server, 0, &secrets).blotted(&keys, lines);
+        let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
+        assert_eq!(texts, ["GET /?t=[redacted:token]&u=[redacted:token]", "PLAIN is x"]);
+    }
+
+    #[tokio::test]
+    async fn whatever_makes_another_container_makes_another_digest() {
+        let keys = keys().await;
         let (one, two) = ([secret(&keys, 1)], [secret(&keys, 2)]);
         let (server, other) = (server(&[]), server(&["-v"]));
         let config = wanted(&server, 0, &one).config();

@@ -1,8 +1,11 @@
 //! Signatures over configuration events, so that a gateway believes nobody else.
 
 use super::Keys;
-use control_plane_api::snapshot::{ConfigEvent, SignedEvent};
-use ed25519_dalek::Signer as _;
+use control_plane_api::{
+    name::Name,
+    snapshot::{ConfigEvent, SignedEvent},
+};
+use ed25519_dalek::{Signer as _, SigningKey};
 
 impl Keys {
     /// Hex Ed25519 public key that verifies what [`Keys::sign`] signs.
@@ -10,10 +13,16 @@ impl Keys {
         hex::encode(self.signing.verifying_key().as_bytes())
     }
 
-    /// Serialises and signs an event.
-    pub(crate) fn sign(&self, event: &ConfigEvent) -> Result<SignedEvent, serde_json::Error> {
+    /// What signs, for texts that say under the signature what they are (audit receipts, heads and checkpoints).
+    pub(crate) fn signing(&self) -> &SigningKey {
+        &self.signing
+    }
+
+    /// Serialises and signs an event for `gateway`.
+    pub(crate) fn sign(&self, event: &ConfigEvent, gateway: &Name) -> Result<SignedEvent, serde_json::Error> {
         let payload = serde_json::to_string(event)?;
-        let signature = hex::encode(self.signing.sign(payload.as_bytes()).to_bytes());
+        let text = SignedEvent::signed_text(gateway, &payload);
+        let signature = hex::encode(self.signing.sign(text.as_bytes()).to_bytes());
         Ok(SignedEvent { payload, signature })
     }
 }

@@ -34,6 +34,11 @@ impl Gateway {
         }
     }
 
+    /// What verifies the control plane's signatures.
+    pub(crate) fn verifying_key(&self) -> VerifyingKey {
+        self.verifying_key
+    }
+
     /// Opens the configuration stream.
     pub(crate) async fn connect(&self, world: &World) -> Stream<'_> {
         let bearer = format!("Bearer {}", self.token);
@@ -98,7 +103,10 @@ impl Stream<'_> {
         let signature = Signature::from_slice(&hex::decode(&signed.signature).unwrap()).unwrap();
         self.gateway
             .verifying_key
-            .verify_strict(signed.payload.as_bytes(), &signature)
+            .verify_strict(
+                SignedEvent::signed_text(&self.gateway.name.parse().unwrap(), &signed.payload).as_bytes(),
+                &signature,
+            )
             .expect("the signature verifies");
         Some(serde_json::from_str(&signed.payload).unwrap())
     }

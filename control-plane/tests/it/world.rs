@@ -79,6 +79,20 @@ impl World {
         Self::start(Arc::clone(&self.folder), self.settings.database_url.as_deref().unwrap_or_default(), &[]).await
     }
 
+    /// A second control plane on the same folder that calls the database by another URL.
+    pub(crate) async fn replica_at(&self, database_url: &str) -> Self {
+        Self::start(Arc::clone(&self.folder), database_url, &[]).await
+    }
+
+    /// Starts it anew on the same folder and database, with more on the command line.
+    pub(crate) async fn again(&mut self, args: &[&str]) {
+        if self.stop.is_some() {
+            self.stop().await;
+        }
+        let database_url = self.settings.database_url.clone().unwrap_or_default();
+        *self = Self::start(Arc::clone(&self.folder), &database_url, args).await;
+    }
+
     async fn start(folder: Arc<TempDir>, database_url: &str, args: &[&str]) -> Self {
         log();
         let settings = settings_with(&folder.path().join("home"), database_url, args);

@@ -30,7 +30,7 @@ use pingora_core::{
     server::ShutdownWatch,
 };
 use protocol::{Id, Members, Message, Request, Response, RpcError, code, meta};
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// Where one asks whether it is well.
@@ -55,10 +55,11 @@ impl Wrapped {
         if head.method == Method::GET && head.uri.path() == HEALTH_PATH {
             return self.health(http).await;
         }
-        let Some(_place) = self.places.take(self.limits.exchanges_max) else {
+        let Some(_place) = self.places.take(&self.limits) else {
             http.set_keepalive(None);
             return reply::refuse(http, None, &super::overloaded()).await;
         };
+        http.set_write_timeout(Some(Duration::from_millis(self.limits.write_timeout_ms)));
         let inbound = match request::read_admitted(http, &self.limits, admit).await {
             Ok(inbound) => inbound,
             Err(refusal) => {

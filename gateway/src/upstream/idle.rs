@@ -21,7 +21,7 @@ pub(super) fn open(endpoint: &Endpoint) -> Option<Arc<dyn Upstream>> {
             (ServerState::Starting, reason)
         }
     };
-    Some(Arc::new(Idle { name: name.clone(), state, reason, pulse: Pulse::new() }))
+    Some(Arc::new(Idle { name: name.clone(), state, reason, pulse: Pulse::new(None) }))
 }
 
 struct Idle {

@@ -1,6 +1,8 @@
 //! `mcp-gateway wrap`: a server that speaks stdio, reached over HTTP, by itself and behind a gateway.
 
-use crate::world::{Answer, MODERN, World, eventually, objects, read};
+use crate::world::{Answer, MODERN, PROGRAM, World, eventually, objects, provide_tls, read};
+use filters::redaction::Scrubber;
+use gateway::{confine::Confiner, wrap::Means};
 use serde_json::{Value, json};
 use std::{net::TcpListener, path::PathBuf};
 use tokio::sync::oneshot;
@@ -22,9 +24,11 @@ impl Wrapped {
             let stop = async {
                 let _ = stopped.await;
             };
-            gateway::wrap::serve_on(listener, &command, stop).await.unwrap();
+            let confiner = Confiner::probe(PROGRAM.into(), std::env::temp_dir()).await;
+            let means = Means { confiner, scrubber: Scrubber::default() };
+            gateway::wrap::serve_on(listener, &command, means, stop).await.unwrap();
         });
-        rustls::crypto::ring::default_provider().install_default().ok();
+        provide_tls();
         Self { address, http: reqwest::Client::builder().no_proxy().build().unwrap(), _stop: stop }
     }
 

@@ -27,6 +27,10 @@ impl Rules<'_> {
             self.broken(object, "desired", message.to_owned());
         }
         let Some(container) = spec.runtime.container() else { return };
+        if matches!(&spec.transport, Transport::Stdio { sandbox, .. } if !sandbox.is_default()) {
+            let message = "a container has walls of its own: leave it out; what it may use up is in `runtime.limits`";
+            self.broken(object, "transport.sandbox", message.to_owned());
+        }
         if let Err(message) = pinned(&container.image) {
             self.broken(object, "runtime.image", message);
         }
@@ -150,6 +154,13 @@ mod tests {
         let mut runtime = json!({"type": "docker", "image": format!("ghcr.io/x/y@sha256:{}", "ab".repeat(32))});
         runtime.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         runtime
+    }
+
+    #[test]
+    fn a_container_is_not_confined_twice() {
+        let confined = json!({"type": "stdio", "command": "server", "sandbox": {"level": "strict"}});
+        check(&confined, &docker(json!({})), "transport.sandbox");
+        check(&confined, &json!({"type": "process"}), "");
     }
 
     #[test]

@@ -9,13 +9,13 @@ async fn logs_are_the_last_lines_and_what_came_since(world: World) {
     let engine = Engine::start(&world).await;
     world.put_wrapped("slack", "docker").await;
     world.healthy("slack").await;
-    for line in ["one", "two", "three \u{1b}[2J"] {
+    for line in ["one", "two xoxb-plain", "three \u{1b}[2J"] {
         engine.says(line);
     }
     let path = "/api/v1/instances/slack/logs";
     let logs = world.done("GET", &format!("{path}?tail=2"), None).await;
     let texts: Vec<&str> = logs[0]["lines"].as_array().unwrap().iter().map(|l| l["text"].as_str().unwrap()).collect();
-    assert_eq!(texts, ["two", "three [2J"]);
+    assert_eq!(texts, ["two [redacted:token]", "three [2J"]);
     let later = world.done("GET", &format!("{path}?since=2026-07-28T09:00:01Z"), None).await;
     assert_eq!(later[0]["lines"], json!([]));
     for bad in ["tail=0", "tail=1001", "tail=x", "since=yesterday", "follow=1"] {

@@ -49,7 +49,7 @@ async fn a_child_process_obeys_and_says_how_it_is() {
         said.contains("token").then_some(said)
     })
     .await;
-    assert_eq!(logs, "my token is ***\n");
+    assert_eq!(logs, "my token is [redacted:chatty-slack-bot-token]\n");
     let tested = world.mcpctl(&["instance", "test", "chatty", "--verbose"]).await.done().stdout;
     assert!(tested.contains("ok") && tested.contains("slack_list_channels"), "{tested}");
 

@@ -9,12 +9,14 @@
     reason = "a test says so by failing"
 )]
 
+mod audit;
 mod claude;
 mod company;
 mod connections;
 mod faults;
 mod filter;
 mod http;
+mod identity;
 mod input;
 mod instances;
 mod messages_api;
@@ -23,6 +25,8 @@ mod more;
 mod observed;
 mod outage;
 mod patience;
+mod pinning;
+mod policy;
 #[path = "../../../../control-plane/tests/it/postgres.rs"]
 mod postgres;
 mod programs;
