@@ -6,6 +6,7 @@
 //! of upstream servers and `key_sets` the keys of issuers, both through `fetch`, the one door to URLs that others supply. The data path is deliberately unknown
 //! here: no request of an MCP client ever passes through this process.
 
+mod backup;
 mod compile;
 mod configure;
 mod fetch;
@@ -14,15 +15,19 @@ pub mod http;
 mod identity;
 mod key_sets;
 mod listener;
+pub mod maintenance;
 mod oauth;
 mod publish;
+mod rollback;
 mod secrets;
 pub mod server;
 pub mod settings;
 mod store;
 
+pub use backup::{BackupError, RestoreError};
 pub use home::HomeError;
 pub use identity::Access;
+pub use rollback::RollbackError;
 pub use secrets::MasterKeyError;
 pub use server::{StartError, serve};
 pub use store::OpenError;

@@ -2,10 +2,11 @@
 
 use clap::Parser as _;
 use control_plane::{
-    http, serve,
+    http, maintenance, serve,
     server::{self, StartError},
-    settings::{Command, CommandLine, LogFormat, Settings},
+    settings::{Command, CommandLine, DbCommand, LogFormat, Settings},
 };
+use serde_json::json;
 use std::{
     io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
@@ -19,6 +20,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     start_log(line.settings.log_format);
     let done = match line.command {
         None => run(&line.settings).await,
+        Some(Command::Db(command)) => return Ok(database(&line.settings, &command).await),
         Some(Command::ResetAdminToken) => server::reset_admin_token(&line.settings).await,
         Some(Command::Openapi) => {
             let document = http::openapi::document(&http::routes()).to_pretty_json()?;
@@ -33,6 +35,18 @@ async fn main() -> anyhow::Result<ExitCode> {
             ExitCode::FAILURE
         }
     })
+}
+
+/// What was done, or why nothing was, goes to standard output, as JSON.
+async fn database(settings: &Settings, command: &DbCommand) -> ExitCode {
+    let (said, code) = match Box::pin(maintenance::run(settings, command)).await {
+        Ok(done) => (done, ExitCode::SUCCESS),
+        Err(error) => (json!({"error": error.to_string(), "hint": error.hint()}), ExitCode::FAILURE),
+    };
+    match writeln!(io::stdout(), "{said:#}") {
+        Ok(()) => code,
+        Err(_) => ExitCode::FAILURE,
+    }
 }
 
 async fn run(settings: &Settings) -> Result<(), StartError> {

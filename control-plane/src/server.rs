@@ -9,6 +9,7 @@ use crate::{
     listener::{self, Bounds},
     oauth::OauthClient,
     publish::Publisher,
+    rollback::{HighWater, RollbackError},
     secrets::{self, Keys, MasterKey, MasterKeyError, SentinelError},
     settings::{Addresses, Settings},
     store::{self, OpenError, Store, StoreError},
@@ -47,6 +48,9 @@ pub enum StartError {
     /// The database failed at its first use.
     #[error("{0}")]
     Store(String),
+    /// The database is older than what was seen of it.
+    #[error(transparent)]
+    WentBack(#[from] RollbackError),
     /// The public URL is none.
     #[error("MCPD_PUBLIC_URL is `{0}`, which is neither an https URL nor this machine's own")]
     PublicUrl(String),
@@ -71,6 +75,7 @@ impl StartError {
             Self::MasterKey(error) => error.hint(),
             Self::Open(error) => error.hint(),
             Self::Store(_) => "check the database's own log, and the space left on its disk",
+            Self::WentBack(error) => error.hint(),
             Self::PublicUrl(_) => "set it to the https URL under which browsers reach mcpd, without query and fragment",
             Self::Fetcher(_) => "install the package ca-certificates, or name a file of certificates in SSL_CERT_FILE",
             Self::Serve(_) => "the system's log may say more; start mcpd again",
@@ -127,10 +132,12 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), StartError> {
     let (store, keys) = open(settings).await?;
+    let presence = store.enter().await?;
+    let seen = HighWater::check(&store, &settings.home).await?;
     identity::bootstrap(&store, &settings.home).await?;
     let address = listener.local_addr()?;
     let addresses = settings.addresses(address).map_err(StartError::PublicUrl)?;
-    let (publisher, published) = Publisher::start(store.clone(), addresses.clone()).await?;
+    let (publisher, published) = Publisher::start(store.clone(), addresses.clone(), seen).await?;
     let keys = Arc::new(keys);
     let addressed = Addressed::by(&settings.allowed_hosts, addresses.as_ref().map(Addresses::origin));
     let fetcher = SafeFetcher::new(settings.trusts_loopback(address))?;
@@ -143,7 +150,7 @@ pub async fn serve(
     tracing::info!(%address, store = store.name(), home = %settings.home.display(), "Serving");
 
     let (stopping, stopped) = watch::channel(false);
-    let publishing = tokio::spawn(publisher.run(stopped.clone()));
+    let publishing = tokio::spawn(publisher.run(presence, stopped.clone()));
     let renewing = tokio::spawn(oauth.renew(stopped.clone()));
     let fetching = tokio::spawn(key_sets.run(stopped.clone()));
     let router = http::router(app, addressed);
@@ -160,6 +167,8 @@ pub async fn serve(
     }
     publishing.abort();
     fetching.abort();
+    // With it ends this process's hold on the database.
+    publishing.await.ok();
     // Not aborted: a refresh token that was spent and whose answer is lost would be lost for good.
     stopping.send_replace(true);
     if timeout(DRAIN_TIMEOUT, renewing).await.is_err() {
@@ -186,7 +195,7 @@ pub async fn reset_admin_token(settings: &Settings) -> Result<(), StartError> {
 async fn open(settings: &Settings) -> Result<(Store, Keys), StartError> {
     home::prepare(&settings.home)?;
     let keys = Keys::derive(&MasterKey::load(&settings.master_key_file())?);
-    let store = store::open(&settings.database_url()).await?;
+    let store = store::open(&settings.database_url(), &settings.database).await?;
     secrets::check_sentinel(&store, &keys).await?;
     Ok((store, keys))
 }

@@ -5,25 +5,33 @@
 //! the objects mean and who may touch them is deliberately unknown here.
 
 mod audit;
+mod catalogue;
 mod change;
 mod connections;
 mod consents;
 mod gateways;
+mod in_use;
 mod issuer_keys;
 mod meta;
+mod migrate;
 mod objects;
 mod open;
+mod rows;
 mod secrets;
 mod tokens;
 
 pub(crate) use audit::AuditQuery;
+pub(crate) use catalogue::Table;
 pub(crate) use change::{Change, OWN_NAME};
 pub(crate) use connections::StoredConnection;
 pub(crate) use consents::{StoredRegistration, StoredSession, StoredTicket};
 pub(crate) use gateways::{EnrolledGateway, JoinGrant};
+pub(crate) use in_use::Presence;
 pub(crate) use issuer_keys::StoredKeySet;
+pub(crate) use migrate::unknown_among as unknown_migration;
 pub use open::OpenError;
-pub(crate) use open::open;
+pub(crate) use open::{open, open_as_it_is, place};
+pub(crate) use rows::Row;
 pub(crate) use secrets::StoredSecret;
 pub(crate) use tokens::TokenRow;
 

@@ -17,11 +17,24 @@ pub(crate) struct ApiError {
     hint: Option<String>,
     violations: Vec<Violation>,
     challenge: Option<&'static str>,
+    /// Seconds after which the same request may succeed.
+    retry_after_s: Option<u16>,
 }
+
+/// When to ask again while the database does not answer; a fleet spreads its own retries.
+const RETRY_AFTER_S: u16 = 2;
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, kind: None, detail: detail.into(), hint: None, violations: Vec::new(), challenge: None }
+        Self {
+            status,
+            kind: None,
+            detail: detail.into(),
+            hint: None,
+            violations: Vec::new(),
+            challenge: None,
+            retry_after_s: None,
+        }
     }
 
     /// Says what to do next.
@@ -89,8 +102,8 @@ impl ApiError {
 
     /// The database does not answer now.
     pub(crate) fn unavailable() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer")
-            .hint("try again; mcpd's log says why")
+        let this = Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer");
+        Self { retry_after_s: Some(RETRY_AFTER_S), ..this.hint("try again; mcpd's log says why") }
     }
 }
 
@@ -164,6 +177,9 @@ impl IntoResponse for ApiError {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(challenge) = self.challenge {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -18,7 +18,7 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    pub(super) async fn begin(mut tx: Tx) -> Result<Self, StoreError> {
+    pub(crate) async fn begin(mut tx: Tx) -> Result<Self, StoreError> {
         let sql = "UPDATE revision SET value = value WHERE id = 1 RETURNING value";
         let (current,): (i64,) = on!(&mut tx, c => sqlx::query_as(sql).fetch_one(c).await)?;
         Ok(Self { tx, current: read_count(current), written: false })
@@ -32,6 +32,12 @@ impl Change {
     /// The revision that this change makes, if it writes anything.
     pub(crate) fn next(&self) -> u64 {
         self.current.saturating_add(1)
+    }
+
+    /// Lets this change make a revision above `revision` too, which somebody has seen.
+    pub(crate) fn continue_after(&mut self, revision: u64) {
+        self.current = self.current.max(revision);
+        self.written = true;
     }
 
     /// For reading.
