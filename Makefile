@@ -1,6 +1,6 @@
 # Every target installs what it needs first (scripts/setup), so each works on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check conformance compatibility bench bench-relevance clean-demo
+.PHONY: help setup build demo test check conformance compatibility torture bench bench-relevance clean-demo
 SHELL := /bin/bash
 
 TOOLS := . target/tools/env &&
@@ -29,6 +29,9 @@ conformance: ## the official MCP conformance suite against the gateway; ARGS cho
 
 compatibility: ## real clients of every revision through the gateway to real servers (ARGS=--write)
 	@scripts/compatibility $(ARGS)
+
+torture: ## break real gateways in every way and prove that the audit log lost nothing (ARGS chooses, see tests/torture)
+	@scripts/torture $(ARGS)
 
 bench: ## measure the filtering hot path (see bench/README.md)
 	@scripts/setup build

@@ -98,6 +98,10 @@ pub(crate) enum Format {
     Wide,
     /// JSON
     Json,
+    /// JSON, one object per line
+    Jsonl,
+    /// Comma-separated values with a heading, safe in spreadsheets
+    Csv,
     /// YAML
     Yaml,
     /// Only names, one per line
@@ -131,8 +135,8 @@ pub(crate) enum Command {
     /// List and end connections to servers
     #[command(subcommand)]
     Connection(connection::Command),
-    /// Show what went through the gateways
-    Audit(audit::Audit),
+    /// Show what went through the gateways, verify that nothing of it was changed, export it
+    Audit(Box<audit::Audit>),
     /// Summarise the control plane, the gateways and their servers
     #[command(after_help = "Examples:\n  mcpctl status\n  mcpctl status --format json")]
     Status,

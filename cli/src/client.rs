@@ -11,7 +11,7 @@ use crate::{
 use control_plane_api::{
     access::{IssuedToken, TokenRequest, TokenSummary, UserSpec, WhoAmI},
     apply::{ApplyReply, ApplyRequest},
-    audit::{AuditEvent, AuditPage},
+    audit::{AuditEvent, AuditPage, RecordPage, receipt::SignedText},
     gateway::{ControlPlaneStatus, GatewaySummary, JoinToken, JoinTokenRequest},
     name::Name,
     oauth::{ConnectLink, ConnectRequest, ConnectionSummary},
@@ -125,6 +125,27 @@ impl Client {
     /// `GET /api/v1/audit`.
     pub(crate) async fn audit(&self, query: &[(&str, String)]) -> Result<Vec<AuditEvent>, Failure> {
         Ok(self.get::<AuditPage>("audit", query).await?.events)
+    }
+
+    /// `GET /api/v1/audit/heads`: where every chain ends, signed.
+    pub(crate) async fn audit_heads(&self) -> Result<SignedText, Failure> {
+        self.get("audit/heads", &[]).await
+    }
+
+    /// `GET /api/v1/audit/records`: at most `limit` records of `gateway` behind the position `after`.
+    pub(crate) async fn audit_records(
+        &self,
+        gateway: &Name,
+        (epoch, seq): (u64, u64),
+        limit: u32,
+    ) -> Result<Vec<String>, Failure> {
+        let query = [
+            ("gateway", gateway.to_string()),
+            ("epoch", epoch.to_string()),
+            ("seq", seq.to_string()),
+            ("limit", limit.to_string()),
+        ];
+        Ok(self.get::<RecordPage>("audit/records", &query).await?.records)
     }
 
     /// `GET /api/v1/users/{user}/tokens`.

@@ -36,7 +36,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Claude(command) => done(claude::run(command, invocation).await),
         Command::Connect(connect) => done(connection::connect(connect, invocation).await),
         Command::Connection(command) => done(connection::run(command, invocation).await),
-        Command::Audit(audit) => done(audit::run(audit, invocation).await),
+        Command::Audit(audit) => done(Box::pin(audit::run(*audit, invocation)).await),
         Command::Status => done(status::run(invocation).await),
         Command::Version => done(version::run(invocation).await),
         Command::Doctor => doctor::run(invocation).await,

@@ -92,7 +92,9 @@ fn format(invocation: &Invocation) -> Result<&'static str, Failure> {
         Format::Table => Ok("table"),
         Format::Wide => Ok("wide"),
         Format::Json => Ok("json"),
-        Format::Yaml | Format::Name => Err(Failure::new(Status::Usage, "this command prints a table or JSON")
-            .hint("use `-o table`, `-o wide` or `-o json`")),
+        Format::Jsonl | Format::Csv | Format::Yaml | Format::Name => {
+            Err(Failure::new(Status::Usage, "this command prints a table or JSON")
+                .hint("use `-o table`, `-o wide` or `-o json`"))
+        }
     }
 }

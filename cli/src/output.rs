@@ -3,6 +3,7 @@
 //! Commands hand it a [`Report`] and know nothing of formats, colours or terminals.
 
 pub(crate) mod age;
+mod safe;
 mod table;
 
 pub(crate) use table::Table;
@@ -70,7 +71,7 @@ impl Output {
 
     /// Whether the result is for a program.
     pub(crate) fn is_structured(self) -> bool {
-        matches!(self.format, Format::Json | Format::Yaml)
+        matches!(self.format, Format::Json | Format::Jsonl | Format::Csv | Format::Yaml)
     }
 
     /// Prints a result.
@@ -79,8 +80,23 @@ impl Output {
             Format::Table => self.rows(&report.table(false)),
             Format::Wide => self.rows(&report.table(true)),
             Format::Json => self.json(report),
+            Format::Jsonl => Self::jsonl(report),
+            Format::Csv => out(&report.table(true).csv(true)),
             Format::Yaml => Self::yaml(report),
             Format::Name => out(&lines(report.names())),
+        }
+    }
+
+    /// Prints more of a result that has no end; the `first` part has the headings.
+    pub(crate) fn append(self, report: &impl Report, first: bool) -> Result<(), Failure> {
+        match self.format {
+            Format::Table | Format::Wide => {
+                let wide = self.format == Format::Wide;
+                out(&report.table(wide).more(self.colour, first))
+            }
+            Format::Csv => out(&report.table(true).csv(first)),
+            Format::Json | Format::Jsonl => Self::jsonl(report),
+            Format::Yaml | Format::Name => out(&lines(report.names())),
         }
     }
 
@@ -89,6 +105,12 @@ impl Output {
         match self.format {
             Format::Table | Format::Wide => out(&lines(changes.iter().map(|c| format!("{} {}", c.object, c.change)))),
             Format::Json => self.json(changes),
+            Format::Jsonl => Self::jsonl(changes),
+            Format::Csv => {
+                let mut table = Table::new(["OBJECT", "CHANGE"]);
+                changes.iter().for_each(|c| table.row([c.object.clone(), c.change.clone()]));
+                out(&table.csv(true))
+            }
             Format::Yaml => Self::yaml(changes),
             Format::Name => out(&lines(changes.iter().map(|c| c.object.clone()))),
         }
@@ -147,7 +169,17 @@ impl Output {
 
     fn json(self, value: &(impl Serialize + ?Sized)) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value).map_err(|error| Failure::failed(error.to_string()))?;
-        out(&format!("{text}\n"))
+        out(&format!("{}\n", safe::json(&text)))
+    }
+
+    /// An array: one element a line; anything else is one line.
+    fn jsonl(value: &(impl Serialize + ?Sized)) -> Result<(), Failure> {
+        let value = serde_json::to_value(value).map_err(|error| Failure::failed(error.to_string()))?;
+        let rows = match value {
+            serde_json::Value::Array(rows) => rows,
+            one => vec![one],
+        };
+        out(&lines(rows.iter().map(|row| safe::json(&row.to_string()))))
     }
 
     fn yaml(value: &(impl Serialize + ?Sized)) -> Result<(), Failure> {

@@ -33,7 +33,7 @@ use axum::{Router, extract::Request, middleware};
 use control_plane_api::{
     access::{IssuedToken, TokenRequest, TokenSummary, UserSpec, WhoAmI},
     apply::{ApplyReply, ApplyRequest},
-    audit::{AuditBatch, AuditPage, AuditReceipt},
+    audit::{AuditBatch, AuditPage, RecordPage, receipt::SignedText},
     gateway::{
         ControlPlaneStatus, EnrolReply, EnrolRequest, GatewayStatus, GatewaySummary, JoinToken, JoinTokenRequest,
     },
@@ -177,9 +177,9 @@ fn gateway_routes() -> Vec<Route> {
         )
         .takes(one::<TokenRefusal>())
         .answers(200, one::<TokenRefusalReply>()),
-        post("/api/v1/gateways/{name}/audit", Gateway, audit::ship, "Ship audit events; again changes nothing")
+        post("/api/v1/gateways/{name}/audit", Gateway, audit::ship, "Ship audit records; again changes nothing")
             .takes(one::<AuditBatch>())
-            .answers(200, one::<AuditReceipt>()),
+            .answers(200, one::<SignedText>()),
     ]
 }
 
@@ -192,8 +192,19 @@ fn audit_routes() -> Vec<Route> {
             .asks("project", "Only those asked through this project")
             .asks("decision", "`allow` or `deny`")
             .asks("action", "An action such as `mcp_call`; may be given several times; `all` by default")
+            .asks("server", "Only those for this server")
+            .asks("outcome", "An outcome such as `tool_error`")
             .asks("since", "Only those that began at this time or later, RFC 3339")
+            .asks("until", "Only those that began before this time, RFC 3339")
             .answers(200, one::<AuditPage>()),
+        get("/api/v1/audit/heads", Inspect, audit::heads, "Where the chain of every gateway ends, signed")
+            .answers(200, one::<SignedText>()),
+        get("/api/v1/audit/records", Inspect, audit::records, "Audit records as they were written, oldest first")
+            .asks("gateway", "Whose; `mcpd` for changes of the configuration")
+            .asks("epoch", "Only those behind this epoch, or in it")
+            .asks("seq", "Only those behind this position in that epoch")
+            .asks("limit", "Number of records, 1 to 1000; 500 by default")
+            .answers(200, one::<RecordPage>()),
     ]
 }
 

@@ -2,10 +2,11 @@
 //!
 //! Reading order: [`server`] starts everything; [`http`] has every route on one page; `configure` changes objects;
 //! `store` keeps them; `publish` notices the new revision and, through `compile`, hands each connected gateway what
-//! it needs. `identity` and `secrets` say who calls and what is never shown. `oauth` obtains tokens
+//! it needs. `audit` takes in the logs of gateways. `identity` and `secrets` say who calls and what is never shown. `oauth` obtains tokens
 //! of upstream servers and `key_sets` the keys of issuers, both through `fetch`, the one door to URLs that others supply. The data path is deliberately unknown
 //! here: no request of an MCP client ever passes through this process.
 
+mod audit;
 mod backup;
 mod compile;
 mod configure;
@@ -18,6 +19,7 @@ mod listener;
 pub mod maintenance;
 mod oauth;
 mod publish;
+mod retention;
 mod rollback;
 mod secrets;
 pub mod server;

@@ -5,7 +5,7 @@
 use crate::{
     backup::{self, BackupError, BackupFile, Purpose, RestoreError},
     home::{self, HomeError},
-    rollback,
+    retention, rollback,
     settings::{DatabaseOptions, DbCommand, Settings},
     store::{self, OpenError, Store, StoreError},
 };
@@ -72,6 +72,7 @@ pub async fn run(settings: &Settings, command: &DbCommand) -> Result<Value, Main
         DbCommand::Restore { file, replace } => restore(settings, file, *replace).await,
         DbCommand::Move { to } => move_to(settings, to).await,
         DbCommand::Migrate { dry_run } => migrate(settings, *dry_run).await,
+        DbCommand::Retain { days, dry_run } => retain(settings, *days, *dry_run).await,
         DbCommand::AcceptRollback => accept(settings).await,
     }
 }
@@ -165,12 +166,30 @@ async fn migrate(settings: &Settings, dry_run: bool) -> Result<Value, Maintenanc
     let store = open(settings, &url, false).await?;
     let pending = store.read().await?.migrations_pending().await?;
     store.close().await;
-    if !dry_run && !pending.is_empty() {
-        open(settings, &url, true).await?.close().await;
+    if !dry_run {
+        let store = open(settings, &url, true).await?;
+        store.make_partitions().await?;
+        store.close().await;
     }
     let pending: Vec<String> = pending.iter().map(|(version, name)| format!("{version:04} {name}")).collect();
     let done = if dry_run { "would migrate" } else { "migrated" };
     Ok(json!({"done": done, "database": store::place(&url), "migrations": pending}))
+}
+
+async fn retain(settings: &Settings, days: u32, dry_run: bool) -> Result<Value, MaintenanceError> {
+    let url = settings.database_url();
+    let store = open(settings, &url, true).await?;
+    let before = retention::before(days);
+    let removed = if dry_run {
+        store.read().await?.events_before(before).await?
+    } else {
+        retention::retain(&store, before, "mcpd db retain").await?
+    };
+    store.close().await;
+    let done = if dry_run { "would remove" } else { "removed" };
+    Ok(json!({
+        "done": done, "database": store::place(&url), "before": before, "events": removed.events, "sha256": removed.sha256,
+    }))
 }
 
 async fn accept(settings: &Settings) -> Result<Value, MaintenanceError> {

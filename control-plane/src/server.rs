@@ -1,6 +1,7 @@
 //! Starting and stopping: everything mcpd needs, in order, each failure with a hint.
 
 use crate::{
+    audit::Checkpoints,
     fetch::{FetcherError, SafeFetcher},
     home::{self, HomeError, PrivateFile},
     http::{self, Addressed, App},
@@ -9,6 +10,7 @@ use crate::{
     listener::{self, Bounds},
     oauth::OauthClient,
     publish::Publisher,
+    retention::Retention,
     rollback::{HighWater, RollbackError},
     secrets::{self, Keys, MasterKey, MasterKeyError, SentinelError},
     settings::{Addresses, Settings},
@@ -139,6 +141,8 @@ pub async fn serve(
     let addresses = settings.addresses(address).map_err(StartError::PublicUrl)?;
     let (publisher, published) = Publisher::start(store.clone(), addresses.clone(), seen).await?;
     let keys = Arc::new(keys);
+    let checkpoints = Checkpoints { store: store.clone(), keys: Arc::clone(&keys) };
+    checkpoints.announce().await?;
     let addressed = Addressed::by(&settings.allowed_hosts, addresses.as_ref().map(Addresses::origin));
     let fetcher = SafeFetcher::new(settings.trusts_loopback(address))?;
     let key_sets = KeySets { store: store.clone(), published: published.clone(), fetcher: fetcher.clone() };
@@ -153,6 +157,9 @@ pub async fn serve(
     let publishing = tokio::spawn(publisher.run(presence, stopped.clone()));
     let renewing = tokio::spawn(oauth.renew(stopped.clone()));
     let fetching = tokio::spawn(key_sets.run(stopped.clone()));
+    let retention = Retention { store: store.clone(), days: settings.audit_retention_days };
+    let retaining = tokio::spawn(retention.run(stopped.clone()));
+    let signing = tokio::spawn(checkpoints.run(stopped.clone()));
     let router = http::router(app, addressed);
     let mut server = pin!(listener::serve(listener, router, Bounds::default(), stopped));
     tokio::select! {
@@ -167,6 +174,8 @@ pub async fn serve(
     }
     publishing.abort();
     fetching.abort();
+    retaining.abort();
+    signing.abort();
     // With it ends this process's hold on the database.
     publishing.await.ok();
     // Not aborted: a refresh token that was spent and whose answer is lost would be lost for good.

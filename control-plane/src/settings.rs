@@ -64,6 +64,15 @@ pub enum DbCommand {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Remove audit events that are older than that, and leave a record of it in the audit log.
+    Retain {
+        /// Days to keep.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+        days: u32,
+        /// Only say what would go.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Go on with a database that is older than what gateways have: its revision jumps ahead of theirs.
     AcceptRollback,
 }
@@ -80,6 +89,9 @@ pub struct Settings {
     /// `postgres://…` or `sqlite:…`; default: the file `mcpd.db` in the home folder.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", global = true)]
     pub database_url: Option<String>,
+    /// Days to keep audit events; default: for ever. What goes leaves a record with its number and hash.
+    #[arg(long, env = "MCPD_AUDIT_RETENTION_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..), global = true)]
+    pub audit_retention_days: Option<u32>,
     /// How that database is used.
     #[command(flatten)]
     pub database: DatabaseOptions,

@@ -5,6 +5,7 @@
 //! the objects mean and who may touch them is deliberately unknown here.
 
 mod audit;
+mod audit_chain;
 mod catalogue;
 mod change;
 mod connections;
@@ -16,13 +17,15 @@ mod meta;
 mod migrate;
 mod objects;
 mod open;
+mod retention;
 mod rows;
 mod secrets;
 mod tokens;
 
 pub(crate) use audit::AuditQuery;
+pub(crate) use audit_chain::ChainEnd;
 pub(crate) use catalogue::Table;
-pub(crate) use change::{Change, OWN_NAME};
+pub(crate) use change::{Change, OWN_EPOCH, OWN_NAME, own_name};
 pub(crate) use connections::StoredConnection;
 pub(crate) use consents::{StoredRegistration, StoredSession, StoredTicket};
 pub(crate) use gateways::{EnrolledGateway, JoinGrant};
@@ -31,6 +34,7 @@ pub(crate) use issuer_keys::StoredKeySet;
 pub(crate) use migrate::unknown_among as unknown_migration;
 pub use open::OpenError;
 pub(crate) use open::{open, open_as_it_is, place};
+pub(crate) use retention::Removed;
 pub(crate) use rows::Row;
 pub(crate) use secrets::StoredSecret;
 pub(crate) use tokens::TokenRow;

@@ -170,7 +170,7 @@ async fn write(http: &mut ServerSession, (status, kind, body): Answer) -> pingor
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{audit::AuditOptions, report::tests::Fake};
+    use crate::{audit::tests::open, report::tests::Fake};
     use clap::Parser as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -183,7 +183,7 @@ mod tests {
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             let metrics = Metrics::new().unwrap();
-            let auditor = Auditor::open(dir.path(), AuditOptions::default(), metrics.clone()).unwrap();
+            let auditor = open(dir.path());
             let report = Arc::new(Fake::default());
             let settings = Settings::try_parse_from(["mcp-gateway"]).unwrap();
             let state = State { metrics, progress: Progress::new(), auditor, report };

@@ -3,15 +3,20 @@
 //! [`Auditor::append`] returns when the record is on disk (fdatasync returned), or with an error, and then nothing may
 //! be forwarded. One thread writes (`writer`), taking every record that waits into one write and one sync. Records lie
 //! in `segment` files of bounded size; `recovery` reads them at the start, cuts what a crash left half-written and
-//! closes exchanges whose outcome was lost; [`ship`] hands them to the control plane and frees what it acknowledged.
+//! checks their chain and closes exchanges whose outcome was lost; [`ship`] hands them to the control plane and frees what
+//! its signed receipt is for. What a chain is, `control_plane_api::audit::chain` says; every start of the process is an
+//! epoch of it, and checkpoints are signed with the key of the [`Signer`], also when nothing happens.
 //! Deliberately unknown here: what an exchange is, and what is allowed.
 //!
 //! ```no_run
-//! # use gateway::{audit::{self, Auditor, AuditOptions}, control_plane::ControlPlane, metrics::Metrics, settings::StateDir};
+//! # use gateway::{audit::{self, Auditor, AuditOptions, Signer}, control_plane::ControlPlane, keys::{AuditKey, Identity}};
+//! # use gateway::{metrics::Metrics, settings::StateDir};
 //! # use control_plane_api::audit::AuditEvent;
-//! # async fn start(state: StateDir, metrics: Metrics, control_plane: ControlPlane, event: AuditEvent) -> anyhow::Result<()> {
-//! let auditor = Auditor::open(&state.join("audit"), AuditOptions::default(), metrics)?;
-//! tokio::spawn(audit::ship(auditor.clone(), control_plane));
+//! # async fn start(state: StateDir, metrics: Metrics, control_plane: ControlPlane, identity: Identity, event: AuditEvent)
+//! # -> anyhow::Result<()> {
+//! let signer = Signer { gateway: "local".parse()?, key: AuditKey::load(&state)? };
+//! let auditor = Auditor::open(&state.join("audit"), signer, AuditOptions::default(), metrics)?;
+//! tokio::spawn(audit::ship(auditor.clone(), control_plane, identity.verifying_key()));
 //! auditor.append(event).await?;   // `seq` is filled in; an error means: refuse the call
 //! auditor.close().await;          // at the end of the process
 //! # Ok(())
@@ -29,11 +34,14 @@ mod writer;
 pub use recovery::SpoolError;
 pub use ship::ship;
 
-use crate::metrics::Metrics;
-use control_plane_api::{audit::AuditEvent, limits::Limits};
+use crate::{
+    keys::{AuditKey, HidingKey},
+    metrics::Metrics,
+};
+use control_plane_api::{audit::AuditEvent, limits::Limits, name::Name};
 use disk::{Disk, LocalDisk};
 use spool::Spool;
-use std::{io, path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot};
 use writer::Writer;
 
@@ -57,6 +65,52 @@ pub struct AuditOptions {
     pub spool_bytes_max: u64,
     /// Where records go besides the disk.
     pub delivery: Delivery,
+    /// Whether records are waited for.
+    pub mode: Mode,
+    /// When checkpoints are due.
+    pub pace: Pace,
+}
+
+/// Whether a call waits until its record is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Mode {
+    /// Yes: nothing happens that a power cut could make the log forget.
+    #[default]
+    Strict,
+    /// No, as long as the log can be written: a crash loses the records of the last moment (what waits for the disk, and the
+    /// batch on its way to it). Once a write failed, calls wait, and are refused, until one succeeds.
+    Relaxed,
+}
+
+/// When the chain is signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pace {
+    /// Records after which a checkpoint follows at once.
+    pub records_max: u64,
+    /// Longest time a record waits for its checkpoint.
+    pub interval: Duration,
+    /// Longest time without a checkpoint when nothing happens: absence is provable, too.
+    pub idle: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        let limits = Limits::default();
+        Self {
+            records_max: limits.audit_checkpoint_records_max.into(),
+            interval: Duration::from_millis(limits.audit_checkpoint_interval_ms),
+            idle: Duration::from_millis(limits.audit_checkpoint_idle_ms),
+        }
+    }
+}
+
+/// Who writes the log.
+#[derive(Clone)]
+pub struct Signer {
+    /// Name of this gateway.
+    pub gateway: Name,
+    /// What it signs checkpoints with.
+    pub key: AuditKey,
 }
 
 impl Default for AuditOptions {
@@ -66,6 +120,8 @@ impl Default for AuditOptions {
             segment_bytes: 4 << 20,
             spool_bytes_max: 1 << 30,
             delivery: Delivery::ControlPlane,
+            mode: Mode::Strict,
+            pace: Pace::default(),
         }
     }
 }
@@ -89,7 +145,7 @@ pub enum AuditError {
 
 /// What the writer is told.
 enum Order {
-    Append(Box<AuditEvent>, oneshot::Sender<Result<(), AuditError>>),
+    Append(Box<AuditEvent>, Option<oneshot::Sender<Result<(), AuditError>>>),
     Close(oneshot::Sender<()>),
 }
 
@@ -98,6 +154,11 @@ enum Order {
 pub struct Auditor {
     orders: mpsc::Sender<Order>,
     spool: Arc<Spool>,
+    /// Hex public half of the key that signs checkpoints.
+    key: Arc<str>,
+    /// Hides what the log may not show.
+    hiding: HidingKey,
+    mode: Mode,
     metrics: Metrics,
 }
 
@@ -107,16 +168,24 @@ impl Auditor {
     ///
     /// # Errors
     /// [`SpoolError`]: without an audit log a gateway must not start.
-    pub fn open(dir: &Path, options: AuditOptions, metrics: Metrics) -> Result<Self, SpoolError> {
-        Self::open_on(Box::new(LocalDisk), dir, options, metrics)
+    pub fn open(dir: &Path, signer: Signer, options: AuditOptions, metrics: Metrics) -> Result<Self, SpoolError> {
+        Self::open_on(Box::new(LocalDisk), dir, signer, options, metrics)
     }
 
-    fn open_on(disk: Box<dyn Disk>, dir: &Path, options: AuditOptions, metrics: Metrics) -> Result<Self, SpoolError> {
+    fn open_on(
+        disk: Box<dyn Disk>,
+        dir: &Path,
+        signer: Signer,
+        options: AuditOptions,
+        metrics: Metrics,
+    ) -> Result<Self, SpoolError> {
         let unusable = |error| SpoolError::Unusable { dir: dir.to_owned(), error };
-        let recovered = recovery::recover(dir)?;
+        let recovered = recovery::recover(dir, &signer.gateway)?;
+        let (key, hiding, mode) = (signer.key.public().into(), signer.key.hiding(), options.mode);
+        let clock = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(unusable)?;
         let (orders, waiting) = mpsc::channel(usize::try_from(options.queue_max).unwrap_or(usize::MAX).max(1));
         let spool = Arc::new(Spool::new(dir, options.delivery, &recovered));
-        let mut writer = Writer::new(disk, Arc::clone(&spool), options, recovered.last);
+        let mut writer = Writer::new(disk, Arc::clone(&spool), options, (signer, &recovered));
         let orphans = recovered.orphans();
         if !orphans.is_empty() {
             tracing::warn!(
@@ -126,24 +195,33 @@ impl Auditor {
             writer.append(orphans).map_err(|error| SpoolError::Unwritable { dir: dir.to_owned(), error })?;
         }
         let thread = std::thread::Builder::new().name("audit-writer".to_owned());
-        thread.spawn(move || writer.run(waiting)).map_err(unusable)?;
-        Ok(Self { orders, spool, metrics })
+        thread.spawn(move || writer.run(waiting, &clock)).map_err(unusable)?;
+        Ok(Self { orders, spool, key, hiding, mode, metrics })
     }
 
-    /// Makes `event` durable; its `seq` is given by the log. Dropping the future does not take the record back.
+    /// Makes `event` durable, or in [`Mode::Relaxed`] hands it to who does; its `seq` is given by the log. Dropping the
+    /// future does not take the record back.
     ///
     /// # Errors
     /// [`AuditError`]: the record is not durable, so what it speaks of must not happen.
     pub async fn append(&self, event: AuditEvent) -> Result<(), AuditError> {
+        let waits = self.mode == Mode::Strict || self.spool.is_failing();
         let (done, durable) = oneshot::channel();
-        let appended = match self.orders.send(Order::Append(Box::new(event), done)).await {
-            Ok(()) => durable.await.unwrap_or(Err(AuditError::Closed)),
+        let appended = match self.orders.send(Order::Append(Box::new(event), waits.then_some(done))).await {
+            Ok(()) if waits => durable.await.unwrap_or(Err(AuditError::Closed)),
+            Ok(()) => Ok(()),
             Err(_) => Err(AuditError::Closed),
         };
         if appended.is_err() {
             self.metrics.audit_append_failed();
         }
         appended
+    }
+
+    /// A digest of `text` that says nothing to who has not the key of this gateway.
+    #[must_use]
+    pub fn keyed_digest(&self, text: &[u8]) -> String {
+        self.hiding.digest(text)
     }
 
     /// Records that are durable here and not yet acknowledged by the control plane; 0 when none is to get them.
@@ -163,4 +241,4 @@ impl Auditor {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

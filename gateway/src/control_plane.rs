@@ -15,7 +15,7 @@ pub use backoff::Backoff;
 
 use crate::keys::Secret;
 use control_plane_api::{
-    audit::{AuditBatch, AuditReceipt},
+    audit::{AuditBatch, receipt::SignedText},
     gateway::{EnrolReply, EnrolRequest, GatewayStatus},
     name::Name,
     oauth::{TokenRefusal, TokenRefusalReply},
@@ -110,8 +110,8 @@ impl ControlPlane {
         sent.await.map(drop)
     }
 
-    /// Hands over audit records; the receipt says how far they are stored.
-    pub(crate) async fn post_audit(&self, batch: &AuditBatch) -> Result<AuditReceipt, ControlPlaneError> {
+    /// Hands over audit records; the signed receipt says how far they are stored.
+    pub(crate) async fn post_audit(&self, batch: &AuditBatch) -> Result<SignedText, ControlPlaneError> {
         self.reply("audit", |asked| asked.json(batch)).await
     }
 

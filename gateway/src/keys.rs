@@ -8,16 +8,19 @@
 //! # use gateway::{keys, settings::{Settings, StateDir}};
 //! # async fn start(settings: Settings) -> anyhow::Result<()> {
 //! let state = StateDir::open(&settings.state_path()?)?;
-//! let identity = keys::establish(&keys::Enrolment::from_settings(&settings, &state)).await?;
+//! let audit_key = keys::AuditKey::load(&state)?;
+//! let identity = keys::establish(&keys::Enrolment::from_settings(&settings, &state, &audit_key)).await?;
 //! let control_plane = gateway::control_plane::ControlPlane::new(&settings.mcpd_url, &settings.name, identity.token())?;
 //! let keyring = keys::Keyring::Sealed(identity.into());   // keyring.open(&spec)? gives a Secret
 //! # Ok(())
 //! # }
 //! ```
 
+mod audit_key;
 mod enrol;
 mod identity;
 
+pub use audit_key::{AuditKey, AuditKeyError, HidingKey};
 pub use enrol::{EnrolError, Enrolment, establish};
 pub use identity::{Identity, IdentityError};
 

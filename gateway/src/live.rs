@@ -25,6 +25,7 @@ use control_plane_api::{
     limits::Limits,
     name::Name,
     object::{Kind, ObjectRef},
+    profile::RecordedArguments,
     server::{ServerSpec, Transport, Value},
     snapshot::Snapshot,
     timestamp::Timestamp,
@@ -38,7 +39,7 @@ use filters::{
 };
 use filters_relevance::{Relevance, filter::RelevanceFilter};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -146,6 +147,7 @@ impl Live {
             auditor: self.means.auditor.clone(),
             gateway: self.means.name.clone(),
             revision: snapshot.revision,
+            values_of: Arc::new(with_values(snapshot)),
         };
         let answers = Answers { consent, rests: Rests { store, relevance, policy, permissions } };
         Pipeline::compile(parts, ledger, snapshot.limits.clone(), (answers, self.means.metrics.clone()))
@@ -176,6 +178,12 @@ impl Live {
         }
         if violations.is_empty() { Ok(endpoints) } else { Err(violations) }
     }
+}
+
+/// The profiles whose calls are recorded with their arguments.
+fn with_values(snapshot: &Snapshot) -> BTreeSet<Name> {
+    let wanted = snapshot.profiles().filter(|(_, profile)| profile.audit.arguments == RecordedArguments::Values);
+    wanted.map(|(name, _)| name.clone()).collect()
 }
 
 /// The environment or headers of a server, in the clear.

@@ -234,6 +234,7 @@ fn outcome_label(outcome: Outcome) -> &'static str {
         Outcome::Error => "error",
         Outcome::Denied => "denied",
         Outcome::Cancelled => "cancelled",
+        Outcome::Partial => "partial",
         Outcome::Unknown => "unknown",
     }
 }

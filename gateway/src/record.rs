@@ -3,6 +3,8 @@
 //! `intent` is durable before anything leaves for an upstream, `close` before the result, or the last piece of a long one, leaves for the client. A record
 //! that is dropped instead (the client went away) says so.
 
+mod arguments;
+
 use crate::audit::{AuditError, Auditor};
 use control_plane_api::{
     audit::{Action, AuditEvent, Decision, Outcome, Phase},
@@ -13,7 +15,7 @@ use filters::{Exchange, Principal};
 use protocol::{meta, method};
 use rand::RngCore as _;
 use sha2::{Digest as _, Sha256};
-use std::time::Instant;
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 /// Where records go, and what every one of a pipeline has in common.
 #[derive(Clone)]
@@ -24,6 +26,8 @@ pub struct Ledger {
     pub gateway: Name,
     /// Revision under which the pipeline decides.
     pub revision: u64,
+    /// The profiles whose calls are recorded with their arguments.
+    pub values_of: Arc<BTreeSet<Name>>,
 }
 
 /// The open record of one exchange.
@@ -36,8 +40,9 @@ pub struct Record {
     time: Timestamp,
     started: Instant,
     request_bytes: u64,
-    /// Bytes of the reply that left before its end was known.
+    /// Bytes of the reply that left before its end was known, and their digest so far.
     passed_bytes: usize,
+    passed: Sha256,
     decision: Decision,
     reason: String,
     closed: bool,
@@ -56,6 +61,7 @@ impl Record {
             started: Instant::now(),
             request_bytes: u64::try_from(request_bytes).unwrap_or(u64::MAX),
             passed_bytes: 0,
+            passed: Sha256::new(),
             decision: Decision::Allow,
             reason: String::new(),
             closed: false,
@@ -80,9 +86,10 @@ impl Record {
         self.started.elapsed()
     }
 
-    /// Notes that `bytes` more bytes of the reply leave for the client.
-    pub fn passed(&mut self, bytes: usize) {
-        self.passed_bytes += bytes;
+    /// Notes that `bytes` of the reply leave for the client.
+    pub fn passed(&mut self, bytes: &[u8]) {
+        self.passed_bytes += bytes.len();
+        self.passed.update(bytes);
     }
 
     /// Bytes of the reply that left so far.
@@ -145,6 +152,7 @@ impl Record {
             reason: self.reason.clone(),
             outcome,
             arguments_digest: arguments_digest(exchange),
+            arguments: self.arguments(),
             client: meta.get(meta::CLIENT_INFO).and_then(meta::implementation),
             peer: exchange.peer.map(|peer| peer.to_string()),
             request_id: Some(exchange.request.id.to_string()),
@@ -153,15 +161,24 @@ impl Record {
             duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             request_bytes: self.request_bytes,
             reply_bytes: u64::try_from(reply_bytes).unwrap_or(u64::MAX),
+            reply_digest: (self.passed_bytes > 0).then(|| hex::encode(self.passed.clone().finalize())),
             relevance: exchange.relevance.clone(),
         }
+    }
+
+    /// The arguments, where the profile that allowed the call wants them recorded.
+    fn arguments(&self) -> Option<serde_json::Value> {
+        let profile = self.exchange.allowed_by.as_ref()?;
+        let raw = self.exchange.request.params.get("arguments").filter(|_| self.ledger.values_of.contains(profile))?;
+        Some(arguments::recorded(raw, &self.ledger.auditor))
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
         if !self.closed {
-            let event = self.event(Phase::Outcome, Outcome::Cancelled, self.passed_bytes);
+            let outcome = if self.passed_bytes > 0 { Outcome::Partial } else { Outcome::Cancelled };
+            let event = self.event(Phase::Outcome, outcome, self.passed_bytes);
             let auditor = self.ledger.auditor.clone();
             tokio::spawn(async move { auditor.append(event).await });
         }

@@ -136,10 +136,9 @@ async fn gather() {
 pub(crate) mod tests {
     use super::*;
     use crate::{
-        audit::AuditOptions,
+        audit::tests::open,
         control_plane::fake::{Answer, FakeControlPlane, Seen},
         keys::Secret,
-        metrics::Metrics,
     };
     use control_plane_api::gateway::ServerState;
     use serde_json::json;
@@ -176,7 +175,7 @@ pub(crate) mod tests {
     }
 
     fn sources(dir: &Path, report: Arc<Fake>) -> Sources {
-        let auditor = Auditor::open(dir, AuditOptions::default(), Metrics::new().unwrap()).unwrap();
+        let auditor = open(dir);
         let listen_url = "http://127.0.0.1:9229".to_owned();
         Sources { report, progress: Progress::new(), auditor, role: GatewayRole::Local, listen_url }
     }

@@ -2,11 +2,11 @@
 
 use crate::{
     admin::{self, Admin},
-    audit::{self, AuditOptions, Auditor, Delivery},
+    audit::{self, AuditOptions, Auditor, Delivery, Signer},
     config::{self, Progress, Source},
     control_plane::ControlPlane,
     edge::Edge,
-    keys::{self, Identity, Keyring},
+    keys::{self, AuditKey, Identity, Keyring},
     live::{Live, Means},
     metrics::Metrics,
     originals::Store,
@@ -104,12 +104,14 @@ struct Connected {
 impl Connected {
     async fn new(settings: &Settings, state: &StateDir, metrics: &Metrics) -> Result<Self> {
         let delivery = if settings.config_file.is_some() { Delivery::FilesOnly } else { Delivery::ControlPlane };
-        let options = AuditOptions { delivery, ..AuditOptions::default() };
-        let auditor = Auditor::open(&state.join("audit"), options, metrics.clone())?;
+        let options = AuditOptions { delivery, mode: settings.audit_mode, ..AuditOptions::default() };
+        let key = AuditKey::load(state)?;
+        let signer = Signer { gateway: settings.name.clone(), key: key.clone() };
+        let auditor = Auditor::open(&state.join("audit"), signer, options, metrics.clone())?;
         if settings.config_file.is_some() {
             return Ok(Self { keyring: Keyring::Environment, auditor, control_plane: None });
         }
-        let identity = Arc::new(keys::establish(&keys::Enrolment::from_settings(settings, state)).await?);
+        let identity = Arc::new(keys::establish(&keys::Enrolment::from_settings(settings, state, &key)).await?);
         let control_plane = ControlPlane::new(&settings.mcpd_url, &settings.name, identity.token())?;
         let keyring = Keyring::Sealed(identity.clone());
         Ok(Self { keyring, auditor, control_plane: Some((control_plane, identity)) })
@@ -121,8 +123,8 @@ impl Connected {
         let source = match (&self.control_plane, &settings.config_file) {
             (Some((control_plane, identity)), _) => {
                 tokio::spawn(reporter.run(sources, control_plane.clone()));
-                tokio::spawn(audit::ship(self.auditor.clone(), control_plane.clone()));
                 let verifying_key = identity.verifying_key();
+                tokio::spawn(audit::ship(self.auditor.clone(), control_plane.clone(), verifying_key));
                 let control_plane = control_plane.clone();
                 Source::ControlPlane(Box::new(config::Remote { control_plane, verifying_key, state: state.clone() }))
             }

@@ -18,6 +18,7 @@ pub use state_dir::{StateDir, StateDirError};
 pub(crate) use state_dir::{make_private, replace_file, sync_parent};
 pub use tier::{Key, TierKind, TierSettings};
 
+use crate::audit::Mode;
 use control_plane_api::{gateway::GatewayRole, name::Name};
 use http::uri::Authority;
 use std::{
@@ -82,6 +83,9 @@ pub struct Settings {
     /// What judges the records relevance filtering is least sure of.
     #[command(flatten)]
     pub tier: TierSettings,
+    /// Whether a call waits until its audit record is on disk (`strict`), or a crash may lose the last moment (`relaxed`).
+    #[arg(long, env = "MCP_GATEWAY_AUDIT_MODE", value_enum, default_value_t)]
+    pub audit_mode: Mode,
     /// How log lines look.
     #[arg(long, env = "MCP_GATEWAY_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,

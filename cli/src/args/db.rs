@@ -45,6 +45,16 @@ pub(crate) enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Remove audit events that are older than that; what went is on record in the audit log
+    #[command(after_help = "Examples:\n  mcpctl db retain --days 400 --dry-run\n  mcpctl db retain --days 400")]
+    Retain {
+        /// Days to keep
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        days: u32,
+        /// Only say what would go
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Go on with a database that is older than what gateways have: its revision jumps ahead of theirs
     #[command(after_help = "Examples:\n  mcpctl db accept-rollback")]
     AcceptRollback,

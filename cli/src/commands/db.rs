@@ -58,6 +58,10 @@ fn arguments(command: Command) -> Vec<OsString> {
         Command::Migrate { dry_run } => {
             ["migrate".into()].into_iter().chain(dry_run.then(|| "--dry-run".into())).collect()
         }
+        Command::Retain { days, dry_run } => {
+            let days = format!("--days={days}").into();
+            ["retain".into(), days].into_iter().chain(dry_run.then(|| "--dry-run".into())).collect()
+        }
         Command::AcceptRollback => vec!["accept-rollback".into()],
     }
 }
@@ -112,6 +116,7 @@ mod tests {
         check(Command::Restore { file: "x".into(), replace: false }, &["restore", "--", "x"]);
         check(Command::Move { to: Some("postgres://u:p@h/d".to_owned()) }, &["move"]);
         check(Command::Migrate { dry_run: true }, &["migrate", "--dry-run"]);
+        check(Command::Retain { days: 7, dry_run: false }, &["retain", "--days=7"]);
         check(Command::AcceptRollback, &["accept-rollback"]);
     }
 

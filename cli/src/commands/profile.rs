@@ -62,6 +62,7 @@ pub(crate) fn everything_of(server: Name) -> ProfileSpec {
         prompts: all(),
         resources: all(),
         relevance: RelevanceSettings::default(),
+        audit: control_plane_api::profile::ProfileAudit::default(),
     }
 }
 

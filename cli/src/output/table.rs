@@ -1,5 +1,6 @@
 //! Plain tables: one row per object, no borders, columns aligned.
 
+use super::safe;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 
 /// Rows under headings.
@@ -20,10 +21,9 @@ impl Table {
         Self::default()
     }
 
-    /// Adds a row; an empty cell reads `<none>`.
+    /// Adds a row.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let shown = |cell: String| if cell.is_empty() { "<none>".to_owned() } else { cell };
-        self.rows.push(cells.into_iter().map(shown).collect());
+        self.rows.push(cells.into_iter().collect());
     }
 
     /// Adds a name and a value to [`Self::pairs`].
@@ -36,15 +36,29 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// The table as text.
+    /// The table as comma-separated values, with or without its headings.
+    pub(crate) fn csv(&self, headings: bool) -> String {
+        let headings = headings.then(|| self.headings.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>());
+        let rows = headings.iter().chain(&self.rows);
+        rows.map(|row| row.iter().map(|cell| safe::csv(cell)).collect::<Vec<_>>().join(",") + "\r\n").collect()
+    }
+
+    /// The rows as text, under headings only the `first` time.
+    pub(crate) fn more(&self, colour: bool, first: bool) -> String {
+        let text = self.render(colour);
+        if first { text } else { text.split_inclusive('\n').skip(1).collect() }
+    }
+
+    /// The table as text; an empty cell reads `<none>`, and nothing in it acts on a terminal.
     pub(crate) fn render(&self, colour: bool) -> String {
+        let shown = |cell: &String| if cell.is_empty() { "<none>".to_owned() } else { safe::line(cell) };
         let mut table = comfy_table::Table::new();
         table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         if !self.headings.is_empty() {
             table.set_header(self.headings.iter().copied());
         }
         for row in &self.rows {
-            table.add_row(row);
+            table.add_row(row.iter().map(shown));
         }
         for column in table.column_iter_mut() {
             column.set_padding((0, 2)).set_cell_alignment(CellAlignment::Left);

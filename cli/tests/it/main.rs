@@ -8,6 +8,7 @@
     reason = "tests say what must hold and stop where it does not"
 )]
 
+mod audit;
 mod bridge_batches;
 mod bridge_legacy;
 mod bridge_modern;

@@ -1,4 +1,11 @@
 //! The audit event: one per exchange, told twice (intent before anything leaves, outcome before anything returns).
+//!
+//! Events stand in a [`chain`], whose [`verify`]ing names the first record that was tampered with; a [`receipt`] is the
+//! control plane's signature that it has them.
+
+pub mod chain;
+pub mod receipt;
+pub mod verify;
 
 use crate::{name::Name, timestamp::Timestamp};
 use serde::{Deserialize, Serialize};
@@ -43,9 +50,13 @@ pub struct AuditEvent {
     pub reason: String,
     /// What became of it.
     pub outcome: Outcome,
-    /// Hex SHA-256 of the arguments as they were sent upstream (values are not recorded).
+    /// Hex SHA-256 of the arguments as they were sent upstream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arguments_digest: Option<String>,
+    /// The arguments themselves, where the profile asks for it: bounded, and with a keyed digest in place of whatever looks
+    /// like a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<serde_json::Value>,
     /// Name and version the client gave itself; unverified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
@@ -69,6 +80,9 @@ pub struct AuditEvent {
     /// Size of the reply as sent to the client, in bytes.
     #[serde(default)]
     pub reply_bytes: u64,
+    /// Hex SHA-256 of what left of a result that is passed on while it comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_digest: Option<String>,
     /// What relevance filtering did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relevance: Option<RelevanceOutcome>,
@@ -144,10 +158,29 @@ pub enum Outcome {
     Error,
     /// Refused by a filter.
     Denied,
-    /// The client went away.
+    /// The client went away before it was sent anything of the result.
     Cancelled,
+    /// Part of the result left for the client, and then it went away or the server broke off.
+    Partial,
     /// Only the intent is known: the gateway stopped in between.
     Unknown,
+}
+
+impl Outcome {
+    /// The word on the wire and in the store.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::InputRequired => "input_required",
+            Self::ToolError => "tool_error",
+            Self::Error => "error",
+            Self::Denied => "denied",
+            Self::Cancelled => "cancelled",
+            Self::Partial => "partial",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// What relevance filtering, or the budget of results, did to one result.
@@ -204,18 +237,21 @@ impl Fallback {
     }
 }
 
-/// Records a gateway ships: `POST /api/v1/gateways/{name}/audit`. Sending one again changes nothing.
+/// Records a gateway ships: `POST /api/v1/gateways/{name}/audit`. Sending one again changes nothing. The answer is a
+/// signed [`receipt::Receipt`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditBatch {
-    /// In the order of `seq`.
-    pub events: Vec<AuditEvent>,
+    /// Hex Ed25519 public key that the gateway signs its checkpoints with.
+    pub key: String,
+    /// The very texts of [`chain::Entry`] records, in the order of `seq`.
+    pub records: Vec<String>,
 }
 
-/// The control plane's receipt for a batch.
+/// Records as they are stored, oldest first: `GET /api/v1/audit/records`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AuditReceipt {
-    /// Everything up to here is stored.
-    pub seq: u64,
+pub struct RecordPage {
+    /// The very texts of [`chain::Entry`] records; fewer than asked for: there are no more.
+    pub records: Vec<String>,
 }
 
 /// A page of the audit log, newest first: `GET /api/v1/audit`.

@@ -61,6 +61,10 @@ pub struct JoinToken {
 pub struct EnrolRequest {
     /// Hex X25519 public key to which this gateway's secrets are to be sealed.
     pub sealing_key: String,
+    /// Hex Ed25519 public key with which this gateway signs the checkpoints of its audit log; absent from gateways of
+    /// before there were checkpoints, which send it with their records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_key: Option<String>,
     /// The preset it runs.
     pub role: GatewayRole,
     /// Version of the gateway binary.

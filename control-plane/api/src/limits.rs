@@ -78,6 +78,12 @@ pub struct Limits {
     pub flow_window_ms: u64,
     /// Audit records waiting for the disk; beyond it calls wait, and nothing is forwarded.
     pub audit_queue_max: u32,
+    /// Audit records after which a signed checkpoint follows at once.
+    pub audit_checkpoint_records_max: u32,
+    /// Longest time an audit record waits for its checkpoint, in milliseconds.
+    pub audit_checkpoint_interval_ms: u64,
+    /// Longest time without a checkpoint when nothing happens, in milliseconds.
+    pub audit_checkpoint_idle_ms: u64,
     /// Results waiting for relevance judgement; beyond it they are passed on whole, and say so.
     pub relevance_queue_max: u32,
     /// Time a result that was shortened is kept whole, in milliseconds; 0: not at all.
@@ -130,6 +136,9 @@ impl Default for Limits {
             restart_backoff_max_ms: 60_000,
             flow_window_ms: 3_600_000,
             audit_queue_max: 4_096,
+            audit_checkpoint_records_max: 1_000,
+            audit_checkpoint_interval_ms: 1_000,
+            audit_checkpoint_idle_ms: 60_000,
             relevance_queue_max: 64,
             originals_lifetime_ms: 3_600_000,
             originals_memory_bytes_max: 64 << 20,

@@ -31,6 +31,34 @@ pub struct ProfileSpec {
     /// Relevance settings; a project's win over them.
     #[serde(default, skip_serializing_if = "RelevanceSettings::is_empty")]
     pub relevance: RelevanceSettings,
+    /// What is recorded of calls by this profile.
+    #[serde(default, skip_serializing_if = "ProfileAudit::is_default")]
+    pub audit: ProfileAudit,
+}
+
+/// What is recorded of calls beyond who, what and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProfileAudit {
+    /// How arguments are recorded.
+    pub arguments: RecordedArguments,
+}
+
+impl ProfileAudit {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How arguments are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordedArguments {
+    /// By their SHA-256.
+    #[default]
+    Digest,
+    /// By their values too, except those that look like secrets, which are recorded by a keyed digest.
+    Values,
 }
 
 /// The ceiling of a profile.

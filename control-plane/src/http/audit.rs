@@ -1,34 +1,76 @@
-//! The audit log: shipped by gateways, read by people.
+//! The audit log: shipped by gateways, read by people, and handed out as it was written for whoever verifies it. There is no
+//! way to change or delete anything of it.
 
 use super::{ApiError, App, authenticate::CallingGateway, body::Body};
-use crate::store::AuditQuery;
+use crate::{
+    audit::{self, IngestError},
+    store::AuditQuery,
+};
 use axum::{
     Extension, Json,
     extract::{Query, State},
+    http::StatusCode,
 };
-use control_plane_api::audit::{Action, AuditBatch, AuditPage, AuditReceipt};
+use control_plane_api::{
+    audit::{Action, AuditBatch, AuditPage, RecordPage, receipt::SignedText},
+    name::Name,
+};
 use serde::de::{DeserializeOwned, IntoDeserializer as _, value::Error};
 
 /// Events in a page when nobody says how many.
 const PAGE_EVENTS: u32 = 50;
 /// Most events in a page.
 const PAGE_EVENTS_MAX: u32 = 10_000;
+/// Records in a page when nobody says how many, and at most.
+const PAGE_RECORDS: u32 = 500;
+const PAGE_RECORDS_MAX: u32 = 1_000;
 
 pub(super) async fn ship(
     State(app): State<App>,
     Extension(CallingGateway(gateway)): Extension<CallingGateway>,
     Body(batch): Body<AuditBatch>,
-) -> Result<Json<AuditReceipt>, ApiError> {
-    if let Some(event) = batch.events.iter().find(|event| event.gateway != gateway.name) {
-        let detail = format!("event `{}` says it is from gateway `{}`", event.id, event.gateway);
-        return Err(ApiError::unprocessable(detail).hint("a gateway ships its own events only"));
+) -> Result<Json<SignedText>, ApiError> {
+    Ok(Json(audit::ingest(&app.store, &app.keys, &gateway.name, &batch).await?))
+}
+
+impl From<IngestError> for ApiError {
+    fn from(error: IngestError) -> Self {
+        match error {
+            IngestError::Store(error) => error.into(),
+            IngestError::Receipt(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+            IngestError::Conflict(_) => Self::new(StatusCode::CONFLICT, error.to_string()).hint(
+                "the gateway's audit log is another one than before (restored from a backup?): move its `audit` directory \
+                 away, and it begins anew",
+            ),
+            IngestError::Broken(_) | IngestError::Key | IngestError::TooManyKeys(_) => {
+                Self::unprocessable(error.to_string())
+                    .hint("keep the gateway's `audit` directory for inspection: it was tampered with, or is damaged")
+            }
+        }
     }
-    let mut tx = app.store.write().await?;
-    for event in &batch.events {
-        tx.put_event(event).await?;
+}
+
+pub(super) async fn heads(State(app): State<App>) -> Result<Json<SignedText>, ApiError> {
+    Ok(Json(audit::heads(&app.store, &app.keys).await?))
+}
+
+pub(super) async fn records(
+    State(app): State<App>,
+    Query(pairs): Query<Vec<(String, String)>>,
+) -> Result<Json<RecordPage>, ApiError> {
+    let (mut gateway, mut after, mut limit) = (None, (0, 0), PAGE_RECORDS);
+    let number = |name: &str, value: &str| value.parse().map_err(|_| refused(name, "is not a number"));
+    for (name, value) in pairs {
+        match name.as_str() {
+            "gateway" => gateway = Some(word::<Name>(&name, &value)?),
+            "epoch" => after.0 = number(&name, &value)?,
+            "seq" => after.1 = number(&name, &value)?,
+            "limit" => limit = bounded(&value, PAGE_RECORDS_MAX)?,
+            _ => return Err(refused(&name, "is not a parameter of this route")),
+        }
     }
-    tx.commit().await?;
-    Ok(Json(AuditReceipt { seq: batch.events.iter().map(|event| event.seq).max().unwrap_or_default() }))
+    let gateway = gateway.ok_or_else(|| refused("gateway", "is missing"))?;
+    Ok(Json(RecordPage { records: app.store.read().await?.records(&gateway, after, limit).await? }))
 }
 
 pub(super) async fn list(
@@ -47,18 +89,24 @@ fn read(pairs: Vec<(String, String)>) -> Result<AuditQuery, ApiError> {
         project: None,
         decision: None,
         actions: Vec::new(),
+        server: None,
+        outcome: None,
         since: None,
+        until: None,
     };
     let mut all = false;
     for (name, value) in pairs {
         match name.as_str() {
-            "limit" => query.limit = limit(&value)?,
+            "limit" => query.limit = bounded(&value, PAGE_EVENTS_MAX)?,
             "user" => query.user = Some(value),
             "tool" => query.target = Some(value),
             "project" => query.project = Some(value),
             "decision" => query.decision = Some(word(&name, &value)?),
             "action" if value == "all" => all = true,
             "action" => query.actions.push(word::<Action>(&name, &value)?),
+            "server" => query.server = Some(value),
+            "outcome" => query.outcome = Some(word(&name, &value)?),
+            "until" => query.until = Some(word(&name, &value)?),
             "since" => query.since = Some(word(&name, &value)?),
             _ => return Err(refused(&name, "is not a parameter of this route")),
         }
@@ -69,9 +117,9 @@ fn read(pairs: Vec<(String, String)>) -> Result<AuditQuery, ApiError> {
     Ok(query)
 }
 
-fn limit(value: &str) -> Result<u32, ApiError> {
-    let limit = value.parse().ok().filter(|limit| (1..=PAGE_EVENTS_MAX).contains(limit));
-    limit.ok_or_else(|| refused("limit", &format!("is a number from 1 to {PAGE_EVENTS_MAX}")))
+fn bounded(value: &str, max: u32) -> Result<u32, ApiError> {
+    let limit = value.parse().ok().filter(|limit| (1..=max).contains(limit));
+    limit.ok_or_else(|| refused("limit", &format!("is a number from 1 to {max}")))
 }
 
 /// Reads a value as the contract reads it.

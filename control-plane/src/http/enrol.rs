@@ -12,6 +12,7 @@ use crate::{
 };
 use axum::{Extension, Json, extract::State, http::StatusCode};
 use control_plane_api::{
+    audit::chain::verifying_key,
     gateway::{EnrolReply, EnrolRequest, JoinToken, JoinTokenRequest},
     name::Name,
     timestamp::Timestamp,
@@ -52,6 +53,9 @@ pub(super) async fn enrol(
     if SealingKey::parse(&request.sealing_key).is_none() {
         return Err(ApiError::unprocessable("`sealing_key` is not an X25519 public key in 64 hex digits"));
     }
+    if request.audit_key.as_deref().is_some_and(|key| verifying_key(key).is_none()) {
+        return Err(ApiError::unprocessable("`audit_key` is not an Ed25519 public key in 64 hex digits"));
+    }
     let mut change = app.store.change().await?;
     if !change.writing().take_join_token(&join.digest).await? {
         return Err(ApiError::join_token_refused());
@@ -64,6 +68,9 @@ pub(super) async fn enrol(
         enrolled_at: Timestamp::now(),
     };
     change.writing().put_gateway(&gateway).await?;
+    if let Some(key) = &request.audit_key {
+        change.writing().add_audit_key(&name, key).await?;
+    }
     change.record(&join.actor, &format!("gateway/{name}"), "enrolled").await?;
     change.commit().await?;
     app.published.announce();

@@ -2,12 +2,17 @@
 
 use super::Keys;
 use control_plane_api::snapshot::{ConfigEvent, SignedEvent};
-use ed25519_dalek::Signer as _;
+use ed25519_dalek::{Signer as _, SigningKey};
 
 impl Keys {
     /// Hex Ed25519 public key that verifies what [`Keys::sign`] signs.
     pub(crate) fn verifying_key(&self) -> String {
         hex::encode(self.signing.verifying_key().as_bytes())
+    }
+
+    /// What signs, for texts that say under the signature what they are (audit receipts, heads and checkpoints).
+    pub(crate) fn signing(&self) -> &SigningKey {
+        &self.signing
     }
 
     /// Serialises and signs an event.

@@ -3,12 +3,20 @@
 use super::{REVISION_CHANNEL, StoreError, Tx, on, read_count, read_name, write_count};
 use crate::identity::{Actor, new_id};
 use control_plane_api::{
-    audit::{Action, AuditEvent, Decision, Outcome, Phase},
+    audit::{Action, AuditEvent, Decision, Outcome, Phase, chain::Chain},
+    name::Name,
     timestamp::Timestamp,
 };
 
 /// The name under which changes made here stand in the audit log; no gateway may have it.
 pub(crate) const OWN_NAME: &str = "mcpd";
+/// The epoch of the chain of changes: it is the database's, not that of a process, because replicas share it.
+pub(crate) const OWN_EPOCH: u64 = 1;
+
+/// [`OWN_NAME`] as a name.
+pub(crate) fn own_name() -> Result<Name, StoreError> {
+    read_name("mcpd's own name", OWN_NAME)
+}
 
 /// A transaction that holds the revision row, so that changes happen one after the other also between replicas.
 pub(crate) struct Change {
@@ -18,6 +26,7 @@ pub(crate) struct Change {
 }
 
 impl Change {
+    /// Goes on in `tx`.
     pub(crate) async fn begin(mut tx: Tx) -> Result<Self, StoreError> {
         let sql = "UPDATE revision SET value = value WHERE id = 1 RETURNING value";
         let (current,): (i64,) = on!(&mut tx, c => sqlx::query_as(sql).fetch_one(c).await)?;
@@ -82,13 +91,13 @@ impl Tx {
 }
 
 impl Change {
-    /// Writes the audit event of one change, in the same transaction as the change itself.
+    /// Writes the audit event of one change, in the same transaction as the change itself: into the chain, where nothing
+    /// can be changed unseen, and where it is looked for.
     pub(crate) async fn record(&mut self, actor: &Actor, target: &str, effect: &str) -> Result<(), StoreError> {
-        let gateway = read_name("mcpd's own name", OWN_NAME)?;
-        let event = AuditEvent {
+        let mut event = AuditEvent {
             id: new_id(),
-            seq: self.tx.next_seq(&gateway).await?,
-            gateway,
+            seq: 0,
+            gateway: own_name()?,
             time: Timestamp::now(),
             phase: Phase::Outcome,
             action: Action::Admin,
@@ -102,6 +111,7 @@ impl Change {
             reason: effect.to_owned(),
             outcome: Outcome::Ok,
             arguments_digest: None,
+            arguments: None,
             client: None,
             peer: actor.peer.clone(),
             request_id: None,
@@ -110,8 +120,15 @@ impl Change {
             duration_ms: 0,
             request_bytes: 0,
             reply_bytes: 0,
+            reply_digest: None,
             relevance: None,
         };
+        let end = self.tx.chain_end(&event.gateway).await?;
+        let mut chain = Chain::new(event.gateway.clone(), OWN_EPOCH, end.head, end.checkpoint);
+        let record = chain
+            .event(&mut event)
+            .map_err(|error| StoreError::Unreadable { what: "an audit event".to_owned(), reason: error.to_string() })?;
+        self.tx.add_record(&event.gateway, &record, end.checkpoint).await?;
         self.tx.put_event(&event).await
     }
 }

@@ -1,23 +1,77 @@
-//! The audit log: shipped once or often, kept once, found by what was asked.
+//! The audit log: shipped once or often, kept once as it was written, found by what was asked.
 
 use crate::{on_both_stores, stream::Gateway, world::World};
+use control_plane_api::{
+    audit::{
+        AuditEvent,
+        chain::{Chain, Entry, Hash, Head, Record},
+        receipt::{Heads, Receipt, SignedText},
+        verify::{Broken, Start, Trust, Verifier},
+    },
+    name::Name,
+    timestamp::Timestamp,
+};
+use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
-/// An event of gateway `laptop`, `seq` minutes after nine.
-fn event(id: &str, seq: u64, phase: &str, outcome: &str) -> Value {
+/// An event, `minute` minutes after nine.
+fn event(id: &str, minute: u64, phase: &str, outcome: &str) -> Value {
     json!({
-        "id": id, "gateway": "laptop", "seq": seq, "time": format!("2026-07-28T09:{seq:02}:00.000Z"), "phase": phase,
+        "id": id, "gateway": "laptop", "seq": 0, "time": format!("2026-07-28T09:{minute:02}:00.000Z"), "phase": phase,
         "action": "mcp_call", "method": "tools/call", "user": "ann", "project": "w", "target": "slack_get_messages",
-        "decision": "allow", "outcome": outcome, "revision": 1, "duration_ms": 0, "request_bytes": 0, "reply_bytes": 0,
+        "server": "slack", "decision": "allow", "outcome": outcome, "revision": 1, "duration_ms": 0, "request_bytes": 0,
+        "reply_bytes": 0,
     })
 }
 
-async fn ship(world: &World, gateway: &Gateway, events: &[Value]) -> Value {
-    let answer = world
-        .call("POST", "/api/v1/gateways/laptop/audit", Some(&gateway.token), Some(json!({"events": events})))
-        .await;
+/// The audit log of gateway `laptop`.
+struct Log {
+    chain: Chain,
+    key: SigningKey,
+}
+
+impl Log {
+    fn new(epoch: u64) -> Self {
+        let chain = Chain::new("laptop".parse().unwrap(), epoch, Head::NONE, Hash::NONE);
+        Self { chain, key: SigningKey::from_bytes(&[5; 32]) }
+    }
+
+    fn event(&mut self, event: &Value) -> Record {
+        let mut event: AuditEvent = serde_json::from_value(event.clone()).unwrap();
+        self.chain.event(&mut event).unwrap()
+    }
+
+    fn events(&mut self, events: &[Value]) -> Vec<String> {
+        events.iter().map(|one| self.event(one).text).collect()
+    }
+
+    fn checkpoint(&mut self) -> Record {
+        self.chain.checkpoint(&self.key, Timestamp::now()).unwrap()
+    }
+
+    fn batch(&self, records: &[String]) -> Value {
+        json!({"key": hex::encode(self.key.verifying_key()), "records": records})
+    }
+}
+
+async fn post(world: &World, gateway: &Gateway, batch: Value) -> crate::world::Answer {
+    world.call("POST", "/api/v1/gateways/laptop/audit", Some(&gateway.token), Some(batch)).await
+}
+
+/// Ships records; the receipt, its signature checked.
+async fn ship(world: &World, gateway: &Gateway, log: &Log, records: &[String]) -> Head {
+    let answer = post(world, gateway, log.batch(records)).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
-    answer.json()
+    let receipt: Receipt =
+        serde_json::from_str::<SignedText>(&answer.text).unwrap().open(&gateway.verifying_key()).unwrap();
+    assert_eq!(receipt.gateway.as_str(), "laptop");
+    receipt.head
+}
+
+async fn refused(world: &World, gateway: &Gateway, log: &Log, records: &[String], status: u16) -> String {
+    let answer = post(world, gateway, log.batch(records)).await;
+    assert_eq!(answer.status, status, "{}", answer.text);
+    answer.text
 }
 
 async fn ids(world: &World, query: &str) -> Vec<String> {
@@ -25,38 +79,157 @@ async fn ids(world: &World, query: &str) -> Vec<String> {
     page["events"].as_array().unwrap().iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn an_outcome_replaces_its_intent_and_never_the_other_way(world: World) {
-    let gateway = Gateway::enrol(&world, "laptop").await;
-    let (intent, outcome) = (event("a", 1, "intent", "ok"), event("a", 2, "outcome", "ok"));
-    let shown = async || world.done("GET", "/api/v1/audit?action=mcp_call", None).await["events"].clone();
-
-    assert_eq!(ship(&world, &gateway, std::slice::from_ref(&intent)).await, json!({"seq": 1}));
-    assert_eq!((&shown().await[0]["phase"], &shown().await[0]["outcome"]), (&json!("intent"), &json!("unknown")));
-    for batch in [vec![outcome.clone()], vec![intent.clone()], vec![intent, outcome.clone()], vec![]] {
-        ship(&world, &gateway, &batch).await;
-        assert_eq!(shown().await, json!([outcome]));
-    }
-    ship(&world, &gateway, &[event("a", 3, "outcome", "error")]).await;
-    assert_eq!(shown().await, json!([outcome]));
-    assert_eq!(
-        ship(&world, &gateway, &[event("b", 4, "intent", "unknown"), event("c", 5, "outcome", "ok")]).await["seq"],
-        5
-    );
-    assert_eq!(ids(&world, "action=mcp_call").await, ["c", "b", "a"]);
+/// Where the chains end, by the word of the control plane.
+async fn heads(world: &World, gateway: &Gateway) -> Heads {
+    let signed = world.done("GET", "/api/v1/audit/heads", None).await;
+    serde_json::from_value::<SignedText>(signed).unwrap().open(&gateway.verifying_key()).unwrap()
 }
 
-async fn a_gateway_ships_its_own_events_only(world: World) {
+/// Reads a whole chain as `mcpctl audit verify` does.
+async fn verify(world: &World, heads: &Heads, name: &str) -> Result<Verifier, Broken> {
+    let gateway: Name = name.parse().unwrap();
+    let chain = heads.chains.iter().find(|chain| chain.gateway == gateway).unwrap();
+    let keys = chain.keys.iter().map(|key| control_plane_api::audit::chain::verifying_key(key).unwrap()).collect();
+    let mut verifier = Verifier::new(gateway, Trust::Keys(keys), Start::Beginning);
+    loop {
+        let Head { epoch, seq, .. } = verifier.head();
+        let path = format!("/api/v1/audit/records?gateway={name}&epoch={epoch}&seq={seq}&limit=3");
+        let page = world.done("GET", &path, None).await;
+        let texts: Vec<String> = serde_json::from_value(page["records"].clone()).unwrap();
+        for text in &texts {
+            verifier.take(text)?;
+        }
+        if texts.len() < 3 {
+            break;
+        }
+    }
+    verifier.finish(Some(&chain.head))?;
+    Ok(verifier)
+}
+
+async fn an_outcome_replaces_its_intent_and_never_the_other_way(world: World) {
     let gateway = Gateway::enrol(&world, "laptop").await;
-    let mut forged = event("a", 1, "outcome", "ok");
-    forged["gateway"] = json!("mcpd");
-    let body = json!({"events": [event("b", 2, "outcome", "ok"), forged]});
-    let refused = world.call("POST", "/api/v1/gateways/laptop/audit", Some(&gateway.token), Some(body)).await;
-    assert_eq!(refused.status, 422);
+    let mut log = Log::new(1);
+    let records =
+        log.events(&[event("a", 1, "intent", "ok"), event("a", 2, "outcome", "ok"), event("a", 3, "outcome", "error")]);
+    let shown = async || world.done("GET", "/api/v1/audit?action=mcp_call", None).await["events"].clone();
+
+    assert_eq!(ship(&world, &gateway, &log, &records[..1]).await.seq, 1);
+    assert_eq!((&shown().await[0]["phase"], &shown().await[0]["outcome"]), (&json!("intent"), &json!("unknown")));
+    for (batch, seq) in [(&records[1..2], 2), (&records[..1], 2), (&records[..2], 2), (&[], 2), (&records[..], 3)] {
+        assert_eq!(ship(&world, &gateway, &log, batch).await.seq, seq);
+        assert_eq!((&shown().await[0]["seq"], &shown().await[0]["outcome"]), (&json!(2), &json!("ok")));
+    }
+    let more = log.events(&[event("b", 4, "intent", "unknown"), event("c", 5, "outcome", "ok")]);
+    assert_eq!(ship(&world, &gateway, &log, &more).await, log.chain.head());
+    assert_eq!(ids(&world, "action=mcp_call").await, ["c", "b", "a"]);
+    assert_eq!(verify(&world, &heads(&world, &gateway).await, "laptop").await.unwrap().head(), log.chain.head());
+}
+
+async fn a_gateway_ships_its_own_records_only(world: World) {
+    let gateway = Gateway::enrol(&world, "laptop").await;
+    let mut log = Log::new(1);
+    let good = log.event(&event("b", 2, "outcome", "ok")).text;
+    let mut own = Log::new(1);
+    own.chain = Chain::new("mcpd".parse().unwrap(), 1, Head::NONE, Hash::NONE);
+    let forged = own.event(&event("a", 1, "outcome", "ok")).text;
+    for records in [
+        vec![forged.clone()],
+        vec![good.clone(), forged],
+        vec![good.replace("\"gateway\":\"laptop\",\"seq\"", "\"gateway\":\"mcpd\",\"seq\"")],
+    ] {
+        refused(&world, &gateway, &log, &records, 422).await;
+    }
     assert!(ids(&world, "action=mcp_call").await.is_empty());
+    let bad = post(&world, &gateway, json!({"key": "zz", "records": []})).await;
+    assert_eq!(bad.status, 422, "{}", bad.text);
+}
+
+async fn records_that_were_tampered_with_are_not_taken_and_nothing_of_their_batch_is(world: World) {
+    let gateway = Gateway::enrol(&world, "laptop").await;
+    let mut log = Log::new(1);
+    let mut records =
+        log.events(&[event("a", 1, "outcome", "ok"), event("b", 2, "outcome", "ok"), event("c", 3, "outcome", "ok")]);
+    records.push(log.checkpoint().text);
+    let changed: Vec<String> = records.iter().map(|text| text.replacen("slack_get", "slack_set", 1)).collect();
+    assert!(
+        refused(&world, &gateway, &log, &changed, 422).await.contains("record 1 (epoch 1) of `laptop`: it was changed")
+    );
+    let hole = [&records[..1], &records[2..]].concat();
+    assert!(refused(&world, &gateway, &log, &hole, 422).await.contains("record 2 "));
+    // Signed by a key that is not told.
+    let mut stranger = Log { chain: Log::new(1).chain, key: SigningKey::from_bytes(&[6; 32]) };
+    let unsigned = vec![stranger.checkpoint().text];
+    assert!(refused(&world, &gateway, &log, &unsigned, 422).await.contains("signature"));
+    assert!(ids(&world, "action=mcp_call").await.is_empty());
+
+    ship(&world, &gateway, &log, &records).await;
+    assert!(
+        refused(&world, &gateway, &log, &changed, 409)
+            .await
+            .contains("record 1 of epoch 1 is not the one that is stored")
+    );
+    assert_eq!(verify(&world, &heads(&world, &gateway).await, "laptop").await.unwrap().count(), (4, 1));
+}
+
+async fn a_record_that_never_came_is_told_of_for_good_and_what_follows_is_kept(world: World) {
+    let gateway = Gateway::enrol(&world, "laptop").await;
+    let mut log = Log::new(1);
+    let records = log.events(&[
+        event("a", 1, "outcome", "ok"),
+        event("b", 2, "outcome", "ok"),
+        event("c", 3, "outcome", "ok"),
+        event("d", 4, "outcome", "ok"),
+    ]);
+    ship(&world, &gateway, &log, &records[..1]).await;
+    assert_eq!(ship(&world, &gateway, &log, &records[3..]).await, log.chain.head());
+    let broken = verify(&world, &heads(&world, &gateway).await, "laptop").await.unwrap_err();
+    assert_eq!(broken.to_string(), "record 2 (epoch 1) of `laptop`: it is missing (as is every one up to 3)");
+    let notes = world.done("GET", "/api/v1/audit?action=admin&limit=1", None).await;
+    assert_eq!(notes["events"][0]["reason"], "audit records 2 to 3 are missing");
+    assert_eq!(ids(&world, "action=mcp_call").await, ["d", "a"]);
+}
+
+async fn a_log_that_begins_anew_and_a_new_key_are_taken_and_told_of(world: World) {
+    let gateway = Gateway::enrol(&world, "laptop").await;
+    let mut log = Log::new(1);
+    let first = log.events(&[event("a", 1, "outcome", "ok")]);
+    ship(&world, &gateway, &log, &first).await;
+    let mut fresh = Log { key: SigningKey::from_bytes(&[6; 32]), ..Log::new(2) };
+    let records = vec![fresh.event(&event("b", 2, "outcome", "ok")).text, fresh.checkpoint().text];
+    ship(&world, &gateway, &fresh, &records).await;
+    let told = world.done("GET", "/api/v1/audit?action=admin&limit=3", None).await;
+    let told: Vec<&str> = (0..3).map(|at| told["events"][at]["reason"].as_str().unwrap()).collect();
+    assert!(told[0].starts_with("its audit log began anew in epoch 2, after record 1 ("), "{told:?}");
+    assert!(told[1].starts_with("signs its audit log with the new key "), "{told:?}");
+    let read = verify(&world, &heads(&world, &gateway).await, "laptop").await.unwrap();
+    assert_eq!((read.count(), read.remarks().len()), ((3, 1), 1));
+    // An old log put in place of it is none that follows.
+    refused(&world, &gateway, &log, &log_of_epoch_1(), 409).await;
+}
+
+fn log_of_epoch_1() -> Vec<String> {
+    let mut log = Log::new(1);
+    log.events(&[event("x", 1, "outcome", "ok")])
+}
+
+async fn changes_stand_in_a_chain_that_is_signed_soon(world: World) {
+    let gateway = Gateway::enrol(&world, "laptop").await;
+    world.done("PUT", "/api/v1/projects/w", Some(json!({"name": "w", "spec": {}}))).await;
+    let mut own = Vec::new();
+    while !own.last().is_some_and(|entry: &Entry| entry.event().is_none()) {
+        let page = world.done("GET", "/api/v1/audit/records?gateway=mcpd&limit=1000", None).await;
+        let texts: Vec<String> = serde_json::from_value(page["records"].clone()).unwrap();
+        own = texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    }
+    assert!(own.iter().filter_map(Entry::event).any(|event| event.target.as_deref() == Some("project/w")));
+    let read = verify(&world, &heads(&world, &gateway).await, "mcpd").await.unwrap();
+    assert!(read.count().1 >= 1);
 }
 
 async fn events_are_found_by_what_was_asked(world: World) {
     let gateway = Gateway::enrol(&world, "laptop").await;
+    let mut log = Log::new(1);
     let change = |mut event: Value, field: &str, value: &str| {
         event[field] = json!(value);
         event
@@ -69,7 +242,8 @@ async fn events_are_found_by_what_was_asked(world: World) {
         change(event("list", 5, "outcome", "ok"), "action", "mcp_list"),
         change(event("other", 6, "outcome", "ok"), "project", "x"),
     ];
-    ship(&world, &gateway, &events).await;
+    let records = log.events(&events);
+    ship(&world, &gateway, &log, &records).await;
     let mcp = "action=mcp_call&action=mcp_list";
     assert_eq!(ids(&world, mcp).await, ["other", "list", "deny", "post", "bob", "call"]);
     assert_eq!(ids(&world, &format!("{mcp}&limit=2")).await, ["other", "list"]);
@@ -79,23 +253,32 @@ async fn events_are_found_by_what_was_asked(world: World) {
     assert_eq!(ids(&world, "action=mcp_list").await, ["list"]);
     assert_eq!(ids(&world, "project=x").await, ["other"]);
     assert_eq!(ids(&world, &format!("{mcp}&since=2026-07-28T09:05:00Z")).await, ["other", "list"]);
+    assert_eq!(ids(&world, &format!("{mcp}&until=2026-07-28T09:02:00Z")).await, ["call"]);
+    assert_eq!(ids(&world, "outcome=denied").await, ["deny", "post"]);
+    assert_eq!(ids(&world, "server=slack&outcome=ok&action=mcp_call").await, ["other", "bob", "call"]);
+    assert!(ids(&world, "server=jira").await.is_empty());
     assert_eq!(ids(&world, "user=ann&decision=allow&action=mcp_call&project=w").await, ["post", "call"]);
     assert_eq!(ids(&world, "user=ann%27%20OR%201=1--").await, Vec::<String>::new());
-    for bad in ["limit=0", "limit=10001", "decision=maybe", "since=yesterday", "action=x", "nonsense=1"] {
+    for bad in [
+        "limit=0",
+        "limit=10001",
+        "decision=maybe",
+        "since=yesterday",
+        "action=x",
+        "outcome=x",
+        "until=x",
+        "nonsense=1",
+    ] {
         assert_eq!(world.admin("GET", &format!("/api/v1/audit?{bad}"), None).await.status, 400, "{bad}");
     }
 }
 
 async fn events_of_one_moment_come_in_the_order_of_their_log(world: World) {
     let gateway = Gateway::enrol(&world, "laptop").await;
-    let at_once: Vec<Value> = (1..=5)
-        .map(|seq| {
-            let mut event = event(&format!("e{seq}"), seq, "outcome", "ok");
-            event["time"] = json!("2026-07-28T09:00:00.000Z");
-            event
-        })
-        .collect();
-    ship(&world, &gateway, &at_once).await;
+    let mut log = Log::new(1);
+    let at_once: Vec<Value> = (1..=5).map(|number| event(&format!("e{number}"), 0, "outcome", "ok")).collect();
+    let records = log.events(&at_once);
+    ship(&world, &gateway, &log, &records).await;
     assert_eq!(ids(&world, "action=mcp_call").await, ["e5", "e4", "e3", "e2", "e1"]);
 }
 
@@ -134,9 +317,80 @@ fn row(event: &Value) -> String {
     [text("user"), text("method"), text("target"), text("reason")].join(" ")
 }
 
+async fn a_08_nothing_of_the_audit_log_can_be_changed_or_deleted_over_the_api(world: World) {
+    let gateway = Gateway::enrol(&world, "laptop").await;
+    let mut log = Log::new(1);
+    let records = log.events(&[event("a", 1, "outcome", "ok")]);
+    ship(&world, &gateway, &log, &records).await;
+    let routes = control_plane::http::routes();
+    let about: Vec<_> = routes.iter().filter(|route| route.path.contains("audit")).collect();
+    assert_eq!(about.len(), 4);
+    for route in about {
+        let reads = route.method == "GET";
+        assert!(reads || route.path == "/api/v1/gateways/{name}/audit", "{} {}", route.method, route.path);
+        for method in ["PUT", "PATCH", "DELETE"] {
+            let path = route.path.replace("{name}", "laptop");
+            for token in [&world.admin, &gateway.token] {
+                let status = world.call(method, &path, Some(token), Some(json!({}))).await.status;
+                assert!([401, 403, 405].contains(&status), "{method} {path}: {status}");
+            }
+        }
+    }
+    // Neither does a gateway that is deleted take its log with it.
+    world.done("DELETE", "/api/v1/gateways/laptop", None).await;
+    assert_eq!(ids(&world, "action=mcp_call").await, ["a"]);
+    let page = world.done("GET", "/api/v1/audit/records?gateway=laptop", None).await;
+    assert_eq!(page["records"], json!(records));
+}
+
+/// The role of `docs/security/audit.md`.
+#[tokio::test]
+async fn a_08_a_database_role_that_can_neither_change_nor_delete_records_is_enough() {
+    let world = World::on_postgres().await;
+    let url = world.settings.database_url.clone().unwrap();
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    for statement in [
+        "CREATE ROLE mcpd_service LOGIN PASSWORD 'only-for-tests'",
+        "GRANT USAGE, CREATE ON SCHEMA public TO mcpd_service",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO mcpd_service",
+        "REVOKE UPDATE, DELETE, TRUNCATE ON audit_records, audit_keys FROM mcpd_service",
+    ] {
+        sqlx::query(statement).execute(&pool).await.unwrap();
+    }
+    let limited = url.replace("postgres://mcpctl:", "postgres://mcpd_service:");
+    let world = world.replica_at(&limited).await;
+    let gateway = Gateway::enrol(&world, "laptop").await;
+    let mut log = Log::new(1);
+    let records = vec![
+        log.event(&event("a", 1, "intent", "ok")).text,
+        log.event(&event("a", 1, "outcome", "ok")).text,
+        log.checkpoint().text,
+    ];
+    for _ in 0..2 {
+        assert_eq!(ship(&world, &gateway, &log, &records).await, log.chain.head());
+    }
+    world.done("PUT", "/api/v1/projects/w", Some(json!({"name": "w", "spec": {}}))).await;
+    let pool = sqlx::PgPool::connect(&limited).await.unwrap();
+    for statement in [
+        "UPDATE audit_records SET record = ''",
+        "DELETE FROM audit_records",
+        "TRUNCATE audit_records",
+        "DELETE FROM audit_keys",
+    ] {
+        let refused = sqlx::query(statement).execute(&pool).await.unwrap_err();
+        assert_eq!(refused.as_database_error().unwrap().code().unwrap(), "42501", "{statement}");
+    }
+    assert!(verify(&world, &heads(&world, &gateway).await, "laptop").await.is_ok());
+}
+
 on_both_stores!(
+    a_08_nothing_of_the_audit_log_can_be_changed_or_deleted_over_the_api,
     an_outcome_replaces_its_intent_and_never_the_other_way,
-    a_gateway_ships_its_own_events_only,
+    a_gateway_ships_its_own_records_only,
+    records_that_were_tampered_with_are_not_taken_and_nothing_of_their_batch_is,
+    a_record_that_never_came_is_told_of_for_good_and_what_follows_is_kept,
+    a_log_that_begins_anew_and_a_new_key_are_taken_and_told_of,
+    changes_stand_in_a_chain_that_is_signed_soon,
     events_are_found_by_what_was_asked,
     events_of_one_moment_come_in_the_order_of_their_log,
     every_change_is_in_the_log_and_what_changes_nothing_is_not,

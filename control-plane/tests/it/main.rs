@@ -22,6 +22,7 @@ mod openapi;
 mod outage;
 mod postgres;
 mod replicas;
+mod retention;
 mod secrets;
 mod sqlite;
 mod start;

@@ -34,6 +34,11 @@ impl Gateway {
         }
     }
 
+    /// What verifies the control plane's signatures.
+    pub(crate) fn verifying_key(&self) -> VerifyingKey {
+        self.verifying_key
+    }
+
     /// Opens the configuration stream.
     pub(crate) async fn connect(&self, world: &World) -> Stream<'_> {
         let bearer = format!("Bearer {}", self.token);

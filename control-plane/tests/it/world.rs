@@ -142,6 +142,11 @@ impl World {
         (response.status() == 200).then_some(response)
     }
 
+    /// A second control plane on the same folder that calls the database by another URL.
+    pub(crate) async fn replica_at(&self, database_url: &str) -> Self {
+        Self::start(Arc::clone(&self.folder), database_url, &[]).await
+    }
+
     async fn start(folder: Arc<TempDir>, database_url: &str, args: &[&str]) -> Self {
         let settings = settings_with(&folder.path().join("home"), database_url, args);
         Self::serving(folder, settings).await

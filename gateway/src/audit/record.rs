@@ -1,27 +1,19 @@
-//! One record: an audit event as one line of JSON, bounded whatever a client put into it.
+//! What goes into a record: an audit event, bounded whatever a client put into it.
 
 use control_plane_api::audit::{AuditEvent, Outcome, Phase};
 use sha2::{Digest as _, Sha256};
-use std::io;
 
 /// Longest text kept of one field, in bytes; the rest is told by its digest and length. JSON can make six bytes of
 /// one, so a whole record stays under 64 KiB.
 const TEXT_BYTES_MAX: usize = 1_024;
-
-/// Appends `event` as one line to `out`. JSON escapes line feeds, so no content can break out of its line.
-pub(super) fn encode(event: &mut AuditEvent, out: &mut Vec<u8>) -> io::Result<()> {
-    bound(event);
-    serde_json::to_writer(&mut *out, event)?;
-    out.push(b'\n');
-    Ok(())
-}
 
 /// The record that closes the exchange `intent` opened, when nothing else ever will.
 pub(super) fn unknown_outcome(intent: &AuditEvent) -> AuditEvent {
     AuditEvent { phase: Phase::Outcome, outcome: Outcome::Unknown, ..intent.clone() }
 }
 
-fn bound(event: &mut AuditEvent) {
+/// Cuts what is too long in `event`.
+pub(super) fn bound(event: &mut AuditEvent) {
     let optional = [
         &mut event.token_id,
         &mut event.project,

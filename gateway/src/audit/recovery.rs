@@ -1,16 +1,24 @@
 //! What a new process finds in the spool: how far the log goes, and which exchanges were never closed.
 //!
-//! A half-written tail is cut: it was never acknowledged. A damaged line before it, or a missing segment, is refused:
-//! that is no crash, somebody has to look at it.
+//! A half-written tail is cut: it was never acknowledged. A damaged line before it, a record that was changed, one that is
+//! missing, or a spool that lost what the control plane has a receipt for is refused: that is no crash, somebody has to look
+//! at it. Signatures are not asked for here: the key may be a new one.
 
 use super::{
     AuditError,
     record::unknown_outcome,
     segment::{self, Line, Lines, Segment},
-    spool,
+    spool::{self, Cursor},
 };
 use crate::settings::{make_private, sync_parent};
-use control_plane_api::audit::{AuditEvent, Phase};
+use control_plane_api::{
+    audit::{
+        AuditEvent, Phase,
+        chain::{Body, Hash, Head},
+        verify::{Broken, Fault, Start, Trust, Verifier},
+    },
+    name::Name,
+};
 use std::{
     collections::BTreeMap,
     fs::OpenOptions,
@@ -48,12 +56,14 @@ pub enum SpoolError {
 }
 
 /// What a new process finds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Recovered {
-    /// The newest record; 0 when there never was one.
-    pub(super) last: u64,
+    /// The newest record.
+    pub(super) last: Head,
+    /// Hash of the newest checkpoint.
+    pub(super) checkpoint: Hash,
     /// How far the control plane has acknowledged.
-    pub(super) acknowledged: u64,
+    pub(super) acknowledged: Cursor,
     /// Exchanges without an outcome, by id.
     pub(super) open: BTreeMap<String, AuditEvent>,
 }
@@ -67,7 +77,6 @@ impl Recovered {
     }
 
     fn take(&mut self, event: AuditEvent) {
-        self.last = event.seq;
         match event.phase {
             Phase::Intent => {
                 self.open.insert(event.id.clone(), event);
@@ -79,33 +88,54 @@ impl Recovered {
     }
 }
 
-/// Reads the spool in `dir`, cuts what a crash left half-written, and removes segments without a record.
-pub(super) fn recover(dir: &Path) -> Result<Recovered, SpoolError> {
+/// Reads the spool of `gateway` in `dir`, cuts what a crash left half-written, and removes segments without a record.
+pub(super) fn recover(dir: &Path, gateway: &Name) -> Result<Recovered, SpoolError> {
     let unusable = |error| SpoolError::Unusable { dir: dir.to_owned(), error };
     make_private(dir).map_err(unusable)?;
     let acknowledged = spool::read_cursor(dir).map_err(unusable)?;
+    let segments = segment::list(dir).map_err(unusable)?;
     let open = spool::read_open(dir).map_err(unusable)?;
-    let mut recovered = Recovered { last: acknowledged, acknowledged, open };
-    let mut expected = None;
-    for segment in segment::list(dir).map_err(unusable)? {
-        if let Some(expected) = expected
-            && segment.first != expected
-        {
-            let what = format!("records {expected} to {} are missing", segment.first.saturating_sub(1));
-            return Err(SpoolError::Damaged { what });
-        }
-        let bytes = scan(&segment, &mut recovered).map_err(|error| match error {
+    let Cursor { head, checkpoint } = acknowledged;
+    // The first segment may begin before what is acknowledged, but never behind it.
+    let start = match segments.first() {
+        Some(first) if first.first <= head.seq => Start::Anywhere,
+        _ => Start::After { head, checkpoint: Some(checkpoint) },
+    };
+    let mut recovery = Recovery {
+        verifier: Verifier::new(gateway.clone(), Trust::LinksOnly, start),
+        recovered: Recovered { last: head, checkpoint, acknowledged, open },
+        lengths: Vec::new(),
+    };
+    for segment in &segments {
+        let bytes = recovery.scan(segment).map_err(|error| match error {
             ScanError::Io(error) => unusable(error),
-            ScanError::Damaged { offset } => {
-                let what = format!("`{}` at byte {offset} holds something else than a record", segment.path.display());
-                SpoolError::Damaged { what }
-            }
+            ScanError::Damaged { offset } => damaged_at(&segment.path, offset),
+            ScanError::Broken(broken) => SpoolError::Damaged { what: broken.to_string() },
         })?;
-        seal(&segment.path, bytes).map_err(unusable)?;
-        expected = Some(recovered.last.max(segment.first.saturating_sub(1)) + 1);
+        recovery.lengths.push(bytes);
     }
-    recovered.last = recovered.last.max(acknowledged);
+    let Recovery { verifier, mut recovered, lengths } = recovery;
+    verifier.finish(Some(&head)).map_err(|broken| SpoolError::Damaged { what: broken.to_string() })?;
+    // Nothing is touched before everything is known to be whole.
+    for (segment, bytes) in segments.iter().zip(lengths) {
+        seal(&segment.path, bytes).map_err(unusable)?;
+    }
+    recovered.last = verifier.head();
+    recovered.checkpoint = verifier.checkpoint().unwrap_or(checkpoint);
     Ok(recovered)
+}
+
+fn damaged_at(path: &Path, offset: u64) -> SpoolError {
+    let what = format!("`{}` at byte {offset} holds something else than a record", path.display());
+    SpoolError::Damaged { what }
+}
+
+/// The state of a reading.
+struct Recovery {
+    verifier: Verifier,
+    recovered: Recovered,
+    /// Of every segment read, how much of it holds records.
+    lengths: Vec<u64>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -114,21 +144,36 @@ enum ScanError {
     Io(#[from] io::Error),
     #[error("damaged at byte {offset}")]
     Damaged { offset: u64 },
+    #[error(transparent)]
+    Broken(#[from] Broken),
 }
 
-/// Takes every record of `segment`; gives the offset behind the last.
-fn scan(segment: &Segment, recovered: &mut Recovered) -> Result<u64, ScanError> {
-    let mut lines = Lines::open(segment, 0)?;
-    let mut next = segment.first;
-    loop {
-        let offset = lines.offset();
-        match lines.next_line()? {
-            Line::Record(event, _) if event.seq == next => {
-                next += 1;
-                recovered.take(*event);
+impl Recovery {
+    /// Takes every record of `segment`; gives the offset behind the last.
+    fn scan(&mut self, segment: &Segment) -> Result<u64, ScanError> {
+        let mut lines = Lines::open(segment, 0)?;
+        let mut next = segment.first;
+        loop {
+            let offset = lines.offset();
+            let entry = match lines.next_line()? {
+                Line::Record(entry) => entry,
+                Line::End => return Ok(offset),
+                Line::Damaged => return Err(ScanError::Damaged { offset }),
+            };
+            // A segment is named by its first record; the chain says the same of the rest, but not where the reading begins.
+            if entry.seq != next {
+                return Err(ScanError::Damaged { offset });
             }
-            Line::End => return Ok(offset),
-            Line::Record(..) | Line::Damaged => return Err(ScanError::Damaged { offset }),
+            next += 1;
+            self.verifier.take(lines.text())?;
+            let acknowledged = self.recovered.acknowledged.head;
+            if entry.seq == acknowledged.seq && entry.hash(lines.text()) != acknowledged.hash {
+                let Head { epoch, seq, .. } = acknowledged;
+                return Err(Broken { gateway: entry.gateway, epoch, seq, fault: Fault::Changed }.into());
+            }
+            if let Body::Event(event) = entry.body {
+                self.recovered.take(*event);
+            }
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Segment files: `<first seq>.jsonl`, one record per line, then zeros up to the reserved size.
+//! Segment files: `<first seq>.jsonl`, one record of the chain per line, then zeros up to the reserved size.
 //!
 //! A line that was not written whole contains a zero byte or has no end; nothing acknowledged ever lies behind it.
 //! The name of a segment is final: records of an earlier segment at or past it were never acknowledged.
 
-use control_plane_api::audit::AuditEvent;
+use control_plane_api::audit::chain::Entry;
 use std::{
     fs::File,
     io::{self, BufRead as _, BufReader, Seek as _, SeekFrom},
@@ -54,8 +54,8 @@ pub(super) fn bytes(dir: &Path) -> io::Result<u64> {
 
 /// What comes next in a segment.
 pub(super) enum Line {
-    /// A whole record, and the offset behind it.
-    Record(Box<AuditEvent>, u64),
+    /// A whole record.
+    Record(Box<Entry>),
     /// Nothing more: the end, reserved room, a write that was cut off, or records of a later segment.
     End,
     /// A whole line that is no record: somebody changed the file, or the disk did.
@@ -63,6 +63,7 @@ pub(super) enum Line {
 }
 
 /// Reads a segment line by line.
+#[derive(Debug)]
 pub(super) struct Lines {
     file: BufReader<File>,
     offset: u64,
@@ -83,6 +84,11 @@ impl Lines {
         self.offset
     }
 
+    /// The very text of the record read last.
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(&self.line).unwrap_or_default().trim_end_matches('\n')
+    }
+
     pub(super) fn next_line(&mut self) -> io::Result<Line> {
         if matches!(self.file.fill_buf()?.first(), None | Some(0)) {
             return Ok(Line::End);
@@ -92,13 +98,13 @@ impl Lines {
         if !self.line.ends_with(b"\n") || self.line.contains(&0) {
             return Ok(Line::End);
         }
-        let Ok(event) = serde_json::from_slice::<AuditEvent>(&self.line) else {
+        let Ok(entry) = serde_json::from_slice::<Entry>(&self.line) else {
             return Ok(Line::Damaged);
         };
-        if self.end.is_some_and(|end| event.seq >= end) {
+        if self.end.is_some_and(|end| entry.seq >= end) {
             return Ok(Line::End);
         }
         self.offset += self.line.len() as u64;
-        Ok(Line::Record(Box::new(event), self.offset))
+        Ok(Line::Record(Box::new(entry)))
     }
 }

@@ -1,15 +1,20 @@
-//! Hands records to the control plane, in order, at least once; its receipt frees them here.
+//! Hands records to the control plane, in order, at least once; its receipt frees them here, if it is signed by it and for
+//! the very records that were sent.
 
 use super::{
     Auditor,
-    spool::{Position, Spool},
+    spool::{Cursor, Position, Shipment, Spool},
 };
 use crate::control_plane::{Backoff, ControlPlane, ControlPlaneError};
-use control_plane_api::audit::{AuditBatch, AuditEvent};
+use control_plane_api::audit::{
+    AuditBatch,
+    receipt::{Receipt, SignedError, SignedText},
+};
+use ed25519_dalek::VerifyingKey;
 use std::{io, sync::Arc, time::Duration};
 
 /// Most records in one batch.
-const BATCH_EVENTS_MAX: usize = 500;
+const BATCH_RECORDS_MAX: usize = 500;
 /// Size after which a batch takes no further record, in bytes.
 const BATCH_BYTES_MAX: u64 = 1 << 20;
 /// Records that come within this time go into one batch, in milliseconds.
@@ -22,15 +27,20 @@ enum ShipError {
     ControlPlane(#[from] ControlPlaneError),
     #[error("the spool cannot be read: {0}")]
     Spool(#[from] io::Error),
+    #[error("the control plane's receipt is not good: {0}")]
+    BadReceipt(#[from] SignedError),
     #[error("the control plane acknowledged nothing of it")]
     NothingTaken,
 }
 
-/// Ships what `auditor` recorded for as long as the process lives; ends only when it is dropped.
-pub async fn ship(auditor: Auditor, control_plane: ControlPlane) {
+/// Ships what `auditor` recorded to `control_plane`, which signs with `verifying_key`, for as long as the process lives; ends
+/// only when it is dropped.
+pub async fn ship(auditor: Auditor, control_plane: ControlPlane, verifying_key: VerifyingKey) {
     let mut shipper = Shipper {
         position: auditor.spool.start(),
         spool: Arc::clone(&auditor.spool),
+        key: auditor.key.to_string(),
+        verifying_key,
         control_plane,
         batch: Vec::new(),
     };
@@ -59,9 +69,12 @@ pub async fn ship(auditor: Auditor, control_plane: ControlPlane) {
 struct Shipper {
     spool: Arc<Spool>,
     control_plane: ControlPlane,
+    /// Hex public half of the key that signs this log.
+    key: String,
+    verifying_key: VerifyingKey,
     position: Position,
     /// Read and not yet acknowledged.
-    batch: Vec<AuditEvent>,
+    batch: Vec<Shipment>,
 }
 
 impl Shipper {
@@ -72,18 +85,21 @@ impl Shipper {
             gather().await;
             self.read(durable).await?;
         }
-        let batch = AuditBatch { events: std::mem::take(&mut self.batch) };
-        let posted = self.control_plane.post_audit(&batch).await;
-        self.batch = batch.events;
-        let last = self.batch.last().map_or(0, |event| event.seq);
-        let taken = posted?.seq.min(last);
-        if taken <= self.spool.acknowledged() {
-            return Err(ShipError::NothingTaken);
-        }
+        let records = self.batch.iter().map(|shipment| shipment.text.clone()).collect();
+        let receipt = self.control_plane.post_audit(&AuditBatch { key: self.key.clone(), records }).await?;
+        let taken = self.taken(&receipt)?;
         let spool = Arc::clone(&self.spool);
         blocking(move || spool.acknowledge(taken)).await?;
-        self.batch.retain(|event| event.seq > taken);
+        self.batch.retain(|shipment| shipment.cursor.head.seq > taken.head.seq);
         Ok(())
+    }
+
+    /// How far `receipt` goes: to one of the records that were sent, by its hash.
+    fn taken(&self, receipt: &SignedText) -> Result<Cursor, ShipError> {
+        let head = receipt.open::<Receipt>(&self.verifying_key)?.head;
+        let cursors = self.batch.iter().map(|shipment| shipment.cursor);
+        // The hash is of the whole chain, so it is this gateway's and of this very record.
+        cursors.rev().find(|cursor| cursor.head == head).ok_or(ShipError::NothingTaken)
     }
 
     async fn read(&mut self, durable: u64) -> Result<(), ShipError> {
@@ -91,8 +107,8 @@ impl Shipper {
         // Should reading fail half-way, it starts again behind what is acknowledged.
         let mut position = std::mem::replace(&mut self.position, self.spool.start());
         let read = move || {
-            let events = spool.read(&mut position, durable, BATCH_EVENTS_MAX, BATCH_BYTES_MAX)?;
-            Ok((events, position))
+            let shipments = spool.read(&mut position, durable, BATCH_RECORDS_MAX, BATCH_BYTES_MAX)?;
+            Ok((shipments, position))
         };
         (self.batch, self.position) = blocking(read).await?;
         Ok(())

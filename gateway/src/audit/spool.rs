@@ -1,6 +1,6 @@
 //! What writer and shipper share: how far the log is durable, how far it is acknowledged, which exchanges are open.
 //!
-//! On disk beside the segments: `cursor` (the last acknowledged record) and `open.json`. The latter holds the intents
+//! On disk beside the segments: `cursor.json` (the last acknowledged record) and `open.json`. The latter holds the intents
 //! of exchanges still open when their segment was deleted, so that a crash later still finds them.
 
 use super::{
@@ -9,27 +9,48 @@ use super::{
     segment::{self, Line, Lines},
 };
 use crate::settings::{replace_file, sync_parent};
-use control_plane_api::audit::{AuditEvent, Phase};
+use control_plane_api::audit::{
+    AuditEvent, Phase,
+    chain::{Body, Hash, Head},
+};
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     io,
     path::{Path, PathBuf},
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 use tokio::sync::watch;
 
-const CURSOR: &str = "cursor";
+const CURSOR: &str = "cursor.json";
 const OPEN: &str = "open.json";
+
+/// How far the control plane has the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Cursor {
+    /// The last record it gave a receipt for.
+    pub(super) head: Head,
+    /// Hash of the last checkpoint up to there.
+    pub(super) checkpoint: Hash,
+}
+
+/// A record on its way to the control plane.
+#[derive(Debug, Clone)]
+pub(super) struct Shipment {
+    pub(super) cursor: Cursor,
+    pub(super) text: String,
+}
 
 /// The shared state of one spool.
 pub(super) struct Spool {
     dir: PathBuf,
     delivery: Delivery,
     durable: watch::Sender<u64>,
-    acknowledged: AtomicU64,
+    acknowledged: Mutex<Cursor>,
+    failing: AtomicBool,
     open: Mutex<BTreeMap<String, AuditEvent>>,
 }
 
@@ -38,6 +59,7 @@ pub(super) struct Spool {
 pub(super) struct Position {
     next: u64,
     place: Option<(u64, u64)>,
+    checkpoint: Hash,
 }
 
 impl Spool {
@@ -45,14 +67,24 @@ impl Spool {
         Self {
             dir: dir.to_owned(),
             delivery,
-            durable: watch::Sender::new(recovered.last),
-            acknowledged: AtomicU64::new(recovered.acknowledged),
+            durable: watch::Sender::new(recovered.last.seq),
+            acknowledged: Mutex::new(recovered.acknowledged),
+            failing: AtomicBool::new(false),
             open: Mutex::new(recovered.open.clone()),
         }
     }
 
     pub(super) fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Whether the last write failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_failing(&self, failing: bool) {
+        self.failing.store(failing, Ordering::Release);
     }
 
     pub(super) fn backlog(&self) -> u64 {
@@ -63,14 +95,15 @@ impl Spool {
     }
 
     pub(super) fn acknowledged(&self) -> u64 {
-        self.acknowledged.load(Ordering::Acquire)
+        self.cursor().head.seq
     }
 
-    /// `events` are durable. The open exchanges are settled before anybody can see that.
-    pub(super) fn committed(&self, events: Vec<AuditEvent>) {
-        let Some(last) = events.last().map(|event| event.seq) else {
-            return;
-        };
+    fn cursor(&self) -> Cursor {
+        *self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything up to `last` is durable, `events` among it. The open exchanges are settled before anybody can see that.
+    pub(super) fn committed(&self, last: u64, events: Vec<AuditEvent>) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         for event in events {
             match event.phase {
@@ -94,7 +127,8 @@ impl Spool {
 
     /// The position behind what is acknowledged.
     pub(super) fn start(&self) -> Position {
-        Position { next: self.acknowledged() + 1, place: None }
+        let Cursor { head, checkpoint } = self.cursor();
+        Position { next: head.seq + 1, place: None, checkpoint }
     }
 
     /// Reads on from `position` up to `durable`, at most `events_max` records of about `bytes_max` bytes, at least one.
@@ -102,49 +136,55 @@ impl Spool {
         &self,
         position: &mut Position,
         durable: u64,
-        events_max: usize,
+        records_max: usize,
         bytes_max: u64,
-    ) -> io::Result<Vec<AuditEvent>> {
-        let mut events = Vec::new();
+    ) -> io::Result<Vec<Shipment>> {
+        let mut shipments = Vec::new();
         let mut bytes = 0;
         let segments = segment::list(&self.dir)?;
         let begin = segments.partition_point(|segment| segment.first <= position.next).saturating_sub(1);
         for segment in segments.iter().skip(begin) {
             let offset = position.place.filter(|(first, _)| *first == segment.first).map_or(0, |(_, offset)| offset);
             let mut lines = Lines::open(segment, offset)?;
-            while events.len() < events_max && bytes < bytes_max && position.next <= durable {
+            while shipments.len() < records_max && bytes < bytes_max && position.next <= durable {
                 let before = lines.offset();
-                let (event, after) = match lines.next_line()? {
-                    Line::Record(event, after) => (event, after),
+                let entry = match lines.next_line()? {
+                    Line::Record(entry) => entry,
                     Line::End => break,
                     Line::Damaged => return Err(damaged(&segment.path, before)),
                 };
-                if event.seq > position.next {
+                if entry.seq > position.next {
                     tracing::error!(
                         from = position.next,
-                        to = event.seq - 1,
+                        to = entry.seq - 1,
                         "audit records were taken out of the spool before they were shipped"
                     );
                 }
-                position.place = Some((segment.first, after));
-                if event.seq >= position.next {
-                    position.next = event.seq + 1;
-                    bytes += after - before;
-                    events.push(*event);
+                position.place = Some((segment.first, lines.offset()));
+                if entry.seq >= position.next {
+                    position.next = entry.seq + 1;
+                    bytes += lines.offset() - before;
+                    let head = entry.head(lines.text());
+                    if matches!(entry.body, Body::Checkpoint(_)) {
+                        position.checkpoint = head.hash;
+                    }
+                    let cursor = Cursor { head, checkpoint: position.checkpoint };
+                    shipments.push(Shipment { cursor, text: lines.text().to_owned() });
                 }
             }
         }
-        if events.is_empty() && position.next <= durable {
+        if shipments.is_empty() && position.next <= durable {
             let message = format!("records {} to {durable} are not in the spool any more", position.next);
             return Err(io::Error::new(io::ErrorKind::NotFound, message));
         }
-        Ok(events)
+        Ok(shipments)
     }
 
-    /// The control plane has everything up to `seq`: remembers that durably, and frees what is not needed any more.
-    pub(super) fn acknowledge(&self, seq: u64) -> io::Result<()> {
-        replace_file(&self.dir.join(CURSOR), seq.to_string().as_bytes())?;
-        self.acknowledged.store(seq, Ordering::Release);
+    /// The control plane has everything up to `cursor`: remembers that durably, and frees what is not needed any more.
+    pub(super) fn acknowledge(&self, cursor: Cursor) -> io::Result<()> {
+        replace_file(&self.dir.join(CURSOR), &serde_json::to_vec(&cursor)?)?;
+        *self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner) = cursor;
+        let seq = cursor.head.seq;
         let shipped: Vec<_> =
             segment::list(&self.dir)?.into_iter().filter(|one| one.end.is_some_and(|end| end <= seq + 1)).collect();
         if shipped.is_empty() {
@@ -166,13 +206,14 @@ fn damaged(path: &Path, offset: u64) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
-/// The last acknowledged record; 0 before the first.
-pub(super) fn read_cursor(dir: &Path) -> io::Result<u64> {
-    match std::fs::read_to_string(dir.join(CURSOR)) {
-        Ok(text) => {
-            text.trim().parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "`cursor` is not a number"))
+/// The last acknowledged record.
+pub(super) fn read_cursor(dir: &Path) -> io::Result<Cursor> {
+    match std::fs::read(dir.join(CURSOR)) {
+        Ok(text) => serde_json::from_slice(&text)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("`{CURSOR}` cannot be read: {error}"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(Cursor { head: Head::NONE, checkpoint: Hash::NONE })
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
         Err(error) => Err(error),
     }
 }

@@ -2,24 +2,36 @@
 
 use super::*;
 use control_plane_api::{
-    audit::{Action, Decision, Outcome, Phase},
+    audit::{
+        Action, Decision, Outcome, Phase,
+        chain::Entry,
+        verify::{Start, Trust, Verifier},
+    },
     timestamp::Timestamp,
 };
 use proptest::prelude::{ProptestConfig, proptest};
 use segment::{Line, Lines};
 use std::collections::BTreeMap;
 
+mod checkpoints;
 mod faults;
 mod recovering;
+mod relaxed;
 mod shipping;
 
-/// Small enough to see many segments.
+/// Small enough to see many segments; checkpoints come at the end only.
 pub(super) fn small() -> AuditOptions {
-    AuditOptions { queue_max: 8, segment_bytes: 2_000, spool_bytes_max: 1 << 20, delivery: Delivery::ControlPlane }
+    let pace = Pace { records_max: 1_000, interval: Duration::from_secs(3_600), idle: Duration::from_secs(3_600) };
+    let (segment_bytes, spool_bytes_max) = (2_000, 1 << 20);
+    AuditOptions { segment_bytes, spool_bytes_max, queue_max: 8, pace, ..AuditOptions::default() }
 }
 
-pub(super) fn open(dir: &Path) -> Auditor {
-    Auditor::open(dir, small(), Metrics::new().unwrap()).unwrap()
+pub(super) fn signer() -> Signer {
+    Signer { gateway: "local".parse().unwrap(), key: AuditKey::of(1) }
+}
+
+pub(crate) fn open(dir: &Path) -> Auditor {
+    Auditor::open(dir, signer(), small(), Metrics::new().unwrap()).unwrap()
 }
 
 pub(super) fn event(id: &str, phase: Phase) -> AuditEvent {
@@ -40,6 +52,7 @@ pub(super) fn event(id: &str, phase: Phase) -> AuditEvent {
         reason: String::new(),
         outcome: Outcome::Ok,
         arguments_digest: None,
+        arguments: None,
         client: None,
         peer: None,
         request_id: None,
@@ -48,6 +61,7 @@ pub(super) fn event(id: &str, phase: Phase) -> AuditEvent {
         duration_ms: 0,
         request_bytes: 0,
         reply_bytes: 0,
+        reply_digest: None,
         relevance: None,
     }
 }
@@ -58,23 +72,32 @@ pub(super) async fn exchange(auditor: &Auditor, id: &str) -> Result<(), AuditErr
     auditor.append(event(id, Phase::Outcome)).await
 }
 
-/// Every record in `dir`, oldest first.
-pub(super) fn log(dir: &Path) -> Vec<AuditEvent> {
-    let mut events = Vec::new();
+/// Every record in `dir` and its text, oldest first.
+pub(super) fn records(dir: &Path) -> Vec<(Entry, String)> {
+    let mut records = Vec::new();
     for segment in segment::list(dir).unwrap() {
         let mut lines = Lines::open(&segment, 0).unwrap();
-        while let Line::Record(event, _) = lines.next_line().unwrap() {
-            events.push(*event);
+        while let Line::Record(entry) = lines.next_line().unwrap() {
+            records.push((*entry, lines.text().to_owned()));
         }
     }
-    events
+    records
 }
 
-/// Asserts that positions grow one by one.
-pub(super) fn check_sequence(events: &[AuditEvent]) {
-    for pair in events.windows(2) {
-        assert_eq!(pair[1].seq, pair[0].seq + 1);
+/// Every event in `dir`, oldest first.
+pub(super) fn log(dir: &Path) -> Vec<AuditEvent> {
+    records(dir).into_iter().filter_map(|(entry, _)| entry.event().cloned()).collect()
+}
+
+/// Asserts that the chain in `dir` holds and is signed for; gives what was read.
+pub(super) fn check_chain(dir: &Path) -> Verifier {
+    let keys = Trust::Keys(vec![signer().key.signing().verifying_key()]);
+    let mut verifier = Verifier::new(signer().gateway, keys, Start::Anywhere);
+    for (_, text) in records(dir) {
+        verifier.take(&text).unwrap();
     }
+    verifier.finish(None).unwrap();
+    verifier
 }
 
 #[tokio::test]
@@ -86,7 +109,7 @@ async fn a_record_is_on_disk_when_append_returns() {
         let last = log(dir.path()).pop().unwrap();
         assert_eq!((last.id.as_str(), last.phase), (id, Phase::Outcome));
     }
-    check_sequence(&log(dir.path()));
+    check_chain(dir.path());
     assert_eq!(auditor.backlog(), 4);
 }
 
@@ -103,14 +126,29 @@ async fn what_a_client_sends_can_neither_break_out_of_its_line_nor_bloat_it() {
     assert_eq!(events.len(), 3);
     assert_eq!(events[0].target.as_deref(), Some("\"}\n{\"id\":\"forged\"}\n"));
     assert!(events[2].target.as_ref().unwrap().contains("1048576 bytes, sha256 "));
-    assert!(segment::bytes(dir.path()).unwrap() < 16_000);
+    assert!(segment::bytes(dir.path()).unwrap() < 18_000);
+}
+
+#[tokio::test]
+async fn a_09_no_record_is_larger_than_64_kib_whatever_a_client_sends() {
+    let dir = tempfile::tempdir().unwrap();
+    let auditor = open(dir.path());
+    let long = || "\u{1}".repeat(64 << 20);
+    let mut hostile = event("x", Phase::Outcome);
+    (hostile.target, hostile.client, hostile.request_id) = (Some(long()), Some(long()), Some(long()));
+    (hostile.method, hostile.reason, hostile.trace_id) = (long(), long(), Some(long()));
+    (hostile.arguments, hostile.project) = (Some(serde_json::json!("x".repeat(24 << 10))), Some(long()));
+    auditor.append(hostile).await.unwrap();
+    auditor.close().await;
+    let largest = records(dir.path()).iter().map(|(_, text)| text.len()).max().unwrap();
+    assert!(largest <= 64 << 10, "{largest}");
 }
 
 #[tokio::test]
 async fn a_closed_log_takes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let metrics = Metrics::new().unwrap();
-    let auditor = Auditor::open(dir.path(), small(), metrics.clone()).unwrap();
+    let auditor = Auditor::open(dir.path(), signer(), small(), metrics.clone()).unwrap();
     exchange(&auditor, "a").await.unwrap();
     auditor.close().await;
     assert!(matches!(exchange(&auditor, "b").await, Err(AuditError::Closed)));
@@ -144,7 +182,7 @@ proptest! {
         });
         let events = log(dir.path());
         assert_eq!(events.len(), callers * each * 2);
-        check_sequence(&events);
+        check_chain(dir.path());
         let mut by_caller: BTreeMap<&str, Vec<(&str, bool)>> = BTreeMap::new();
         for event in &events {
             let (caller, number) = event.id.split_once('/').unwrap();

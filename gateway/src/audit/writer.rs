@@ -1,18 +1,32 @@
 //! The one thread that writes: takes every record that waits, writes them at once, syncs once, answers each.
 //!
+//! It alone knows the end of the chain. When a checkpoint is due it goes with the records, or by itself.
+//!
 //! A file that failed once is never written again (the page cache may have dropped what a failed sync left, and would
 //! report success later): its records are refused to who waits for them, and the next ones go to a new segment.
 
 use super::{
-    AuditError, AuditOptions, Order,
+    AuditError, AuditOptions, Order, Signer,
     disk::{Disk, SegmentFile},
-    record::encode,
+    record::bound,
+    recovery::Recovered,
     segment,
     spool::Spool,
 };
-use control_plane_api::audit::AuditEvent;
-use std::{io, sync::Arc};
-use tokio::sync::{mpsc, oneshot};
+use control_plane_api::{
+    audit::{AuditEvent, chain::Chain},
+    timestamp::Timestamp,
+};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    runtime::Runtime,
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 /// Most records taken into one write.
 const BATCH_MAX: usize = 1_024;
@@ -28,7 +42,12 @@ pub(super) struct Writer {
     disk: Box<dyn Disk>,
     spool: Arc<Spool>,
     options: AuditOptions,
-    last: u64,
+    signer: Signer,
+    chain: Chain,
+    /// Records since the last checkpoint.
+    unsigned: u64,
+    /// When a checkpoint was last written, or could not be.
+    signed: Instant,
     active: Option<Active>,
     failing: bool,
 }
@@ -37,7 +56,7 @@ pub(super) struct Writer {
 #[derive(Default)]
 struct Batch {
     events: Vec<AuditEvent>,
-    waiters: Vec<oneshot::Sender<Result<(), AuditError>>>,
+    waiters: Vec<Option<oneshot::Sender<Result<(), AuditError>>>>,
     close: Option<oneshot::Sender<()>>,
 }
 
@@ -54,28 +73,43 @@ impl Batch {
 }
 
 impl Writer {
-    /// A writer whose next record follows `last`.
-    pub(super) fn new(disk: Box<dyn Disk>, spool: Arc<Spool>, options: AuditOptions, last: u64) -> Self {
-        Self { disk, spool, options, last, active: None, failing: false }
+    /// A writer that goes on, as a new epoch, behind what was recovered.
+    pub(super) fn new(
+        disk: Box<dyn Disk>,
+        spool: Arc<Spool>,
+        options: AuditOptions,
+        (signer, recovered): (Signer, &Recovered),
+    ) -> Self {
+        let now = u64::try_from(Timestamp::now().as_millis()).unwrap_or_default();
+        // Grows even if the clock went back, and is not used again even if the files were lost.
+        let epoch = now.max(recovered.last.epoch + 1);
+        let chain = Chain::new(signer.gateway.clone(), epoch, recovered.last, recovered.checkpoint);
+        let (unsigned, signed) = (0, Instant::now());
+        Self { disk, spool, options, signer, chain, unsigned, signed, active: None, failing: false }
     }
 
     /// Writes what comes until told to close or nobody can append any more.
-    pub(super) fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+    pub(super) fn run(mut self, mut orders: mpsc::Receiver<Order>, clock: &Runtime) {
         // Makes room ahead of the first record, which would otherwise wait for it.
         let ready = self.room_for(1).map(drop);
         self.log(&ready);
-        while let Some(order) = orders.blocking_recv() {
+        loop {
             let mut batch = Batch::default();
-            batch.take(order);
+            match clock.block_on(async { timeout(self.until_checkpoint(), orders.recv()).await }) {
+                Ok(Some(order)) => batch.take(order),
+                Ok(None) => break,
+                // Nobody waits: the batch is a checkpoint.
+                Err(_) => {}
+            }
             while batch.close.is_none()
                 && batch.events.len() < BATCH_MAX
                 && let Ok(order) = orders.try_recv()
             {
                 batch.take(order);
             }
-            let appended = self.append(batch.events);
+            let appended = self.write(batch.events, batch.close.is_some());
             self.log(&appended);
-            for waiter in batch.waiters {
+            for waiter in batch.waiters.into_iter().flatten() {
                 // Nobody waits any more when the caller was dropped; the record stands all the same.
                 let _ = waiter.send(appended.clone());
             }
@@ -85,17 +119,46 @@ impl Writer {
                 return;
             }
         }
+        let closed = self.write(Vec::new(), true);
+        self.log(&closed);
         self.seal();
     }
 
     /// Makes `events` durable, all or none acknowledged.
-    pub(super) fn append(&mut self, mut events: Vec<AuditEvent>) -> Result<(), AuditError> {
+    pub(super) fn append(&mut self, events: Vec<AuditEvent>) -> Result<(), AuditError> {
+        self.write(events, false)
+    }
+
+    /// Time until a checkpoint is due, should nothing come.
+    fn until_checkpoint(&self) -> Duration {
+        let pace = &self.options.pace;
+        let due = if self.unsigned == 0 { pace.idle } else { pace.interval };
+        due.saturating_sub(self.signed.elapsed())
+    }
+
+    /// Whether a checkpoint is due behind `more` records; the last one of a log that is closed signs for what is not yet.
+    fn is_due(&self, more: u64, closing: bool) -> bool {
+        let unsigned = self.unsigned + more;
+        let waited =
+            self.until_checkpoint().is_zero() || (more > 0 && self.signed.elapsed() >= self.options.pace.interval);
+        unsigned >= self.options.pace.records_max || waited || (closing && unsigned > 0)
+    }
+
+    fn write(&mut self, mut events: Vec<AuditEvent>, closing: bool) -> Result<(), AuditError> {
+        let more = events.len() as u64;
+        let signs = self.is_due(more, closing);
+        // The chain goes on only when this is durable: what failed never was in it.
+        let mut chain = self.chain.clone();
         let mut bytes = Vec::with_capacity(events.len() * 1_024);
-        let mut seq = self.last;
         for event in &mut events {
-            seq += 1;
-            event.seq = seq;
-            encode(event, &mut bytes).map_err(unwritable)?;
+            bound(event);
+            add(&mut bytes, &chain.event(event).map_err(unwritable)?.text);
+        }
+        if signs {
+            // Whatever comes of it: the next one is tried when the next one is due.
+            self.signed = Instant::now();
+            let record = chain.checkpoint(self.signer.key.signing(), Timestamp::now()).map_err(unwritable)?;
+            add(&mut bytes, &record.text);
         }
         if bytes.is_empty() {
             return Ok(());
@@ -105,8 +168,9 @@ impl Writer {
         match written {
             Ok(()) => {
                 active.offset += bytes.len() as u64;
-                self.last = seq;
-                self.spool.committed(events);
+                self.chain = chain;
+                self.unsigned = if signs { 0 } else { self.unsigned + more };
+                self.spool.committed(self.chain.head().seq, events);
                 Ok(())
             }
             Err(error) => {
@@ -127,7 +191,7 @@ impl Writer {
             if used + reserved > self.options.spool_bytes_max {
                 return Err(AuditError::Full { bytes_max: self.options.spool_bytes_max });
             }
-            let path = segment::path(self.spool.dir(), self.last + 1);
+            let path = segment::path(self.spool.dir(), self.chain.head().seq + 1);
             let file = self.disk.create(&path, reserved).map_err(unwritable)?;
             self.active = Some(Active { file, offset: 0, bytes: reserved });
         }
@@ -151,9 +215,15 @@ impl Writer {
             _ => {}
         }
         self.failing = appended.is_err();
+        self.spool.set_failing(self.failing);
     }
 }
 
-fn unwritable(error: io::Error) -> AuditError {
-    AuditError::Unwritable(Arc::new(error))
+fn add(bytes: &mut Vec<u8>, text: &str) {
+    bytes.extend_from_slice(text.as_bytes());
+    bytes.push(b'\n');
+}
+
+fn unwritable(error: impl Into<io::Error>) -> AuditError {
+    AuditError::Unwritable(Arc::new(error.into()))
 }

@@ -3,7 +3,7 @@
 //! A join token that lies in its file is used even when there is an identity already: that is how a gateway is
 //! enrolled anew. If it turns out to be spent, or mcpd is away, a gateway that has an identity keeps it and serves.
 
-use super::{Identity, IdentityError, Secret, identity::new_sealing_key};
+use super::{AuditKey, Identity, IdentityError, Secret, identity::new_sealing_key};
 use crate::{
     control_plane::{Backoff, ControlPlane, ControlPlaneError},
     settings::{Settings, StateDir},
@@ -32,18 +32,21 @@ pub struct Enrolment {
     pub role: GatewayRole,
     /// Where a join token lies, if one is expected.
     pub join_token_file: Option<PathBuf>,
+    /// Hex public key by which this gateway's audit log is verified.
+    pub audit_key: String,
 }
 
 impl Enrolment {
     /// From the settings of this process.
     #[must_use]
-    pub fn from_settings(settings: &Settings, state: &StateDir) -> Self {
+    pub fn from_settings(settings: &Settings, state: &StateDir, audit_key: &AuditKey) -> Self {
         Self {
             state: state.clone(),
             mcpd_url: settings.mcpd_url.clone(),
             name: settings.name.clone(),
             role: settings.role,
             join_token_file: settings.join_token_file.clone(),
+            audit_key: audit_key.public(),
         }
     }
 }
@@ -118,6 +121,7 @@ async fn enrol(enrolment: &Enrolment, token: Secret) -> Result<Identity, EnrolEr
     let sealing = new_sealing_key();
     let request = EnrolRequest {
         sealing_key: hex::encode(sealing.public_key().as_bytes()),
+        audit_key: Some(enrolment.audit_key.clone()),
         role: enrolment.role,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
@@ -159,6 +163,7 @@ mod tests {
             name: "local".parse().unwrap(),
             role: GatewayRole::Local,
             join_token_file: Some(dir.join("join-token")),
+            audit_key: AuditKey::of(1).public(),
         }
     }
 
@@ -189,6 +194,7 @@ mod tests {
         assert_eq!((seen.method.as_str(), seen.path.as_str()), ("POST", "/api/v1/gateways/local/enrol"));
         assert_eq!(seen.bearer, token);
         assert_eq!(seen.json()["sealing_key"], enrolled.sealing_key());
+        assert_eq!(seen.json()["audit_key"], enrolment.audit_key);
         assert!(!dir.path().join("join-token").exists());
         assert_eq!(establish(&enrolment).await.unwrap().sealing_key(), enrolled.sealing_key());
         assert_eq!(fake.seen().len(), 1);

@@ -51,12 +51,12 @@ impl Pipeline {
         drop(long);
         let (outcome, last) = match end {
             End::Complete(late, last) => (if late == Outcome::Ok { outcome } else { late }, Some(last)),
-            End::BrokenOff => (Outcome::Error, None),
+            End::BrokenOff => (if record.passed_bytes() > 0 { Outcome::Partial } else { Outcome::Error }, None),
             // The record says so when it is dropped.
             End::Abandoned => return,
         };
         self.metrics.operation(record.method(), outcome, record.elapsed());
-        record.passed(last.as_ref().map_or(0, Bytes::len));
+        record.passed(last.as_deref().unwrap_or_default());
         let bytes = record.passed_bytes();
         // Without a durable record it is not completed either: a client that misses the last piece has nothing.
         if let (Ok(()), Some(bytes)) = (record.close(outcome, bytes).await, last) {
@@ -100,7 +100,7 @@ impl Pipeline {
 
 /// Gives the client a piece that is not the last; whether there is a client.
 async fn pass(record: &mut Record, client: &Client, bytes: Bytes) -> bool {
-    record.passed(bytes.len());
+    record.passed(&bytes);
     client.send(Outgoing::Piece { bytes, last: false }).await.is_ok()
 }
 

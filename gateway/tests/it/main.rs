@@ -21,6 +21,7 @@ mod listing;
 mod long;
 mod more;
 mod raw_http;
+mod recorded;
 mod refusals;
 mod refused_tokens;
 mod shim;

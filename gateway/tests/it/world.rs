@@ -3,7 +3,7 @@
 
 use clap::Parser as _;
 use control_plane_api::{
-    audit::AuditEvent,
+    audit::{AuditEvent, chain::Entry},
     timestamp::Timestamp,
     token::{self, TokenKind},
 };
@@ -214,7 +214,8 @@ impl World {
             .collect();
         files.sort();
         let text: String = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
-        text.lines().filter_map(|line| serde_json::from_str(line.trim_matches('\0')).ok()).collect()
+        let entries = text.lines().filter_map(|line| serde_json::from_str::<Entry>(line.trim_matches('\0')).ok());
+        entries.filter_map(|entry| entry.event().cloned()).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     super::{AuditError, Auditor, Disk, LocalDisk, disk::SegmentFile, segment},
-    check_sequence, event, exchange, log, open, small,
+    check_chain, event, exchange, log, open, signer, small,
 };
 use crate::metrics::Metrics;
 use control_plane_api::audit::Phase;
@@ -115,7 +115,7 @@ impl FaultyFile {
 
 fn open_faulty(dir: &Path, plan: Plan) -> Auditor {
     let disk = FaultyDisk { plan, done: Arc::default() };
-    Auditor::open_on(Box::new(disk), dir, small(), Metrics::new().unwrap()).unwrap()
+    Auditor::open_on(Box::new(disk), dir, signer(), small(), Metrics::new().unwrap()).unwrap()
 }
 
 /// Appends exchanges to a log that fails by `plan`, then starts again on a good disk. Gives how many appends failed.
@@ -137,7 +137,7 @@ async fn check(plan: Plan, exchanges: usize) -> usize {
     exchange(&auditor, "after").await.unwrap();
     auditor.close().await;
     let events = log(dir.path());
-    check_sequence(&events);
+    check_chain(dir.path());
     let mut found = events.iter().map(|event| (event.id.clone(), event.phase));
     for record in &acknowledged {
         assert!(found.any(|one| one == *record), "{record:?} was acknowledged and is lost, or out of order: {plan:?}");
@@ -168,7 +168,7 @@ async fn a_disk_that_is_gone_fails_every_append() {
 async fn a_full_spool_refuses_records_until_there_is_room() {
     let dir = tempfile::tempdir().unwrap();
     let options = super::AuditOptions { spool_bytes_max: 6_000, ..small() };
-    let auditor = Auditor::open(dir.path(), options, Metrics::new().unwrap()).unwrap();
+    let auditor = Auditor::open(dir.path(), signer(), options, Metrics::new().unwrap()).unwrap();
     let mut stored = 0;
     let full = loop {
         match auditor.append(event("x", Phase::Outcome)).await {
@@ -181,7 +181,7 @@ async fn a_full_spool_refuses_records_until_there_is_room() {
     assert_eq!(log(dir.path()).len(), stored);
     std::fs::remove_file(&segment::list(dir.path()).unwrap()[0].path).unwrap();
     auditor.append(event("x", Phase::Outcome)).await.unwrap();
-    check_sequence(&log(dir.path()));
+    check_chain(dir.path());
 }
 
 #[tokio::test]
@@ -238,7 +238,7 @@ proptest! {
         });
         runtime.block_on(open(dir.path()).close());
         let events = log(dir.path());
-        check_sequence(&events);
+        check_chain(dir.path());
         for id in acknowledged {
             let of = |phase| events.iter().filter(|event| event.id == id && event.phase == phase).count();
             assert_eq!((of(Phase::Intent), of(Phase::Outcome)), (1, 1), "{id}");

@@ -9,6 +9,7 @@
     reason = "a test says so by failing"
 )]
 
+mod audit;
 mod claude;
 mod company;
 mod connections;
