@@ -148,3 +148,45 @@ async fn d_01_replicas_and_postgres_die_and_no_call_fails() {
     }
     process.kill().await.unwrap();
 }
+
+/// Makes an empty project.
+async fn project(world: &World, name: &str) {
+    let file = world.path(&format!("{name}.yaml"));
+    fs::write(&file, format!("kind: project\nname: {name}\nspec: {{}}\n")).unwrap();
+    world.mcpctl(&["apply", "-f", file.to_str().unwrap()]).await.done();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_backs_up_restores_and_moves_with_mcpctl() {
+    let world = World::new(None);
+    world.start().await;
+    project(&world, "kept").await;
+    let backup = world.text_path("mcpd.backup");
+    let said = world.mcpctl(&["db", "backup", &backup]).await.done();
+    assert!(said.stdout.contains("backed up") && said.stdout.contains("audit"), "{}", said.stdout);
+    world.mcpctl(&["db", "backup", &backup]).await.failed(1, &["is there already", "hint:"]);
+    world.mcpctl(&["db", "restore", &backup, "--replace"]).await.failed(1, &["in use", "stop every mcpd"]);
+    project(&world, "lost").await;
+    world.mcpctl(&["daemon", "stop"]).await.done();
+    world.mcpctl(&["db", "restore", &backup]).await.failed(1, &["not empty", "--replace"]);
+    world.mcpctl(&["db", "restore", &backup, "--replace"]).await.done();
+    world.mcpctl(&["db", "migrate", "--dry-run"]).await.done();
+
+    world.start().await;
+    let projects = world.mcpctl(&["project", "list", "--format", "name"]).await.done().stdout;
+    assert!(projects.contains("kept") && !projects.contains("lost"), "{projects}");
+    // The gateway had a higher revision than the backup, and has taken the restored configuration nevertheless.
+    until("the gateway is up to date", async || {
+        let said = world.mcpctl(&["status", "--format", "json"]).await.done().json();
+        let revision = said["control_plane"]["revision"].as_u64()?;
+        let config = &said["gateways"][0]["status"]["config"];
+        (revision > 1_000_000 && config["revision"].as_u64() == Some(revision)).then_some(())
+    })
+    .await;
+    world.mcpctl(&["daemon", "stop"]).await.done();
+    world.mcpctl(&["db", "move"]).await.failed(2, &["MCPD_DATABASE_URL_TO"]);
+    let to = crate::postgres::database();
+    let moved = world.mcpctl(&["db", "move", "--to", &to]).await.done();
+    assert!(moved.stdout.contains("moved") && !moved.stdout.contains("only-for-tests"), "{}", moved.stdout);
+    world.mcpctl(&["daemon", "start", "--api-port", "0", "--gateway-port", "0"]).await.failed(6, &["moved to"]);
+}
