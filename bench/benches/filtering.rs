@@ -4,7 +4,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use filters::{
     Names as _, Target,
-    permissions::Permissions,
+    permissions::{Asked, Permissions},
     testing::{self, Table},
 };
 use filters_relevance::{lexical::Lexical, segment::segment, statics::Table as StaticTable, words::Words};
@@ -56,9 +56,11 @@ fn permissions(criterion: &mut Criterion) {
         let ada = testing::user("ada", &[]);
         let tool = Primitive::Tool("slack_get_messages".to_owned());
         let target: Target = table.target(Some("weekly"), &tool).expect("the tool is in the table");
-        assert!(permissions.decide(&ada, Some("weekly"), &tool, Some(&target)).is_ok());
+        assert!(permissions.decide(&ada, Some("weekly"), (&tool, Some(&target)), Asked::Shown).is_ok());
         group.bench_function(BenchmarkId::new("decide", profiles), |b| {
-            b.iter(|| permissions.decide(black_box(&ada), Some("weekly"), &tool, Some(&target)).is_ok());
+            b.iter(|| {
+                permissions.decide(black_box(&ada), Some("weekly"), (&tool, Some(&target)), Asked::Shown).is_ok()
+            });
         });
     }
     group.finish();

@@ -10,8 +10,10 @@ pub(crate) mod db;
 pub(crate) mod filter;
 pub(crate) mod identity;
 pub(crate) mod model;
+pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod project;
+pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod setup;
 pub(crate) mod tools;
@@ -125,6 +127,9 @@ pub(crate) enum Command {
     /// Create, list, inspect, apply and delete profiles
     #[command(subcommand)]
     Profile(profile::Command),
+    /// Ask what the rules come to: who may call what and why, and what a change would do
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Apply objects of any kind from a file
     Apply(apply::Apply),
     /// Connect Claude Code to a project through .mcp.json
@@ -152,9 +157,24 @@ pub(crate) enum Command {
     /// Show the tools the servers offer
     #[command(subcommand)]
     Tools(tools::Command),
+    /// Log in to the control plane, with a password or a token
+    Login(identity::Login),
+    /// Log out: end the session, forget what was kept
+    #[command(after_help = "Examples:\n  mcpctl logout")]
+    Logout,
+    /// Show who you are to the control plane
+    #[command(after_help = "Examples:\n  mcpctl whoami\n  mcpctl whoami --format json")]
+    Whoami,
+    /// Create, list, disable and delete users, and set passwords
+    /// Set, rotate and delete secrets, and the master key they are encrypted under
+    #[command(subcommand, visible_alias = "secret")]
+    Secrets(secrets::Command),
     /// Create, list and delete users
     #[command(subcommand)]
     User(identity::UserCommand),
+    /// List and end sessions
+    #[command(subcommand)]
+    Session(identity::SessionCommand),
     /// Create, list and revoke tokens
     #[command(subcommand)]
     Token(identity::TokenCommand),

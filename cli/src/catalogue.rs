@@ -5,8 +5,10 @@
 //! plane.
 
 mod definition;
+mod subjects;
 
 pub(crate) use definition::{Definition, Input, Route};
+pub(crate) use subjects::limited;
 
 use crate::{failure::Failure, processes::in_path, suggest};
 use control_plane_api::{

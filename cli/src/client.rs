@@ -9,16 +9,20 @@ use crate::{
     suggest,
 };
 use control_plane_api::{
-    access::{IssuedToken, TokenRequest, TokenSummary, UserSpec, WhoAmI},
+    access::{
+        IssuedToken, LoginRequest, OpenedSession, PasswordChange, SessionSummary, TokenRequest, TokenSummary, UserSpec,
+        WhoAmI,
+    },
     apply::{ApplyReply, ApplyRequest},
     audit::{AuditEvent, AuditPage, RecordPage, receipt::SignedText},
     gateway::{ControlPlaneStatus, GatewaySummary, JoinToken, JoinTokenRequest},
     name::Name,
     oauth::{ConnectLink, ConnectRequest, ConnectionSummary},
     object::{Kind, Named, Object, ObjectRef},
+    pin::{Approval, PinSpec},
     profile::ProfileSpec,
     project::ProjectSpec,
-    secret::{SecretSummary, SecretValue},
+    secret::{KeyStatus, RewrapReply, RewrapRequest, Secret, SecretSummary, SecretValue},
     server::ServerSpec,
 };
 use reqwest::{Method, RequestBuilder};
@@ -39,11 +43,25 @@ pub(crate) struct Client {
 impl Client {
     /// A client of `server`, else of the control plane that `daemon start` recorded, with the token of `home`.
     pub(crate) fn new(home: &Home, server: Option<&Url>) -> Result<Self, Failure> {
+        Self::presenting(home, server, home.token()?)
+    }
+
+    /// The same with `token`, which was just typed.
+    pub(crate) fn with_token(home: &Home, server: Option<&Url>, token: &Secret) -> Result<Self, Failure> {
+        Self::presenting(home, server, Token { text: token.clone(), origin: "login".to_owned() })
+    }
+
+    /// The same for who has no token yet.
+    pub(crate) fn without_token(home: &Home, server: Option<&Url>) -> Result<Self, Failure> {
+        Self::with_token(home, server, &Secret::new(String::new()))
+    }
+
+    fn presenting(home: &Home, server: Option<&Url>, token: Token) -> Result<Self, Failure> {
         let base = match server {
             Some(url) => url.clone(),
             None => home.api_url()?,
         };
-        Ok(Self { http: http::client(&base, Some(REQUEST_TIMEOUT))?, base, token: home.token()? })
+        Ok(Self { http: http::client(&base, Some(REQUEST_TIMEOUT))?, base, token })
     }
 
     /// Where the control plane is.
@@ -96,9 +114,29 @@ impl Client {
     }
 
     /// `PUT /api/v1/secrets/{name}`.
-    pub(crate) async fn put_secret(&self, name: &Name, value: String) -> Result<(), Failure> {
-        let request = self.request(Method::PUT, &format!("secrets/{name}")).json(&SecretValue { value });
-        self.send_for_nothing(request).await
+    pub(crate) async fn put_secret(&self, name: &Name, value: &Secret) -> Result<SecretSummary, Failure> {
+        let value = SecretValue { value: value.expose().to_owned() };
+        self.send(self.request(Method::PUT, &format!("secrets/{name}")).json(&value)).await
+    }
+
+    /// `GET /api/v1/master-keys`.
+    pub(crate) async fn master_keys(&self) -> Result<KeyStatus, Failure> {
+        self.get("master-keys", &[]).await
+    }
+
+    /// `POST /api/v1/master-keys`.
+    pub(crate) async fn renew_master_key(&self) -> Result<KeyStatus, Failure> {
+        self.send(self.request(Method::POST, "master-keys")).await
+    }
+
+    /// `POST /api/v1/master-keys/rewrap`.
+    pub(crate) async fn rewrap(&self, after: Option<String>) -> Result<RewrapReply, Failure> {
+        self.send(self.request(Method::POST, "master-keys/rewrap").json(&RewrapRequest { after })).await
+    }
+
+    /// `DELETE /api/v1/master-keys/older`.
+    pub(crate) async fn forget_older_master_keys(&self) -> Result<KeyStatus, Failure> {
+        self.send(self.request(Method::DELETE, "master-keys/older")).await
     }
 
     /// `GET /api/v1/secrets`: names, never values.
@@ -114,6 +152,16 @@ impl Client {
     /// `GET /api/v1/gateways/{name}`; none when it never enrolled.
     pub(crate) async fn gateway(&self, name: &str) -> Result<Option<GatewaySummary>, Failure> {
         absent(self.get(&format!("gateways/{name}"), &[]).await)
+    }
+
+    /// `GET /api/v1/pins/{server}`; none when there is no such server.
+    pub(crate) async fn pins(&self, server: &Name) -> Result<Option<Named<PinSpec>>, Failure> {
+        absent(self.get(&format!("pins/{server}"), &[]).await)
+    }
+
+    /// `POST /api/v1/pins/{server}`.
+    pub(crate) async fn approve(&self, server: &Name, approval: &Approval) -> Result<Named<PinSpec>, Failure> {
+        self.send(self.request(Method::POST, &format!("pins/{server}")).json(approval)).await
     }
 
     /// `POST /api/v1/join-tokens`.
@@ -164,6 +212,27 @@ impl Client {
         self.send_for_nothing(self.request(Method::DELETE, &format!("users/{user}/tokens/{id}"))).await
     }
 
+    /// `POST /api/v1/sessions`.
+    pub(crate) async fn log_in(&self, request: &LoginRequest) -> Result<OpenedSession, Failure> {
+        self.send(self.http.post(self.url("sessions")).json(request)).await
+    }
+
+    /// `GET /api/v1/sessions`.
+    pub(crate) async fn sessions(&self) -> Result<Vec<SessionSummary>, Failure> {
+        self.get("sessions", &[]).await
+    }
+
+    /// `DELETE /api/v1/sessions/{id}`.
+    pub(crate) async fn end_session(&self, id: &str) -> Result<(), Failure> {
+        let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
+        self.send_for_nothing(self.request(Method::DELETE, &format!("sessions/{id}"))).await
+    }
+
+    /// `PUT /api/v1/users/{user}/password`.
+    pub(crate) async fn put_password(&self, user: &Name, change: &PasswordChange) -> Result<(), Failure> {
+        self.send_for_nothing(self.request(Method::PUT, &format!("users/{user}/password")).json(change)).await
+    }
+
     /// `GET /api/v1/connections`.
     pub(crate) async fn connections(&self) -> Result<Vec<ConnectionSummary>, Failure> {
         self.get("connections", &[]).await
@@ -185,11 +254,11 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        self.send(self.http.get(url).bearer_auth(&self.token.text)).await
+        self.send(self.http.get(url).bearer_auth(self.token.text.expose())).await
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, self.url(path)).bearer_auth(&self.token.text)
+        self.http.request(method, self.url(path)).bearer_auth(self.token.text.expose())
     }
 
     fn url(&self, path: &str) -> Url {

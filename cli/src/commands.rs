@@ -10,10 +10,14 @@ pub(crate) mod daemon;
 pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod filter;
+pub(crate) mod login;
 pub(crate) mod model;
+pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod project;
+pub(crate) mod secrets;
 pub(crate) mod server;
+pub(crate) mod session;
 pub(crate) mod setup;
 pub(crate) mod status;
 pub(crate) mod token;
@@ -32,6 +36,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Server(command) => done(server::run(command, invocation).await),
         Command::Project(command) => done(project::run(command, invocation).await),
         Command::Profile(command) => done(profile::run(command, invocation).await),
+        Command::Policy(command) => Box::pin(policy::run(command, invocation)).await,
         Command::Apply(apply) => done(apply::run(&apply, invocation).await),
         Command::Claude(command) => done(claude::run(command, invocation).await),
         Command::Connect(connect) => done(connection::connect(connect, invocation).await),
@@ -42,6 +47,11 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Doctor => doctor::run(invocation).await,
         Command::Db(command) => done(db::run(command, invocation)),
         Command::Tools(command) => done(tools::run(command, invocation).await),
+        Command::Login(login) => done(login::log_in(login, invocation).await),
+        Command::Logout => done(login::log_out(invocation).await),
+        Command::Whoami => done(login::whoami(invocation).await),
+        Command::Session(command) => done(session::run(command, invocation).await),
+        Command::Secrets(command) => done(secrets::run(command, invocation).await),
         Command::User(command) => done(user::run(command, invocation).await),
         Command::Token(command) => done(token::run(command, invocation).await),
         Command::Filter(command) => filter::run(&command, invocation),

@@ -1,14 +1,15 @@
-//! What a profile grants of the tools a server was found to offer: the same rules the gateway enforces, for showing.
-//!
-//! The gateway decides; this only explains. It never looks at a server's own hints.
+//! What a profile grants of the tools a server was found to offer, by the evaluator that gateways decide with, in words
+//! for a table.
 
 use control_plane_api::{
     gateway::{GatewaySummary, ServerState, ServerStatus, ToolStatus},
     name::Name,
+    object::Named,
     pattern::Pattern,
     profile::{AccessLevel, ProfileSpec},
     server::ToolClass,
 };
+use policy::Denial;
 use serde::Serialize;
 
 /// Whether one tool is granted, and which rule says so.
@@ -21,33 +22,26 @@ pub(crate) struct Verdict {
 }
 
 /// What `profile` says about a tool called `name` of class `class`.
-pub(crate) fn judge(profile: &ProfileSpec, name: &str, class: ToolClass) -> Verdict {
+pub(crate) fn judge(profile: &Named<ProfileSpec>, name: &str, class: ToolClass) -> Verdict {
+    let spec = &profile.spec;
     let find = |patterns: &[Pattern]| patterns.iter().find(|pattern| pattern.matches(name)).cloned();
-    let no = |because: String| Verdict { granted: false, because };
-    if let Some(pattern) = find(&profile.deny) {
-        return no(format!("deny `{pattern}`"));
-    }
-    if !within(profile.access, class) {
-        return no(match class {
-            ToolClass::Unknown => format!("nobody has classed it, and access is {}", access(profile.access)),
-            _ => format!("class {class} is above access {}", access(profile.access)),
-        });
-    }
-    match find(&profile.allow) {
-        Some(pattern) if pattern.as_str() == "*" => {
-            Verdict { granted: true, because: format!("class {class} is within access {}", access(profile.access)) }
+    let (granted, because) = match policy::grants(&profile.name, spec, name, class) {
+        Ok(()) => match find(&spec.allow) {
+            Some(pattern) if pattern.as_str() != "*" => (true, format!("allow `{pattern}`")),
+            _ => (true, format!("class {class} is within access {}", access(spec.access))),
+        },
+        Err(Denial::Denied { .. }) => {
+            (false, find(&spec.deny).map_or_else(String::new, |pattern| format!("deny `{pattern}`")))
         }
-        Some(pattern) => Verdict { granted: true, because: format!("allow `{pattern}`") },
-        None => no("not among allow".to_owned()),
-    }
-}
-
-fn within(access: AccessLevel, class: ToolClass) -> bool {
-    match access {
-        AccessLevel::ReadOnly => class == ToolClass::Read,
-        AccessLevel::ReadWrite => matches!(class, ToolClass::Read | ToolClass::Write),
-        AccessLevel::Full => true,
-    }
+        Err(Denial::Ceiling { class: ToolClass::Unknown, access, .. }) => {
+            (false, format!("nobody has classed it, and access is {access}"))
+        }
+        Err(Denial::Ceiling { class, access, .. }) => (false, format!("class {class} is above access {access}")),
+        Err(_) => (false, "not among allow".to_owned()),
+    };
+    let asks = spec.arguments.iter().filter(|rule| granted && rule.tools.iter().any(|pattern| pattern.matches(name)));
+    let because = asks.fold(because, |because, rule| format!("{because}; `{}` {rule}", rule.argument));
+    Verdict { granted, because }
 }
 
 /// The word for a ceiling.
@@ -77,9 +71,12 @@ pub(crate) fn status_of<'a>(gateways: &'a [GatewaySummary], server: &Name) -> Op
         .max_by_key(|status| (status.state == ServerState::Ready, status.tools.len()))
 }
 
-/// The tools of `offered` that at least one of `profiles` grants.
-pub(crate) fn granted<'a>(profiles: &[&ProfileSpec], offered: &'a [ToolStatus]) -> Vec<&'a ToolStatus> {
-    let any = |tool: &&ToolStatus| profiles.iter().any(|profile| judge(profile, &tool.name, tool.class).granted);
+/// The tools of `offered` that at least one of `profiles`, those of one project, grants and none denies.
+pub(crate) fn granted<'a>(profiles: &[&Named<ProfileSpec>], offered: &'a [ToolStatus]) -> Vec<&'a ToolStatus> {
+    let any = |tool: &&ToolStatus| {
+        let said = || profiles.iter().map(|one| policy::grants(&one.name, &one.spec, &tool.name, tool.class));
+        said().any(|said| said.is_ok()) && !said().any(|said| matches!(said, Err(Denial::Denied { .. })))
+    };
     offered.iter().filter(any).collect()
 }
 
@@ -88,7 +85,8 @@ mod tests {
     use super::*;
 
     fn check(profile: serde_json::Value, class: ToolClass, granted: bool, because: &str) {
-        let profile: ProfileSpec = serde_json::from_value(profile).unwrap();
+        let spec: ProfileSpec = serde_json::from_value(profile).unwrap();
+        let profile = Named { name: "p".parse().unwrap(), revision: 1, spec };
         let verdict = judge(&profile, "slack_get_users", class);
         assert_eq!(verdict.granted, granted, "{}", verdict.because);
         assert!(verdict.because.contains(because), "{}", verdict.because);
@@ -107,5 +105,8 @@ mod tests {
         check(json(r#"{"server":"s","allow":["slack_get_*"]}"#), ToolClass::Write, false, "above");
         check(json(r#"{"server":"s","allow":["other"]}"#), ToolClass::Read, false, "not among allow");
         check(json(r#"{"server":"s","access":"full","deny":["*_users"]}"#), ToolClass::Read, false, "deny `*_users`");
+        let rule =
+            r#"{"server":"s","arguments":[{"argument":"a","prefix":"x"},{"tools":["y"],"argument":"b","prefix":"z"}]}"#;
+        check(json(rule), ToolClass::Read, true, "within access read-only; `a` must begin with `x`");
     }
 }

@@ -5,6 +5,7 @@
 pub(crate) mod record;
 
 use crate::failure::{During as _, Failure, Status};
+use control_plane_api::secret::Secret;
 use record::DaemonRecord;
 use std::{
     env, fs,
@@ -13,11 +14,14 @@ use std::{
     path::{Path, PathBuf},
 };
 use url::Url;
+use zeroize::Zeroizing;
 
 /// Mode of a file that others must not read.
 const PRIVATE_FILE: u32 = 0o600;
 /// Mode of a folder that others must not enter.
 const PRIVATE_DIR: u32 = 0o700;
+/// The token of the user who logged in, in the directory.
+const TOKEN_FILE: &str = "token";
 /// Where the gateway listens unless told otherwise.
 pub(crate) const GATEWAY_PORT: u16 = 9229;
 /// Where the control plane listens unless told otherwise.
@@ -33,7 +37,7 @@ pub(crate) struct Home {
 /// A bearer token and where it came from. No Debug: it must not reach a log.
 pub(crate) struct Token {
     /// The token.
-    pub text: String,
+    pub text: Secret,
     /// Where it came from, for people.
     pub origin: String,
 }
@@ -87,21 +91,41 @@ impl Home {
     /// The token to present: `MCPCTL_TOKEN`, else the file `token`, else the one mcpd wrote for the first admin.
     pub(crate) fn token(&self) -> Result<Token, Failure> {
         if let Some(text) = env::var("MCPCTL_TOKEN").ok().filter(|text| !text.trim().is_empty()) {
-            return Ok(Token { text: text.trim().to_owned(), origin: "MCPCTL_TOKEN".to_owned() });
+            return Ok(Token { text: Secret::new(text.trim().to_owned()), origin: "MCPCTL_TOKEN".to_owned() });
         }
-        for path in [self.path("token"), self.path("admin-token")] {
+        for path in [self.path(TOKEN_FILE), self.path("admin-token")] {
             if let Some(text) = read_private(&path)? {
                 return Ok(Token { text, origin: path.display().to_string() });
             }
         }
         Err(Failure::new(
             Status::Unauthenticated,
-            format!("there is no token: MCPCTL_TOKEN is not set and `{}` does not exist", self.path("token").display()),
+            format!(
+                "there is no token: MCPCTL_TOKEN is not set and `{}` does not exist",
+                self.path(TOKEN_FILE).display()
+            ),
         )
         .hint(format!(
-            "`mcpctl daemon start` makes the first one; or put yours into `{}` with mode 0600",
-            self.path("token").display()
+            "`mcpctl daemon start` makes the first one; `mcpctl login` keeps yours in `{}`",
+            self.path(TOKEN_FILE).display()
         )))
+    }
+
+    /// Keeps `token` for the commands that follow.
+    pub(crate) fn keep_token(&self, token: &Secret) -> Result<(), Failure> {
+        self.ensure("")?;
+        self.write_private(TOKEN_FILE, format!("{}\n", token.expose()).as_bytes())
+    }
+
+    /// What [`Self::keep_token`] kept; none when it was forgotten.
+    pub(crate) fn kept_token(&self) -> Result<Option<Secret>, Failure> {
+        read_private(&self.path(TOKEN_FILE))
+    }
+
+    /// Forgets what [`Self::keep_token`] kept.
+    pub(crate) fn forget_token(&self) -> Result<(), Failure> {
+        let path = self.path(TOKEN_FILE);
+        fs::remove_file(&path).during(|| format!("cannot delete `{}`", path.display()))
     }
 
     /// What `daemon start` recorded; none when nothing was started.
@@ -182,8 +206,8 @@ pub(crate) fn replace(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// A one-line secret from a file that others cannot read; none when the file is not there.
-fn read_private(path: &Path) -> Result<Option<String>, Failure> {
-    let text = match fs::read_to_string(path) {
+fn read_private(path: &Path) -> Result<Option<Secret>, Failure> {
+    let text = match fs::read_to_string(path).map(Zeroizing::new) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).during(|| format!("cannot read `{}`", path.display())),
@@ -197,7 +221,7 @@ fn read_private(path: &Path) -> Result<Option<String>, Failure> {
         let message = format!("`{}` is empty", path.display());
         return Err(Failure::new(Status::Unauthenticated, message).hint("put a token into it, or delete it"));
     }
-    Ok(Some(text.to_owned()))
+    Ok(Some(Secret::new(text.to_owned())))
 }
 
 #[cfg(test)]
@@ -214,9 +238,12 @@ mod tests {
     fn a_token_others_can_read_is_refused() {
         let (_dir, home) = home();
         home.write_private("token", b"secret\n").unwrap();
-        assert_eq!(read_private(&home.path("token")).unwrap().as_deref(), Some("secret"));
+        assert_eq!(
+            read_private(&home.path("token")).unwrap().map(|token| token.expose().to_owned()).as_deref(),
+            Some("secret")
+        );
         fs::set_permissions(home.path("token"), fs::Permissions::from_mode(0o644)).unwrap();
-        let failure = read_private(&home.path("token")).unwrap_err();
+        let failure = read_private(&home.path("token")).err().unwrap();
         assert_eq!(failure.status, Status::Unauthenticated);
         assert!(failure.hint.unwrap().starts_with("chmod 600"));
     }

@@ -12,6 +12,7 @@ mod clients;
 mod commands;
 mod data_plane;
 mod failure;
+mod given;
 mod grants;
 mod home;
 mod manifest;

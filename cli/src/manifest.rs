@@ -81,6 +81,7 @@ fn typed(kind: Kind, document: Deserializer<'_>) -> Result<Object, serde_yaml_ng
     }
     Ok(match kind {
         Kind::Server => Object::Server(one(document)?),
+        Kind::Pin => Object::Pin(one(document)?),
         Kind::Connection => Object::Connection(one(document)?),
         Kind::Profile => Object::Profile(one(document)?),
         Kind::Project => Object::Project(one(document)?),
@@ -105,6 +106,7 @@ fn located(file: &str, error: &serde_yaml_ng::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use control_plane_api::{snapshot::Snapshot, validate::validate};
 
     const PROFILE: &str = "kind: profile\nname: p\nspec:\n  server: slack\n  access: read-only\n";
 
@@ -120,6 +122,20 @@ mod tests {
         );
         let names: Vec<String> = parse("f", &text).unwrap().iter().map(|o| o.reference().to_string()).collect();
         assert_eq!(names, ["profile/p", "project/w"]);
+    }
+
+    #[test]
+    fn what_the_documentation_shows_is_valid() {
+        let page = include_str!("../../docs/security/policy.md");
+        let text = page.split("```yaml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let mut objects = parse("policy.md", text).unwrap();
+        for server in ["slack", "jira", "files"] {
+            let server = format!("kind: server\nname: {server}\nspec: {{transport: {{type: stdio, command: x}}}}\n");
+            objects.extend(parse("server", &server).unwrap());
+        }
+        let snapshot = Snapshot { objects, ..Snapshot::empty() };
+        assert_eq!(validate(&snapshot), []);
+        assert_eq!(snapshot.profiles().map(|(_, spec)| spec.arguments.len()).sum::<usize>(), 5);
     }
 
     #[test]

@@ -6,7 +6,9 @@ use crate::{
     failure::{Failure, Status},
     output::Output,
 };
+use control_plane_api::secret::Secret;
 use std::io::{self, IsTerminal as _, Read as _};
+use zeroize::Zeroizing;
 
 /// Largest secret read from stdin or a file, in bytes.
 const SECRET_BYTES_MAX: u64 = 64 << 10;
@@ -28,9 +30,15 @@ pub(crate) fn ask(output: Output, question: &str) -> Result<String, Failure> {
 }
 
 /// Asks for a secret; what is typed is not seen.
-pub(crate) fn ask_hidden(output: Output, question: &str) -> Result<String, Failure> {
+pub(crate) fn ask_hidden(output: Output, question: &str) -> Result<Secret, Failure> {
     output.ask(question);
-    rpassword::read_password().map(|line| line.trim().to_owned()).map_err(|_| cancelled())
+    rpassword::read_password().map(|line| Secret::new(line.trim().to_owned())).map_err(|_| cancelled())
+}
+
+/// Asks for a password; what is typed is not seen, and nothing of it is taken away.
+pub(crate) fn ask_password(output: Output, question: &str) -> Result<String, Failure> {
+    output.ask(question);
+    rpassword::read_password().map_err(|_| cancelled())
 }
 
 /// Asks whether to go on; no answer means yes.
@@ -56,17 +64,35 @@ pub(crate) fn confirm_destruction(output: Output, yes: bool, what: &str) -> Resu
 }
 
 /// All of stdin as one secret, without the line end.
-pub(crate) fn read_stdin() -> Result<String, Failure> {
-    let mut text = String::new();
+pub(crate) fn read_stdin() -> Result<Secret, Failure> {
+    let mut text = Zeroizing::new(String::new());
     io::stdin()
         .take(SECRET_BYTES_MAX)
         .read_to_string(&mut text)
         .map_err(|error| Failure::usage(format!("cannot read the secret from stdin: {error}")))?;
-    let text = text.trim().to_owned();
-    if text.is_empty() {
+    let secret = Secret::new(text.trim().to_owned());
+    if secret.expose().is_empty() {
         return Err(Failure::usage("stdin holds no secret").hint("pipe it in: `mcpctl … < token.txt`"));
     }
-    Ok(text)
+    Ok(secret)
+}
+
+/// The lines of stdin, each a password.
+pub(crate) fn read_lines() -> Result<Vec<String>, Failure> {
+    let mut text = String::new();
+    io::stdin()
+        .take(SECRET_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::usage(format!("cannot read the password from stdin: {error}")))?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+/// The first line of stdin, a password: spaces are part of it.
+pub(crate) fn read_password() -> Result<String, Failure> {
+    let first = read_lines()?.into_iter().next().filter(|line| !line.is_empty());
+    first.ok_or_else(|| {
+        Failure::usage("stdin holds no password").hint("pipe it in: `… --password-stdin < password.txt`")
+    })
 }
 
 fn cancelled() -> Failure {

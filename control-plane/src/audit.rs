@@ -53,8 +53,17 @@ pub(crate) enum IngestError {
 /// What was taken of a batch.
 struct Taken {
     end: ChainEnd,
+    uses: Vec<(String, Timestamp)>,
     /// What somebody should know of: it goes into mcpd's own log.
     notes: Vec<String>,
+}
+
+/// A batch that was taken in.
+pub(crate) struct Ingested {
+    /// How far the gateway's records are stored.
+    pub(crate) receipt: SignedText,
+    /// Which tokens were used, and when.
+    pub(crate) uses: Vec<(String, Timestamp)>,
 }
 
 /// Takes in `batch` of `gateway`; the receipt says how far its records are stored.
@@ -63,7 +72,7 @@ pub(crate) async fn ingest(
     keys: &Keys,
     gateway: &Name,
     batch: &AuditBatch,
-) -> Result<SignedText, IngestError> {
+) -> Result<Ingested, IngestError> {
     verifying_key(&batch.key).ok_or(IngestError::Key)?;
     let mut tx = store.write().await?;
     tx.hold_gateway(gateway).await?;
@@ -86,7 +95,7 @@ pub(crate) async fn ingest(
         note(Change::begin(tx).await?, gateway, &notes).await?;
     }
     let receipt = Receipt { gateway: gateway.clone(), head: taken.end.head, time: Timestamp::now() };
-    Ok(SignedText::new(&receipt, keys.signing())?)
+    Ok(Ingested { receipt: SignedText::new(&receipt, keys.signing())?, uses: taken.uses })
 }
 
 /// Verifies and keeps what is not there yet.
@@ -111,11 +120,13 @@ async fn take(tx: &mut Tx, gateway: &Name, trust: Trust, texts: &[String]) -> Re
         records.push((entry, text, checkpoint));
     }
     verifier.finish(None)?;
+    let mut uses = Vec::new();
     for (entry, text, checkpoint) in records {
         let record = Record { head: entry.head(text), text: text.clone() };
         tx.add_record(gateway, &record, checkpoint).await?;
         if let Body::Event(event) = &entry.body {
             tx.put_event(event).await?;
+            uses.extend(event.token_id.clone().map(|token_id| (token_id, event.time)));
         }
     }
     for remark in verifier.remarks() {
@@ -126,7 +137,7 @@ async fn take(tx: &mut Tx, gateway: &Name, trust: Trust, texts: &[String]) -> Re
         }
     }
     let head = if fresh.is_empty() { end.head } else { verifier.head() };
-    Ok(Taken { end: ChainEnd { head, checkpoint: verifier.checkpoint().unwrap_or(end.checkpoint) }, notes })
+    Ok(Taken { end: ChainEnd { head, checkpoint: verifier.checkpoint().unwrap_or(end.checkpoint) }, uses, notes })
 }
 
 fn reader(gateway: &Name, trust: &Trust, end: ChainEnd) -> Verifier {

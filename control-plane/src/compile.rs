@@ -7,14 +7,17 @@ use crate::{
 };
 use control_plane_api::{
     access::TokenGrant,
+    issuer::IssuerSpec,
     limits::Limits,
     name::Name,
     oauth::{ConnectionSpec, ConnectionState},
     object::{Named, Object},
+    pepper::Peppers,
     secret::SecretSpec,
     snapshot::Snapshot,
     timestamp::Timestamp,
 };
+use issuers::Issuers;
 use std::collections::BTreeSet;
 
 /// The whole configuration at one revision, as it lies in the store.
@@ -22,7 +25,7 @@ pub(crate) struct Configuration {
     pub(crate) revision: u64,
     /// Servers, profiles, projects, users and issuers.
     pub(crate) objects: Vec<Object>,
-    /// Tokens by user.
+    /// Tokens and sessions by user.
     pub(crate) grants: Vec<(Name, TokenGrant)>,
     /// Encrypted.
     pub(crate) secrets: Vec<StoredSecret>,
@@ -34,6 +37,10 @@ pub(crate) struct Configuration {
     pub(crate) addresses: Option<Addresses>,
     /// Digests of the tokens of the gateways that are enrolled.
     pub(crate) gateways: BTreeSet<String>,
+    /// What digests of tokens are keyed with.
+    pub(crate) peppers: Peppers,
+    /// [`issuers`] of this configuration.
+    pub(crate) issuers: Issuers,
 }
 
 impl Configuration {
@@ -67,6 +74,7 @@ impl Configuration {
 pub(crate) struct Sealed {
     pub(crate) secrets: Vec<Named<SecretSpec>>,
     pub(crate) connections: Vec<Named<ConnectionSpec>>,
+    pub(crate) peppers: Option<SecretSpec>,
 }
 
 /// The snapshot of a gateway to which `sealed` was sealed.
@@ -74,6 +82,8 @@ pub(crate) fn compile(configuration: &Configuration, sealed: Sealed, issued_at: 
     let mut objects = configuration.objects.clone();
     for object in &mut objects {
         match object {
+            // To a gateway, nobody may present anything for a user who is shut out.
+            Object::User(user) if user.spec.disabled => user.spec.tokens.clear(),
             Object::User(user) => {
                 let own = configuration.grants.iter().filter(|(name, _)| *name == user.name);
                 user.spec.tokens = own.map(|(_, grant)| grant.clone()).collect();
@@ -87,10 +97,9 @@ pub(crate) fn compile(configuration: &Configuration, sealed: Sealed, issued_at: 
                 }
             }
             Object::Issuer(issuer) => {
-                let fits =
-                    |set: &&StoredKeySet| set.issuer == issuer.name && Some(&set.uri) == issuer.spec.jwks_uri.as_ref();
-                let fetched = configuration.key_sets.iter().filter(fits).flat_map(|set| &set.keys.keys);
-                issuer.spec.jwks.keys.extend(fetched.cloned());
+                // Of no use to a gateway.
+                issuer.spec.control_plane_audiences.clear();
+                add_keys(issuer, &configuration.key_sets);
             }
             _ => {}
         }
@@ -98,7 +107,26 @@ pub(crate) fn compile(configuration: &Configuration, sealed: Sealed, issued_at: 
     objects.extend(sealed.secrets.into_iter().map(Object::Secret));
     objects.extend(sealed.connections.into_iter().map(Object::Connection));
     objects.sort_by_key(Object::reference);
-    Snapshot { revision: configuration.revision, issued_at, objects, limits: Limits::default() }
+    let peppers = sealed.peppers;
+    Snapshot { revision: configuration.revision, issued_at, objects, peppers, limits: Limits::default() }
+}
+
+/// Who speaks for which user by a token of an issuer, for the control plane itself.
+pub(crate) fn issuers(configuration: &Configuration) -> Issuers {
+    let mut objects = configuration.objects.clone();
+    for object in &mut objects {
+        if let Object::Issuer(issuer) = object {
+            add_keys(issuer, &configuration.key_sets);
+        }
+    }
+    Issuers::compile(&Snapshot { objects, ..Snapshot::empty() })
+}
+
+/// Puts what was fetched for `issuer` beside what an administrator wrote.
+fn add_keys(issuer: &mut Named<IssuerSpec>, key_sets: &[StoredKeySet]) {
+    let fits = |set: &&StoredKeySet| set.issuer == issuer.name && Some(&set.uri) == issuer.spec.jwks_uri.as_ref();
+    let fetched: Vec<_> = key_sets.iter().filter(fits).flat_map(|set| set.keys.keys.clone()).collect();
+    issuer.spec.jwks.keys.extend(fetched);
 }
 
 #[cfg(test)]
@@ -152,6 +180,8 @@ mod tests {
             key_sets: Vec::new(),
             addresses: Addresses::new("https://mcpd.example", None),
             gateways: BTreeSet::new(),
+            peppers: Peppers::default(),
+            issuers: Issuers::default(),
         }
     }
 
@@ -168,7 +198,7 @@ mod tests {
             scopes: Vec::new(),
         };
         let connection = Named { name: "c1".parse().unwrap(), revision: 6, spec };
-        let sealed = Sealed { secrets: vec![sealed], connections: vec![connection] };
+        let sealed = Sealed { secrets: vec![sealed], connections: vec![connection], peppers: None };
         let snapshot = compile(&configuration(), sealed, Timestamp::from_millis(0));
         insta::assert_json_snapshot!(snapshot.objects);
         assert_eq!(snapshot.revision, 7);

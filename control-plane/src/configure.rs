@@ -8,14 +8,16 @@ use crate::{
     store::{Change, StoreError, StoredSecret},
 };
 use control_plane_api::{
-    access::Role,
+    access::{Role, UserSpec},
     apply::{Applied, Effect},
+    name::Name,
     object::{Kind, Named, Object, ObjectRef},
+    pin::PinSpec,
     secret::SecretSpec,
     snapshot::Snapshot,
     validate::{Violation, references_to, validate},
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why the configuration stays as it was.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +30,7 @@ pub(crate) enum ConfigureError {
     Missing(ObjectRef),
     #[error("{object} {}", match .have { Some(have) => format!("is at revision {have}"), None => "does not exist".to_owned() })]
     Stale { object: ObjectRef, have: Option<u64> },
-    #[error("nobody would be left with the role admin")]
+    #[error("nobody who is not disabled would be left with the role admin")]
     LastAdministrator,
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -63,10 +65,23 @@ pub(crate) async fn apply(
     actor: &Actor,
 ) -> Result<Vec<Applied>, ConfigureError> {
     let mut all = everything(change).await?;
+    let before = privileges(&all);
     let plan = plan(&mut all, wanted, change.next())?;
     check_whole(all)?;
     for (object, effect) in plan.iter().filter(|(_, effect)| *effect != Effect::Unchanged) {
         change.writing().put_object(object).await?;
+        if let Object::User(user) = object
+            && before.get(&user.name).is_some_and(|before| *before != Privileges::of(&user.spec))
+        {
+            // A session has the privileges it was opened with, or it ends.
+            change.writing().delete_sessions_of(&user.name).await?;
+        }
+        if let (Object::Server(server), Effect::Created) = (object, effect) {
+            // Nothing that was trusted of another server of that name is trusted of this one.
+            let spec = PinSpec { made_at: change.next(), ..PinSpec::default() };
+            let pins = Named { name: server.name.clone(), revision: change.next(), spec };
+            change.writing().put_object(&Object::Pin(pins)).await?;
+        }
         change.record(actor, &object.reference().to_string(), &effect.to_string()).await?;
     }
     Ok(plan.into_iter().map(|(object, effect)| Applied { object: object.reference(), effect }).collect())
@@ -111,21 +126,45 @@ pub(crate) async fn delete(
         Kind::Secret => change.writing().delete_secret(&object.name).await?,
         Kind::User => {
             change.writing().delete_tokens_of(&object.name, None).await?;
+            change.writing().delete_sessions_of(&object.name).await?;
+            change.writing().delete_password(&object.name).await?;
             change.writing().delete_connections_of(None, Some(&object.name)).await?;
             change.writing().delete_object(object).await?;
         }
         Kind::Connection => change.writing().delete_connection(&object.name).await.map(drop)?,
         Kind::Server => {
             change.writing().delete_connections_of(Some(&object.name), None).await?;
+            change.writing().delete_object(&ObjectRef { kind: Kind::Pin, name: object.name.clone() }).await?;
             change.writing().delete_object(object).await?;
         }
         Kind::Issuer => {
             change.writing().delete_key_set(&object.name).await?;
             change.writing().delete_object(object).await?;
         }
-        Kind::Profile | Kind::Project => change.writing().delete_object(object).await?,
+        Kind::Profile | Kind::Project | Kind::Pin => change.writing().delete_object(object).await?,
     }
     Ok(change.record(actor, &object.to_string(), "deleted").await?)
+}
+
+/// What a user may do, for comparison.
+#[derive(PartialEq, Eq)]
+struct Privileges {
+    roles: BTreeSet<Role>,
+    disabled: bool,
+}
+
+impl Privileges {
+    fn of(spec: &UserSpec) -> Self {
+        Self { roles: spec.roles.iter().copied().collect(), disabled: spec.disabled }
+    }
+}
+
+fn privileges(objects: &[Object]) -> BTreeMap<Name, Privileges> {
+    let of = |object: &Object| match object {
+        Object::User(user) => Some((user.name.clone(), Privileges::of(&user.spec))),
+        _ => None,
+    };
+    objects.iter().filter_map(of).collect()
 }
 
 /// Every object there is; secrets by name only, which is all the rules ask for.
@@ -156,6 +195,7 @@ fn plan(all: &mut Vec<Object>, wanted: Vec<Object>, next: u64) -> Result<Vec<(Ob
         };
         match reference.kind {
             Kind::Secret => refuse("sealed", "a secret is not applied: set it with `PUT /api/v1/secrets/{name}`"),
+            Kind::Pin => refuse("tools", "a pin is not applied: approve a definition with `mcpctl tools approve`"),
             Kind::Connection => refuse("sealed", "a connection is not applied: make it with `mcpctl connect`"),
             _ => {}
         }
@@ -192,6 +232,7 @@ fn settled(mut object: Object, revision: u64) -> Object {
                 oauth.connect_url = None;
             }
         }
+        Object::Pin(o) => o.revision = revision,
         Object::Connection(o) => o.revision = revision,
         Object::Profile(o) => o.revision = revision,
         Object::Project(o) => o.revision = revision,
@@ -211,7 +252,7 @@ fn check_whole(objects: Vec<Object>) -> Result<(), ConfigureError> {
     if !violations.is_empty() {
         return Err(ConfigureError::Invalid(violations));
     }
-    if !whole.users().any(|(_, user)| user.roles.contains(&Role::Admin)) {
+    if !whole.users().any(|(_, user)| !user.disabled && user.roles.contains(&Role::Admin)) {
         return Err(ConfigureError::LastAdministrator);
     }
     Ok(())
@@ -257,10 +298,11 @@ mod tests {
     }
 
     #[test]
-    fn secrets_and_repetitions_are_refused() {
+    fn secrets_pins_and_repetitions_are_refused() {
         let secret = serde_json::json!({"kind": "secret", "name": "s", "spec": {"sealed": "x"}});
+        let pin = serde_json::json!({"kind": "pin", "name": "s", "spec": {"tools": {}}});
         let project = serde_json::json!({"kind": "project", "name": "x", "spec": {}});
-        for wanted in [serde_json::json!([secret]), serde_json::json!([project, project])] {
+        for wanted in [serde_json::json!([secret]), serde_json::json!([pin]), serde_json::json!([project, project])] {
             let refused = plan(&mut Vec::new(), objects(wanted), 1).unwrap_err();
             assert!(matches!(refused, ConfigureError::Invalid(violations) if violations.len() == 1));
         }

@@ -11,18 +11,24 @@ mod body;
 mod connections;
 mod enrol;
 mod gateways;
+mod master_keys;
 mod objects;
 pub mod openapi;
 mod pages;
+mod pins;
 mod precondition;
 mod problem;
 pub mod route;
 mod secrets;
 mod service;
+mod sessions;
 mod users;
 
 use crate::{
-    identity::Access::{Administer, Anyone, Gateway, Inspect, Join, Member, Open, Operate, Read},
+    identity::{
+        Access::{Administer, Anyone, Gateway, Inspect, Join, Member, Open, Operate, Read},
+        Logins, Uses,
+    },
     oauth::OauthClient,
     publish::Published,
     secrets::Keys,
@@ -31,7 +37,10 @@ use crate::{
 pub(crate) use addressed::{Addressed, LOOPBACK_HOSTS};
 use axum::{Router, extract::Request, middleware};
 use control_plane_api::{
-    access::{IssuedToken, TokenRequest, TokenSummary, UserSpec, WhoAmI},
+    access::{
+        IssuedToken, LoginRequest, OpenedSession, PasswordChange, SessionSummary, TokenRequest, TokenSummary, UserSpec,
+        WhoAmI,
+    },
     apply::{ApplyReply, ApplyRequest},
     audit::{AuditBatch, AuditPage, RecordPage, receipt::SignedText},
     gateway::{
@@ -39,9 +48,10 @@ use control_plane_api::{
     },
     issuer::IssuerSpec,
     oauth::{ConnectLink, ConnectRequest, ConnectionSummary, TokenRefusal, TokenRefusalReply},
+    pin::{Approval, PinReport, PinSpec},
     profile::ProfileSpec,
     project::ProjectSpec,
-    secret::{SecretSummary, SecretValue},
+    secret::{KeyStatus, RewrapReply, RewrapRequest, SecretSummary, SecretValue},
     server::ServerSpec,
     snapshot::SignedEvent,
     timestamp::Timestamp,
@@ -57,6 +67,8 @@ pub(crate) struct App {
     pub(crate) keys: Arc<Keys>,
     pub(crate) published: Published,
     pub(crate) oauth: OauthClient,
+    pub(crate) logins: Arc<Logins>,
+    pub(crate) uses: Uses,
     pub(crate) started_at: Timestamp,
 }
 
@@ -86,12 +98,24 @@ fn object_routes() -> Vec<Route> {
     routes.extend(objects::routes_of::<UserSpec>(["/api/v1/users", "/api/v1/users/{name}"], Inspect, Administer));
     // Who says who somebody is decides what everybody may do: administrators only.
     routes.extend(objects::routes_of::<IssuerSpec>(["/api/v1/issuers", "/api/v1/issuers/{name}"], Read, Administer));
+    routes.extend(pin_routes());
     routes.push(
         post("/api/v1/apply", Operate, apply::apply, "Create or change many objects, all or none")
             .takes(one::<ApplyRequest>())
             .answers(200, one::<ApplyReply>()),
     );
     routes
+}
+
+fn pin_routes() -> [Route; 2] {
+    let pins = || Shape::One(SchemaOf::of_named::<PinSpec>());
+    [
+        get("/api/v1/pins/{name}", Read, pins::read, "Which definitions of a server's tools are trusted")
+            .answers(200, pins()),
+        post("/api/v1/pins/{name}", Operate, pins::approve, "Approve definitions that gateways find now, all or none")
+            .takes(one::<Approval>())
+            .answers(200, pins()),
+    ]
 }
 
 fn account_routes() -> Vec<Route> {
@@ -108,6 +132,21 @@ fn account_routes() -> Vec<Route> {
             .answers(201, one::<IssuedToken>()),
         delete("/api/v1/users/{name}/tokens/{id}", Administer, users::delete_token, "End a token")
             .answers(204, Shape::Nothing),
+        put(
+            "/api/v1/users/{name}/password",
+            Anyone,
+            sessions::put_password,
+            "Set, change or remove a password: one's own, or as administrator anybody's. Every session of the user ends",
+        )
+        .takes(one::<PasswordChange>())
+        .answers(204, Shape::Nothing),
+        post("/api/v1/sessions", Open, sessions::log_in, "Log in with a password; the session's token is shown this once")
+            .takes(one::<LoginRequest>())
+            .answers(201, one::<OpenedSession>()),
+        get("/api/v1/sessions", Anyone, sessions::list, "The sessions: one's own, or all")
+            .answers(200, many::<SessionSummary>()),
+        delete("/api/v1/sessions/{id}", Anyone, sessions::end, "End a session; `current` is the one that is presented")
+            .answers(204, Shape::Nothing),
         get("/api/v1/secrets", Read, secrets::list, "The names of the secrets, never their values")
             .answers(200, many::<SecretSummary>()),
         put("/api/v1/secrets/{name}", Administer, secrets::put, "Set a secret")
@@ -116,6 +155,25 @@ fn account_routes() -> Vec<Route> {
             .answers(200, one::<SecretSummary>()),
         delete("/api/v1/secrets/{name}", Administer, secrets::delete, "Remove a secret that no server uses")
             .answers(204, Shape::Nothing),
+        get(
+            "/api/v1/master-keys",
+            Administer,
+            master_keys::status,
+            "The master keys and what is under them, never the keys",
+        )
+        .answers(200, one::<KeyStatus>()),
+        post("/api/v1/master-keys", Administer, master_keys::renew, "Make a new current master key")
+            .answers(201, one::<KeyStatus>()),
+        post(
+            "/api/v1/master-keys/rewrap",
+            Administer,
+            master_keys::rewrap,
+            "Put the next values under the current key",
+        )
+        .takes(one::<RewrapRequest>())
+        .answers(200, one::<RewrapReply>()),
+        delete("/api/v1/master-keys/older", Administer, master_keys::forget, "Forget older keys that nothing is under")
+            .answers(200, one::<KeyStatus>()),
     ]
 }
 
@@ -133,7 +191,7 @@ fn connection_routes() -> Vec<Route> {
             .asks("scope", "Without a ticket: scopes to ask for, separated by spaces")
             .answers(200, Shape::Page),
         post("/connect/{name}", Open, pages::agree, "Agreeing on that page").answers(200, Shape::Page),
-        post("/login", Open, pages::login, "Logging a browser in with a token").answers(303, Shape::Page),
+        post("/login", Open, pages::login, "Logging a browser in with a password or a token").answers(303, Shape::Page),
         post("/logout", Open, pages::logout, "Logging a browser out").answers(200, Shape::Page),
         get("/oauth/callback", Open, pages::callback, "Where authorization servers send browsers back to")
             .asks("state", "Which question this answers")
@@ -177,6 +235,14 @@ fn gateway_routes() -> Vec<Route> {
         )
         .takes(one::<TokenRefusal>())
         .answers(200, one::<TokenRefusalReply>()),
+        post(
+            "/api/v1/gateways/{name}/pins",
+            Gateway,
+            pins::report,
+            "Pin definitions that were seen for the first time",
+        )
+        .takes(one::<PinReport>())
+        .answers(204, Shape::Nothing),
         post("/api/v1/gateways/{name}/audit", Gateway, audit::ship, "Ship audit records; again changes nothing")
             .takes(one::<AuditBatch>())
             .answers(200, one::<SignedText>()),

@@ -17,6 +17,7 @@ mod identity;
 mod key_sets;
 mod listener;
 pub mod maintenance;
+pub mod memory;
 mod oauth;
 mod publish;
 mod retention;

@@ -1,8 +1,9 @@
 //! The program `mcpd`: command line in, log and exit code out.
 
+use anyhow::Context as _;
 use clap::Parser as _;
 use control_plane::{
-    http, maintenance, serve,
+    http, maintenance, memory, serve,
     server::{self, StartError},
     settings::{Command, CommandLine, DbCommand, LogFormat, Settings},
 };
@@ -18,10 +19,14 @@ use tracing_subscriber::EnvFilter;
 async fn main() -> anyhow::Result<ExitCode> {
     let line = CommandLine::parse();
     start_log(line.settings.log_format);
+    memory::keep_private().context("core dumps cannot be switched off")?;
+    // A panic goes the way of everything else that is logged.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     let done = match line.command {
         None => run(&line.settings).await,
         Some(Command::Db(command)) => return Ok(database(&line.settings, &command).await),
         Some(Command::ResetAdminToken) => server::reset_admin_token(&line.settings).await,
+        Some(Command::RotatePepper) => server::rotate_pepper(&line.settings).await,
         Some(Command::Openapi) => {
             let document = http::openapi::document(&http::routes()).to_pretty_json()?;
             writeln!(io::stdout(), "{document}")?;

@@ -17,7 +17,7 @@ mod renewal;
 mod scopes;
 
 pub(crate) use flow::{Callback, Consent, Prepared};
-pub(crate) use grant::access_token;
+pub(crate) use grant::{access_token, registration_name};
 pub(crate) use metadata::is_loopback;
 pub(crate) use registration::metadata as client_metadata;
 

@@ -9,11 +9,14 @@ mod stream;
 pub(crate) use stream::{Subscriber, Subscription};
 
 use crate::{
-    compile::Configuration,
+    compile::{self, Configuration},
+    identity::load_peppers,
     rollback::HighWater,
+    secrets::Keys,
     settings::Addresses,
     store::{Presence, Store, StoreError},
 };
+use issuers::Issuers;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{Notify, watch},
@@ -26,6 +29,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// Watches the store until told to stop.
 pub(crate) struct Publisher {
     store: Store,
+    keys: Arc<Keys>,
     addresses: Option<Addresses>,
     changed: Arc<Notify>,
     newest: watch::Sender<Arc<Configuration>>,
@@ -59,15 +63,16 @@ impl Publisher {
     /// Loads the configuration for the first time.
     pub(crate) async fn start(
         store: Store,
+        keys: Arc<Keys>,
         addresses: Option<Addresses>,
         mut seen: HighWater,
     ) -> Result<(Self, Published), StoreError> {
-        let first = load(&store, addresses.clone()).await?;
+        let first = load(&store, &keys, addresses.clone()).await?;
         seen.note(first.revision);
         let (newest, receiver) = watch::channel(Arc::new(first));
         let changed = Arc::new(Notify::new());
         let published = Published { changed: Arc::clone(&changed), newest: receiver };
-        Ok((Self { store, addresses, changed, newest, seen }, published))
+        Ok((Self { store, keys, addresses, changed, newest, seen }, published))
     }
 
     /// Publishes until `stopped` says so; ending ends every stream.
@@ -100,7 +105,7 @@ impl Publisher {
     async fn refresh(&mut self) -> Result<(), StoreError> {
         let revision = self.store.read().await?.revision().await?;
         if revision > self.newest.borrow().revision {
-            let configuration = load(&self.store, self.addresses.clone()).await?;
+            let configuration = load(&self.store, &self.keys, self.addresses.clone()).await?;
             tracing::info!(revision = configuration.revision, "Published a configuration");
             self.seen.note(configuration.revision);
             self.newest.send_replace(Arc::new(configuration));
@@ -109,16 +114,20 @@ impl Publisher {
     }
 }
 
-async fn load(store: &Store, addresses: Option<Addresses>) -> Result<Configuration, StoreError> {
+async fn load(store: &Store, keys: &Keys, addresses: Option<Addresses>) -> Result<Configuration, StoreError> {
     let mut tx = store.read().await?;
-    Ok(Configuration {
+    let mut configuration = Configuration {
         revision: tx.revision().await?,
         objects: tx.objects().await?,
-        grants: tx.grants().await?,
+        grants: [tx.grants().await?, tx.session_grants().await?].concat(),
         secrets: tx.secrets().await?,
         connections: tx.connections().await?,
         key_sets: tx.key_sets().await?,
         addresses,
         gateways: tx.gateway_digests().await?.into_iter().collect(),
-    })
+        peppers: load_peppers(&mut tx, keys).await?,
+        issuers: Issuers::default(),
+    };
+    configuration.issuers = compile::issuers(&configuration);
+    Ok(configuration)
 }

@@ -1,59 +1,62 @@
-//! Keys and what they protect: the master key, secrets at rest, secrets on their way to a gateway, signatures.
+//! Keys and what they protect: master keys, secrets at rest, secrets on their way to a gateway, signatures.
 //!
-//! [`Keys`] is derived from the master key once, at start; replicas with the same master key derive the same keys.
-//! Where ciphertext is kept and who may set a secret is unknown here.
+//! [`Keys`] is opened once, at start; replicas that are given the same master keys have the same keys. Where ciphertext is
+//! kept and who may set a secret is unknown here.
 
 mod envelope;
+mod key;
+mod lasting;
 mod master_key;
+mod ring;
+mod rotation;
 mod sealing;
 mod sentinel;
 mod signing;
+mod sources;
 
 pub(crate) use envelope::{Binding, EnvelopeError};
 pub(crate) use master_key::MasterKey;
 pub use master_key::MasterKeyError;
+pub(crate) use rotation::RotationError;
 pub(crate) use sealing::SealingKey;
-pub(crate) use sentinel::{SentinelError, check as check_sentinel};
+pub(crate) use sentinel::OpenKeysError;
+pub(crate) use sources::{KeySource, file as file_source, named as named_source};
 
-use hkdf::Hkdf;
-use sha2::Sha256;
+use key::Key;
+use ring::Ring;
+use std::sync::{Arc, PoisonError, RwLock};
 use zeroize::Zeroizing;
 
 /// The keys in use. No Debug.
 pub(crate) struct Keys {
-    key_encryption: Zeroizing<[u8; 32]>,
+    ring: RwLock<Arc<Ring>>,
+    /// Where they come from, the source of the current one first.
+    sources: Vec<Box<dyn KeySource>>,
     signing: ed25519_dalek::SigningKey,
 }
 
 impl Keys {
-    /// Derives every key from the master key, each under a label of its own.
-    pub(crate) fn derive(master: &MasterKey) -> Self {
-        let signing = derived(master, b"mcpctl v1 configuration signing");
-        Self {
-            key_encryption: derived(master, b"mcpctl v1 secret envelope"),
-            signing: ed25519_dalek::SigningKey::from_bytes(&signing),
-        }
+    /// Encrypts `value`, under the current key.
+    pub(crate) fn encrypt(&self, binding: Binding<'_>, value: &[u8]) -> Result<String, EnvelopeError> {
+        self.ring().encrypt(binding, value)
+    }
+
+    /// Decrypts what was encrypted for the same binding, under any of the keys.
+    pub(crate) fn decrypt(&self, binding: Binding<'_>, text: &str) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+        self.ring().decrypt(binding, text)
+    }
+
+    fn ring(&self) -> Arc<Ring> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-fn derived(master: &MasterKey, label: &[u8]) -> Zeroizing<[u8; 32]> {
-    let mut key = Zeroizing::new([0; 32]);
-    // HKDF fails only for more than 255 hashes of output, and this is one.
-    Hkdf::<Sha256>::new(None, master.bytes()).expand(label, key.as_mut_slice()).ok();
-    key
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn replicas_with_one_master_key_share_every_key_and_no_two_labels_do() {
-        let (one, same) = (Keys::derive(&MasterKey::of([7; 32])), Keys::derive(&MasterKey::of([7; 32])));
-        assert_eq!(one.key_encryption, same.key_encryption);
-        assert_eq!(one.signing.to_bytes(), same.signing.to_bytes());
-        assert_ne!(*one.key_encryption, one.signing.to_bytes());
-        assert_ne!(*one.key_encryption, [0; 32]);
-        assert_ne!(one.signing.to_bytes(), Keys::derive(&MasterKey::of([8; 32])).signing.to_bytes());
+/// The keys of all `sources`, the first one's first.
+async fn load(sources: &[Box<dyn KeySource>], store: &crate::store::Store) -> Result<Ring, MasterKeyError> {
+    let mut keys = Vec::new();
+    for source in sources {
+        let place = source.place();
+        keys.extend(source.keys(store).await?.iter().map(|master| Key::derive(master, &place)));
     }
+    Ring::new(keys).ok_or_else(|| MasterKeyError::Malformed { place: "no source".to_owned() })
 }

@@ -5,14 +5,14 @@ use crate::{
     fetch::{FetcherError, SafeFetcher},
     home::{self, HomeError, PrivateFile},
     http::{self, Addressed, App},
-    identity::{self, BootstrapError},
+    identity::{self, BootstrapError, Logins, Uses},
     key_sets::KeySets,
     listener::{self, Bounds},
     oauth::OauthClient,
     publish::Publisher,
     retention::Retention,
     rollback::{HighWater, RollbackError},
-    secrets::{self, Keys, MasterKey, MasterKeyError, SentinelError},
+    secrets::{Keys, MasterKeyError, OpenKeysError},
     settings::{Addresses, Settings},
     store::{self, OpenError, Store, StoreError},
 };
@@ -97,11 +97,12 @@ impl From<FetcherError> for StartError {
     }
 }
 
-impl From<SentinelError> for StartError {
-    fn from(error: SentinelError) -> Self {
+impl From<OpenKeysError> for StartError {
+    fn from(error: OpenKeysError) -> Self {
         match error {
-            SentinelError::Key(error) => error.into(),
-            SentinelError::Store(error) => error.into(),
+            OpenKeysError::Key(error) => error.into(),
+            OpenKeysError::Store(error) => error.into(),
+            OpenKeysError::Lasting(error) => Self::Store(error.to_string()),
         }
     }
 }
@@ -136,19 +137,29 @@ pub async fn serve(
     let (store, keys) = open(settings).await?;
     let presence = store.enter().await?;
     let seen = HighWater::check(&store, &settings.home).await?;
-    identity::bootstrap(&store, &settings.home).await?;
+    identity::bootstrap(&store, &keys, &settings.home).await?;
+    let keys = Arc::new(keys);
     let address = listener.local_addr()?;
     let addresses = settings.addresses(address).map_err(StartError::PublicUrl)?;
-    let (publisher, published) = Publisher::start(store.clone(), addresses.clone(), seen).await?;
-    let keys = Arc::new(keys);
     let checkpoints = Checkpoints { store: store.clone(), keys: Arc::clone(&keys) };
     checkpoints.announce().await?;
+    let (publisher, published) =
+        Publisher::start(store.clone(), Arc::clone(&keys), addresses.clone(), seen).await?;
     let addressed = Addressed::by(&settings.allowed_hosts, addresses.as_ref().map(Addresses::origin));
     let fetcher = SafeFetcher::new(settings.trusts_loopback(address))?;
     let key_sets = KeySets { store: store.clone(), published: published.clone(), fetcher: fetcher.clone() };
     let oauth =
         OauthClient { store: store.clone(), keys: Arc::clone(&keys), published: published.clone(), fetcher, addresses };
-    let app = App { store: store.clone(), keys, published, oauth: oauth.clone(), started_at: Timestamp::now() };
+    let (logins, uses) = (Arc::new(Logins::new()), Uses::default());
+    let app = App {
+        store: store.clone(),
+        keys,
+        published: published.clone(),
+        oauth: oauth.clone(),
+        logins: Arc::clone(&logins),
+        uses: uses.clone(),
+        started_at: Timestamp::now(),
+    };
     let address_file = settings.home.join(ADDRESS_FILE);
     PrivateFile::write(&address_file, &format!("{address}\n"))?.put()?;
     tracing::info!(%address, store = store.name(), home = %settings.home.display(), "Serving");
@@ -156,6 +167,8 @@ pub async fn serve(
     let (stopping, stopped) = watch::channel(false);
     let publishing = tokio::spawn(publisher.run(presence, stopped.clone()));
     let renewing = tokio::spawn(oauth.renew(stopped.clone()));
+    let noting = tokio::spawn(uses.run(store.clone(), published, stopped.clone()));
+    let warming = tokio::spawn(async move { logins.hasher.warm().await });
     let fetching = tokio::spawn(key_sets.run(stopped.clone()));
     let retention = Retention { store: store.clone(), days: settings.audit_retention_days };
     let retaining = tokio::spawn(retention.run(stopped.clone()));
@@ -173,6 +186,7 @@ pub async fn serve(
         }
     }
     publishing.abort();
+    warming.abort();
     fetching.abort();
     retaining.abort();
     signing.abort();
@@ -182,6 +196,9 @@ pub async fn serve(
     stopping.send_replace(true);
     if timeout(DRAIN_TIMEOUT, renewing).await.is_err() {
         tracing::warn!("Some connections were being renewed and may have to be made anew");
+    }
+    if timeout(DRAIN_TIMEOUT, noting).await.is_err() {
+        tracing::warn!("The last uses of tokens were not written down");
     }
     forget(&address_file, &address);
     if timeout(CLOSE_TIMEOUT, store.close()).await.is_err() {
@@ -195,17 +212,29 @@ pub async fn serve(
 /// # Errors
 /// Any [`StartError`] except those of the listener.
 pub async fn reset_admin_token(settings: &Settings) -> Result<(), StartError> {
-    let (store, _) = open(settings).await?;
-    identity::reset_admin_token(&store, &settings.home).await?;
+    let (store, keys) = open(settings).await?;
+    identity::reset_admin_token(&store, &keys, &settings.home).await?;
+    store.close().await;
+    Ok(())
+}
+
+/// Makes a new pepper for the digests of tokens; running control planes and their gateways take it over at once.
+///
+/// # Errors
+/// Any [`StartError`] except those of the listener.
+pub async fn rotate_pepper(settings: &Settings) -> Result<(), StartError> {
+    let (store, keys) = open(settings).await?;
+    identity::rotate_pepper(&store, &keys).await?;
     store.close().await;
     Ok(())
 }
 
 async fn open(settings: &Settings) -> Result<(Store, Keys), StartError> {
     home::prepare(&settings.home)?;
-    let keys = Keys::derive(&MasterKey::load(&settings.master_key_file())?);
+    let sources = settings.key_sources()?;
     let store = store::open(&settings.database_url(), &settings.database).await?;
-    secrets::check_sentinel(&store, &keys).await?;
+    let keys = Keys::open(sources, &store).await?;
+    identity::found_pepper(&store, &keys).await?;
     Ok((store, keys))
 }
 

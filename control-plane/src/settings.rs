@@ -4,7 +4,11 @@ mod database;
 
 pub use database::DatabaseOptions;
 
-use crate::{http::LOOPBACK_HOSTS, oauth::is_loopback};
+use crate::{
+    http::LOOPBACK_HOSTS,
+    oauth::is_loopback,
+    secrets::{self, KeySource, MasterKeyError},
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use control_plane_api::name::Name;
 use std::{net::SocketAddr, path::PathBuf};
@@ -30,8 +34,11 @@ pub enum Command {
     Db(DbCommand),
     /// Print the OpenAPI document of the REST API.
     Openapi,
-    /// Issue a new token for the user `admin` and write it to `$MCPCTL_HOME/admin-token`; the old one ends.
+    /// Issue a new token for the user `admin` and write it to `$MCPCTL_HOME/admin-token`; the old one, the user's sessions
+    /// and password end.
     ResetAdminToken,
+    /// Make a new pepper for the digests of tokens; each token moves to it when it is next used.
+    RotatePepper,
 }
 
 /// What can be done with the database while mcpd does not serve, or beside it.
@@ -101,6 +108,23 @@ pub struct Settings {
     /// File with the master key, 64 hex digits; default: `master-key` in the home folder, made at first start.
     #[arg(long, env = "MCPD_MASTER_KEY_FILE", value_name = "FILE", global = true)]
     pub master_key_file: Option<PathBuf>,
+    /// Where the master key is, if not in that file: `file:PATH`, `credential:NAME` (systemd), `env:NAME`, or
+    /// `transit:https://HOST/v1/ENGINE/KEY` (HashiCorp Vault, OpenBao).
+    #[arg(long, env = "MCPD_MASTER_KEY_SOURCE", hide_env_values = true, value_name = "SOURCE", global = true)]
+    pub master_key_source: Option<String>,
+    /// Where older master keys are, while something may still be encrypted with them; see `mcpctl secrets status`.
+    #[arg(
+        long,
+        env = "MCPD_OLD_MASTER_KEY_SOURCES",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "SOURCE",
+        global = true
+    )]
+    pub old_master_key_sources: Vec<String>,
+    /// File with the token for Vault or OpenBao; default: what `VAULT_TOKEN` holds.
+    #[arg(long, env = "VAULT_TOKEN_FILE", value_name = "FILE", global = true)]
+    pub vault_token_file: Option<PathBuf>,
     /// `https` URL under which browsers reach mcpd; default: the address it listens on, where that is this machine's own.
     #[arg(long, env = "MCPD_PUBLIC_URL", value_name = "URL", global = true)]
     pub public_url: Option<String>,
@@ -153,6 +177,23 @@ impl Settings {
         self.allow_loopback_fetch.unwrap_or_else(|| address.ip().is_loopback())
     }
 
+    /// Where the master keys are, the current one first.
+    ///
+    /// # Errors
+    /// When one of the names is none.
+    pub(crate) fn key_sources(&self) -> Result<Vec<Box<dyn KeySource>>, MasterKeyError> {
+        let first = match self.master_key_source.as_deref().filter(|name| !name.is_empty()) {
+            Some(name) => self.key_source(name)?,
+            None => secrets::file_source(&self.master_key_file()),
+        };
+        let older = self.old_master_key_sources.iter().filter(|name| !name.is_empty());
+        std::iter::once(Ok(first)).chain(older.map(|name| self.key_source(name))).collect()
+    }
+
+    fn key_source(&self, name: &str) -> Result<Box<dyn KeySource>, MasterKeyError> {
+        secrets::named_source(name, self.vault_token_file.as_deref())
+    }
+
     /// The file with the master key, the default included.
     pub(crate) fn master_key_file(&self) -> PathBuf {
         self.master_key_file.clone().unwrap_or_else(|| self.home.join("master-key"))
@@ -175,6 +216,11 @@ impl Addresses {
         let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
         (secure && plain && url.has_host())
             .then(|| Self { public: url.as_str().trim_end_matches('/').to_owned(), client_id })
+    }
+
+    /// The public URL: what access tokens of issuers for the API are issued for.
+    pub(crate) fn resource(&self) -> &str {
+        &self.public
     }
 
     /// Scheme, host and port.

@@ -1,7 +1,9 @@
 //! One request and everything known about it. Small; every field has one writer, named beside it.
 
-use control_plane_api::{access::Role, audit::RelevanceOutcome, name::Name};
+use crate::{rate_limit::Hold, redaction::Redacted};
+use control_plane_api::{access::Role, argument::Declared, audit::RelevanceOutcome, name::Name};
 use http::HeaderMap;
+use issuers::Speaker;
 use protocol::{Request, method::Primitive};
 use std::{net::SocketAddr, sync::Arc};
 
@@ -25,6 +27,8 @@ pub struct Exchange {
     pub primitive: Option<Primitive>,
     /// Who asks. Writer: authentication.
     pub principal: Principal,
+    /// By what the principal was recognised, to be judged again while the exchange lasts. Writer: authentication.
+    pub credential: Credential,
     /// Whose primitive it is, by the server's own name for it. Writer: routing.
     pub target: Option<Target>,
     /// What ties the request to what was handed out sealed. Writer: sealing.
@@ -35,6 +39,21 @@ pub struct Exchange {
     pub allowed_by: Option<Name>,
     /// What relevance filtering, or the budget of results, did. Writer: relevance.
     pub relevance: Option<RelevanceOutcome>,
+    /// Which credentials were blotted out of what left for the client. Writer: redaction.
+    pub redacted: Redacted,
+    /// What counts the exchange among those of its user, as long as it lasts. Writers: the rate limits.
+    pub holds: Vec<Hold>,
+    /// Set where it is refused for being too much. Writers: the rate limits.
+    pub limited: Option<Limited>,
+}
+
+/// How an exchange was too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limited {
+    /// One word, for counting.
+    pub reason: &'static str,
+    /// Not to be written down by itself: how many there were is told later.
+    pub counted: bool,
 }
 
 impl Exchange {
@@ -50,11 +69,15 @@ impl Exchange {
             primitive: Primitive::of(&request),
             request,
             principal: Principal::Anonymous,
+            credential: Credential::None,
             target: None,
             sealed: Sealed::default(),
             intent: None,
             allowed_by: None,
             relevance: None,
+            redacted: Redacted::new(),
+            holds: Vec::new(),
+            limited: None,
         }
     }
 }
@@ -67,6 +90,18 @@ pub struct Sealed {
     /// The tasks the exchange is about: the sealed id the client has, and whose task it is. Of a listen, permissions takes
     /// out those of servers that are not open any more.
     pub tasks: Vec<(String, Target)>,
+}
+
+/// By what a principal was recognised. Never the token itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Credential {
+    /// By nothing.
+    #[default]
+    None,
+    /// By a token or session of the control plane with this public id.
+    Own(String),
+    /// By an access token of an issuer.
+    Of(Speaker),
 }
 
 /// Who asks. `Anonymous` holds no grants anywhere.
@@ -132,6 +167,16 @@ impl Target {
 pub trait Names: Send + Sync {
     /// Whose primitive it is in `project` (without one: among all servers); none when nobody offers it.
     fn target(&self, project: Option<&str>, primitive: &Primitive) -> Option<Target>;
+
+    /// Why `primitive`, which a server has, is offered by nobody; none where there is no more to say.
+    fn withheld(&self, _project: Option<&str>, _primitive: &Primitive) -> Option<String> {
+        None
+    }
+
+    /// What the schema of the tool `primitive` declares about its arguments; none where that is not known.
+    fn declared(&self, _project: Option<&str>, _primitive: &Primitive) -> Option<Arc<Declared>> {
+        None
+    }
 
     /// The name of the gateway's own tool in `project` by which clients get the rest of results that were shortened; none
     /// where none are.

@@ -69,7 +69,7 @@ impl Flows {
 
 /// The filter, compiled from one snapshot.
 pub struct FlowFilter {
-    servers: HashMap<Name, ServerSpec>,
+    servers: HashMap<Name, Marked>,
     /// The projects that keep flows apart, and the profiles they grant.
     apart: HashSet<String>,
     profiles: BTreeSet<Name>,
@@ -78,13 +78,27 @@ pub struct FlowFilter {
     now: fn() -> Timestamp,
 }
 
+/// What the primitives of one server mean.
+struct Marked {
+    spec: ServerSpec,
+    /// What any of its tools brings in.
+    brought: Vec<Flow>,
+}
+
+impl Marked {
+    fn of(spec: &ServerSpec) -> Self {
+        let marks: BTreeSet<Flow> = spec.tools.iter().flat_map(|rule| rule.flow.iter().copied()).collect();
+        Self { spec: spec.clone(), brought: marks.into_iter().filter(|flow| *flow != Flow::Public).collect() }
+    }
+}
+
 impl FlowFilter {
     /// Compiles `snapshot`; `now` is the clock.
     #[must_use]
     pub fn compile(snapshot: &Snapshot, flows: Arc<Flows>, now: fn() -> Timestamp) -> Self {
         let apart = || snapshot.projects().filter(|(_, project)| project.flow == FlowRule::Apart);
         Self {
-            servers: snapshot.servers().map(|(name, spec)| (name.clone(), spec.clone())).collect(),
+            servers: snapshot.servers().map(|(name, spec)| (name.clone(), Marked::of(spec))).collect(),
             apart: apart().map(|(name, _)| name.to_string()).collect(),
             profiles: apart().flat_map(|(_, project)| project.profiles.iter().cloned()).collect(),
             window_ms: i64::try_from(snapshot.limits.flow_window_ms).unwrap_or(i64::MAX),
@@ -102,16 +116,13 @@ impl FlowFilter {
         }
     }
 
-    fn flows_of(&self, primitive: &Primitive, target: &Target) -> Vec<Flow> {
-        let Some(spec) = self.servers.get(&target.server).filter(|_| !target.connects) else {
-            return Vec::new();
+    fn flows_of(&self, primitive: &Primitive, target: &Target) -> &[Flow] {
+        let Some(server) = self.servers.get(&target.server).filter(|_| !target.connects) else {
+            return &[];
         };
         match primitive {
-            Primitive::Tool(_) => spec.flow_of(&target.name).to_vec(),
-            Primitive::Prompt(_) | Primitive::Resource(_) => {
-                let brought = spec.tools.iter().flat_map(|rule| &rule.flow).filter(|flow| **flow != Flow::Public);
-                brought.copied().collect::<BTreeSet<Flow>>().into_iter().collect()
-            }
+            Primitive::Tool(_) => server.spec.flow_of(&target.name),
+            Primitive::Prompt(_) | Primitive::Resource(_) => &server.brought,
         }
     }
 
@@ -128,7 +139,7 @@ impl FlowFilter {
              what is private (`{}`); this project keeps these apart for {} minutes",
             untrusted.name,
             private.name,
-            self.window_ms / 60_000
+            self.window_ms.saturating_add(59_999) / 60_000
         );
         Some(LocalReply::refusal(code::INVALID_PARAMS, told.clone(), told))
     }
@@ -145,6 +156,10 @@ impl Filter for FlowFilter {
     }
 
     async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
+        // Nobody's reading is remembered where no project asks for it.
+        if self.apart.is_empty() {
+            return ControlFlow::Continue(());
+        }
         let (Some(primitive), Some(target), Some(user)) =
             (&exchange.primitive, &exchange.target, exchange.principal.name())
         else {
@@ -160,7 +175,7 @@ impl Filter for FlowFilter {
         // Noted when asked and not when answered: a result that is still on its way counts.
         if !flows.is_empty() {
             let reading = Reading { at: (self.now)(), name: primitive.name().to_owned() };
-            self.flows.note(user, &flows, &reading);
+            self.flows.note(user, flows, &reading);
         }
         ControlFlow::Continue(())
     }

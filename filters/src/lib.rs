@@ -11,9 +11,11 @@ pub mod filter;
 pub mod flow;
 pub mod originals;
 pub mod permissions;
+pub mod rate_limit;
+pub mod redaction;
 pub mod relevance_policy;
 pub mod testing;
 
 pub use chain::Chain;
-pub use exchange::{Exchange, Names, Principal, Target};
+pub use exchange::{Credential, Exchange, Names, Principal, Target};
 pub use filter::{Filter, LocalReply, Verdict};

@@ -9,6 +9,7 @@ use protocol::{
     Request,
     method::{self, Primitive},
 };
+use serde_json::value::RawValue;
 use std::ops::Range;
 
 /// What the URIs of kept results begin with; the id follows.
@@ -32,6 +33,9 @@ impl Owner {
     }
 }
 
+/// Longest arguments of a call that are kept beside its result, in bytes.
+const ARGUMENTS_BYTES_MAX: usize = 8 << 10;
+
 /// Which call a result answers: who may not make it any more may not have the rest of its result either.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
@@ -39,6 +43,20 @@ pub struct Origin {
     pub primitive: Primitive,
     /// Whose tool it is.
     pub target: Target,
+    /// The arguments as they were sent; none if there were none, or longer ones: to who asks anything of arguments, they are
+    /// missing.
+    pub arguments: Option<Box<str>>,
+}
+
+impl Origin {
+    /// What `exchange` calls; none if it calls nothing of a server.
+    #[must_use]
+    pub fn of(exchange: &Exchange) -> Option<Self> {
+        let (primitive, target) = (exchange.primitive.clone()?, exchange.target.clone()?);
+        let arguments = exchange.request.params.get("arguments").map(RawValue::get);
+        let arguments = arguments.filter(|arguments| arguments.len() <= ARGUMENTS_BYTES_MAX).map(Into::into);
+        Some(Self { primitive, target, arguments })
+    }
 }
 
 /// What a result is counted in.

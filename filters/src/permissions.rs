@@ -1,98 +1,50 @@
 //! Permissions: whether this principal may do this through this project. Innermost filter: it judges the request as it
-//! will be sent, and nothing changes it afterwards.
+//! will be sent, and nothing changes it afterwards. What is allowed, `policy` decides; here is what is asked of it, and
+//! what callers are told.
 //!
 //! Default deny. A project that does not exist, one the principal is not a member of, a name nobody offers and a name
 //! nobody granted are refused with the same words, unless `explain` is set (the local preset: the owner is told why).
+//! Who may call a tool, but not with these arguments, is told which argument it is, and nothing of what the profile
+//! allows: the tool is in the caller's list, so that "unknown" would be false and leave the caller to try everything.
 //! Lists are pruned by the same decision that guards calls; the guard on calls is the one that matters.
 
 use crate::{Exchange, Filter, LocalReply, Names, Principal, Target, Verdict, originals};
 use async_trait::async_trait;
-use control_plane_api::{
-    name::Name,
-    profile::{AccessLevel, ProfileSpec},
-    server::{ServerSpec, ToolClass},
-    snapshot::Snapshot,
-};
+use control_plane_api::{name::Name, snapshot::Snapshot};
 use http::StatusCode;
+pub use policy::Denial;
+use policy::{Act, Call, Deed, Policy, Request, Who};
 use protocol::{
     Members, Message, RpcError, code,
     method::{self, Primitive},
 };
 use serde_json::value::RawValue;
-use std::{
-    collections::{BTreeMap, HashMap},
-    ops::ControlFlow,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 /// The member of a listen's `notifications` that names the resources to watch.
 const WATCHED: &str = "resourceSubscriptions";
 
 /// The filter, compiled from one snapshot.
 pub struct Permissions {
-    projects: HashMap<String, Project>,
-    servers: HashMap<Name, ServerSpec>,
+    policy: Policy,
     names: Arc<dyn Names>,
     explain: bool,
 }
 
-struct Project {
-    members: Vec<Name>,
-    grants: Vec<(Name, ProfileSpec)>,
-}
-
-/// Why something is refused, in words for its owner and the audit log.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Denial {
-    /// No such project, or not a member of it.
-    #[error("project `{0}` is not open to you")]
-    Project(String),
-    /// Nobody offers a primitive of that name.
-    #[error("no server of this project offers `{0}`")]
-    NotOffered(String),
-    /// No profile grants anything of that server.
-    #[error("no profile of this project covers server `{0}`")]
-    NoProfile(Name),
-    /// The ceiling of the profile is lower than the tool's class.
-    #[error("profile `{profile}` is {access} and `{tool}` is classed {class}")]
-    Ceiling {
-        /// The profile.
-        profile: Name,
-        /// Its ceiling.
-        access: &'static str,
-        /// The server's own name of the tool.
-        tool: String,
-        /// What the tool does.
-        class: ToolClass,
-    },
-    /// The profile's patterns leave it out.
-    #[error("profile `{profile}` does not grant `{name}`")]
-    NotGranted {
-        /// The profile.
-        profile: Name,
-        /// The server's own name.
-        name: String,
-    },
+/// What is known of a request for a primitive when it is judged.
+#[derive(Clone, Copy)]
+pub enum Asked<'a> {
+    /// The primitive is to be shown in a list.
+    Shown,
+    /// It is to be used, a tool with these arguments.
+    Used(Option<&'a RawValue>),
 }
 
 impl Permissions {
     /// Compiles `snapshot`. `names` answers for exposed names in lists; `explain` tells callers the reason.
     #[must_use]
     pub fn compile(snapshot: &Snapshot, names: Arc<dyn Names>, explain: bool) -> Self {
-        let profiles: HashMap<&Name, &ProfileSpec> = snapshot.profiles().collect();
-        let grants = |wanted: &[Name]| {
-            wanted.iter().filter_map(|name| Some((name.clone(), (*profiles.get(name)?).clone()))).collect()
-        };
-        let project = |spec: &control_plane_api::project::ProjectSpec| Project {
-            members: spec.members.clone(),
-            grants: grants(&spec.profiles),
-        };
-        Self {
-            projects: snapshot.projects().map(|(name, spec)| (name.to_string(), project(spec))).collect(),
-            servers: snapshot.servers().map(|(name, spec)| (name.clone(), spec.clone())).collect(),
-            names,
-            explain,
-        }
+        Self { policy: Policy::compile(snapshot), names, explain }
     }
 
     /// Whether `principal` may reach `target` (a primitive of `primitive`'s kind) through `project`; which profile says so.
@@ -104,50 +56,65 @@ impl Permissions {
         &self,
         principal: &Principal,
         project: Option<&str>,
-        primitive: &Primitive,
-        target: Option<&Target>,
+        (primitive, target): (&Primitive, Option<&Target>),
+        asked: Asked<'_>,
     ) -> Result<Option<&Name>, Denial> {
-        let open = self.open_to(principal, project)?;
-        let Some(target) = target else {
-            return match !open.is_empty() && originals::is_own(&*self.names, project, primitive) {
-                true => Ok(None),
-                false => Err(Denial::NotOffered(primitive.name().to_owned())),
-            };
+        let declared = || self.names.declared(project, primitive);
+        let act = match target {
+            None if originals::is_own(&*self.names, project, primitive) => Act::Own(primitive.name()),
+            None => Act::Unknown(primitive.name()),
+            Some(target) => {
+                let name = target.name.as_str();
+                let deed = match (primitive, asked) {
+                    _ if target.connects => Deed::Connect,
+                    (Primitive::Prompt(_), _) => Deed::Prompt(name),
+                    (Primitive::Resource(_), _) => Deed::Resource(name),
+                    (Primitive::Tool(_), Asked::Shown) => Deed::See(name),
+                    (Primitive::Tool(_), Asked::Used(arguments)) => {
+                        Deed::Call(Call { tool: name, arguments, declared: &declared })
+                    }
+                };
+                Act::At(&target.server, deed)
+            }
         };
-        let mut denial = Denial::NoProfile(target.server.clone());
-        for (profile, spec) in open.iter().flat_map(|p| &p.grants).filter(|(_, spec)| spec.server == target.server) {
-            match self.judge(profile, spec, primitive, target) {
-                Ok(()) => return Ok(Some(profile)),
-                Err(reason) => denial = reason,
-            }
+        self.policy.decide(&Request { who: who(principal), project, act }).map_err(|denial| match denial {
+            Denial::NotOffered(name) => self.not_offered(project, primitive, name),
+            other => other,
+        })
+    }
+
+    fn not_offered(&self, project: Option<&str>, primitive: &Primitive, name: String) -> Denial {
+        match self.names.withheld(project, primitive) {
+            Some(reason) => Denial::Withheld { name, reason },
+            None => Denial::NotOffered(name),
         }
-        Err(denial)
     }
 
-    /// Whether the exchange may go to the server of `target` without acting on a primitive: about a task, which a permitted
-    /// call began, with any profile; with a method nobody here knows, only with full access.
-    fn reach(&self, exchange: &Exchange, target: &Target) -> Result<&Name, Denial> {
-        let open = self.open_to(&exchange.principal, exchange.project.as_deref())?;
-        let of_server = open.iter().flat_map(|p| &p.grants).filter(|(_, spec)| spec.server == target.server);
-        let mut denial = Denial::NoProfile(target.server.clone());
-        for (profile, spec) in of_server {
-            if !exchange.sealed.tasks.is_empty() || spec.access == AccessLevel::Full {
-                return Ok(profile);
+    /// Whether `exchange` may go on as it is, and which profile says so.
+    fn judge(&self, exchange: &Exchange) -> Result<Option<&Name>, Denial> {
+        let project = exchange.project.as_deref();
+        let act = match (&exchange.primitive, &exchange.target) {
+            (Some(primitive), target) => {
+                let asked = Asked::Used(exchange.request.params.get("arguments"));
+                return self.decide(&exchange.principal, project, (primitive, target.as_ref()), asked);
             }
-            denial = Denial::NotGranted { profile: profile.clone(), name: target.name.clone() };
-        }
-        Err(denial)
+            (None, None) => Act::Open,
+            // About a task, which a permitted call began; or with a method nobody here knows.
+            (None, Some(target)) if !exchange.sealed.tasks.is_empty() => Act::At(&target.server, Deed::Task),
+            (None, Some(target)) => Act::At(&target.server, Deed::Method(&target.name)),
+        };
+        self.policy.decide(&Request { who: who(&exchange.principal), project, act })
     }
 
-    /// A profile that covers `server` in what is open to the exchange.
-    fn profile_of(&self, exchange: &Exchange, server: &Name) -> Option<&Name> {
-        let open = self.open_to(&exchange.principal, exchange.project.as_deref()).ok()?;
-        let mut grants = open.iter().flat_map(|project| &project.grants);
-        grants.find(|(_, spec)| spec.server == *server).map(|(profile, _)| profile)
-    }
-
-    /// Takes out of a `subscriptions/listen` the resources that may not be read.
+    /// Takes out of a `subscriptions/listen` the resources that may not be read, and the tasks of servers that are not open.
     fn prune_watched(&self, exchange: &mut Exchange) {
+        let mut tasks = std::mem::take(&mut exchange.sealed.tasks);
+        let (who, project) = (who(&exchange.principal), exchange.project.as_deref());
+        tasks.retain(|(_, task)| {
+            let act = Act::At(&task.server, Deed::Task);
+            self.policy.decide(&Request { who, project, act }).is_ok()
+        });
+        exchange.sealed.tasks = tasks;
         let Some(mut wanted) = exchange.request.params.object("notifications") else {
             return;
         };
@@ -156,58 +123,31 @@ impl Permissions {
             exchange.request.params.set("notifications", &wanted);
             return;
         };
-        let readable = |uri: &String| {
-            let primitive = Primitive::Resource(uri.clone());
-            let target = self.names.target(exchange.project.as_deref(), &primitive);
-            self.decide(&exchange.principal, exchange.project.as_deref(), &primitive, target.as_ref()).is_ok()
-        };
+        let readable = |uri: &String| self.shows(exchange, &Primitive::Resource(uri.clone()));
         let kept: Vec<String> = uris.into_iter().filter(readable).collect();
         wanted.set(WATCHED, &kept);
         exchange.request.params.set("notifications", &wanted);
     }
 
-    /// The projects `principal` may use: the one asked for, or without one all that are open.
-    fn open_to(&self, principal: &Principal, project: Option<&str>) -> Result<Vec<&Project>, Denial> {
-        let may = |p: &&Project| principal.is_admin() || principal.name().is_some_and(|name| p.members.contains(name));
-        match project {
-            None => Ok(self.projects.values().filter(may).collect()),
-            Some(name) => match self.projects.get(name).filter(may) {
-                Some(project) => Ok(vec![project]),
-                None => Err(Denial::Project(name.to_owned())),
-            },
-        }
-    }
-
-    fn judge(&self, profile: &Name, spec: &ProfileSpec, primitive: &Primitive, target: &Target) -> Result<(), Denial> {
-        if target.connects {
-            // Whoever may use anything of a server may connect it.
-            return Ok(());
-        }
-        let named = |patterns: &[control_plane_api::pattern::Pattern]| patterns.iter().any(|p| p.matches(&target.name));
-        let granted = match primitive {
-            Primitive::Prompt(_) => named(&spec.prompts),
-            Primitive::Resource(_) => named(&spec.resources),
-            Primitive::Tool(_) => {
-                let class = self.servers.get(&target.server).map_or(ToolClass::Unknown, |s| s.class_of(&target.name));
-                if let Some(access) = too_low(spec.access, class) {
-                    let tool = target.name.clone();
-                    return Err(Denial::Ceiling { profile: profile.clone(), access, tool, class });
-                }
-                named(&spec.allow) && !named(&spec.deny)
-            }
-        };
-        if granted { Ok(()) } else { Err(Denial::NotGranted { profile: profile.clone(), name: target.name.clone() }) }
+    /// Whether who asks in `exchange` may see `primitive`.
+    fn shows(&self, exchange: &Exchange, primitive: &Primitive) -> bool {
+        let project = exchange.project.as_deref();
+        let target = self.names.target(project, primitive);
+        self.decide(&exchange.principal, project, (primitive, target.as_ref()), Asked::Shown).is_ok()
     }
 
     /// What the caller is told: the reason, or the words for something that does not exist.
     fn refuse(&self, denial: &Denial, primitive: Option<&Primitive>) -> LocalReply {
         let reason = denial.to_string();
-        let told = match (self.explain, primitive) {
-            (true, _) => format!("permission denied: {denial}"),
-            (false, Some(Primitive::Tool(name))) => format!("unknown tool `{name}`"),
-            (false, Some(Primitive::Prompt(name))) => format!("unknown prompt `{name}`"),
-            (false, Some(Primitive::Resource(uri))) => format!("unknown resource `{uri}`"),
-            (false, None) => "unknown project".to_owned(),
+        let told = match (self.explain, primitive, denial) {
+            (true, ..) => format!("permission denied: {denial}"),
+            (false, Some(Primitive::Tool(name)), Denial::Arguments { fault, .. }) => {
+                format!("invalid arguments for tool `{name}`: {fault}")
+            }
+            (false, Some(Primitive::Tool(name)), _) => format!("unknown tool `{name}`"),
+            (false, Some(Primitive::Prompt(name)), _) => format!("unknown prompt `{name}`"),
+            (false, Some(Primitive::Resource(uri)), _) => format!("unknown resource `{uri}`"),
+            (false, None, _) => "unknown project".to_owned(),
         };
         let mut reply = LocalReply::refusal(code::INVALID_PARAMS, told, reason);
         if let Some(Primitive::Resource(uri)) = primitive {
@@ -223,14 +163,15 @@ impl Permissions {
     fn prune(&self, exchange: &Exchange, list: &RawValue) -> Option<Vec<Box<RawValue>>> {
         let entries: Vec<Box<RawValue>> = serde_json::from_str(list.get()).ok()?;
         let granted = |entry: &RawValue| {
-            let Some(primitive) = listed(&exchange.request.method, entry) else {
-                return false;
-            };
-            let target = self.names.target(exchange.project.as_deref(), &primitive);
-            self.decide(&exchange.principal, exchange.project.as_deref(), &primitive, target.as_ref()).is_ok()
+            listed(&exchange.request.method, entry).is_some_and(|primitive| self.shows(exchange, &primitive))
         };
         Some(entries.into_iter().filter(|entry| granted(entry)).collect())
     }
+}
+
+/// Who asks, in the words of the policy.
+fn who(principal: &Principal) -> Who<'_> {
+    principal.name().map_or(Who::Nobody, |name| Who::User { name, admin: principal.is_admin() })
 }
 
 #[async_trait]
@@ -244,20 +185,11 @@ impl Filter for Permissions {
     }
 
     async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
-        let project = exchange.project.as_deref();
-        let decision = match (&exchange.primitive, &exchange.target) {
-            (Some(primitive), target) => self.decide(&exchange.principal, project, primitive, target.as_ref()),
-            (None, Some(target)) => self.reach(exchange, target).map(Some),
-            (None, None) => self.open_to(&exchange.principal, project).map(|_| None),
-        };
-        match decision {
+        match self.judge(exchange) {
             Ok(profile) => {
                 exchange.allowed_by = profile.cloned();
                 if exchange.request.method == method::LISTEN {
                     self.prune_watched(exchange);
-                    let mut tasks = std::mem::take(&mut exchange.sealed.tasks);
-                    tasks.retain(|(_, task)| self.profile_of(exchange, &task.server).is_some());
-                    exchange.sealed.tasks = tasks;
                 }
                 ControlFlow::Continue(())
             }
@@ -304,17 +236,6 @@ fn listed(list_method: &str, entry: &RawValue) -> Option<Primitive> {
         method::RESOURCES_LIST => entry.read("uri").map(Primitive::Resource),
         method::TEMPLATES_LIST => entry.read("uriTemplate").map(Primitive::Resource),
         _ => None,
-    }
-}
-
-/// The ceiling in words, when `class` lies above it.
-fn too_low(access: AccessLevel, class: ToolClass) -> Option<&'static str> {
-    match (access, class) {
-        (AccessLevel::Full, _)
-        | (AccessLevel::ReadWrite, ToolClass::Read | ToolClass::Write)
-        | (AccessLevel::ReadOnly, ToolClass::Read) => None,
-        (AccessLevel::ReadWrite, _) => Some("read-write"),
-        (AccessLevel::ReadOnly, _) => Some("read-only"),
     }
 }
 

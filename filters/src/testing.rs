@@ -4,12 +4,12 @@ use crate::{
     Exchange, Names, Principal, Target,
     originals::{Origin, Originals, Owner, Rest},
 };
-use control_plane_api::{access::Role, name::Name, object::Object, snapshot::Snapshot};
+use control_plane_api::{access::Role, argument::Declared, name::Name, object::Object, snapshot::Snapshot};
 use http::HeaderMap;
 use protocol::{Id, Members, Request, method::Primitive};
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// An exchange about `method` with `params` (JSON text; anything but an object counts as empty).
@@ -44,20 +44,36 @@ pub const MORE: &str = "mcpctl_more";
 
 /// A fixed table of exposed tool name → (server, own name).
 #[derive(Debug, Default)]
-pub struct Table(HashMap<String, Target>);
+pub struct Table {
+    targets: HashMap<String, Target>,
+    declared: Option<Arc<Declared>>,
+}
 
 impl Table {
     /// Of `(exposed, server, own name)`.
     #[must_use]
     pub fn of(rows: &[(&str, &str, &str)]) -> Self {
         let target = |server: &str, name: &str| server.parse().ok().map(|server| Target::new(server, name));
-        Self(rows.iter().filter_map(|(e, s, n)| Some(((*e).to_owned(), target(s, n)?))).collect())
+        let targets = rows.iter().filter_map(|(e, s, n)| Some(((*e).to_owned(), target(s, n)?))).collect();
+        Self { targets, declared: None }
+    }
+
+    /// The same, where every tool's schema declares `arguments`.
+    #[must_use]
+    pub fn declaring(mut self, arguments: &[&str]) -> Self {
+        let members = arguments.iter().map(|name| ((*name).to_owned(), Declared::default())).collect();
+        self.declared = Some(Arc::new(Declared { list: false, members }));
+        self
     }
 }
 
 impl Names for Table {
     fn target(&self, _project: Option<&str>, primitive: &Primitive) -> Option<Target> {
-        self.0.get(primitive.name()).cloned()
+        self.targets.get(primitive.name()).cloned()
+    }
+
+    fn declared(&self, _project: Option<&str>, _primitive: &Primitive) -> Option<Arc<Declared>> {
+        self.declared.clone()
     }
 
     fn more(&self, _project: Option<&str>) -> Option<String> {

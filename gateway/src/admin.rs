@@ -15,7 +15,14 @@
 //! # }
 //! ```
 
-use crate::{audit::Auditor, config::Progress, metrics::Metrics, report::Report, settings::Settings};
+use crate::{
+    audit::Auditor,
+    config::Progress,
+    load::{Load, Room},
+    metrics::Metrics,
+    report::Report,
+    settings::Settings,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{
@@ -59,6 +66,8 @@ pub struct State {
     pub auditor: Auditor,
     /// How the servers are.
     pub report: Arc<dyn Report>,
+    /// What there is room for.
+    pub load: Arc<Load>,
 }
 
 /// The application behind the admin listener.
@@ -108,7 +117,7 @@ impl State {
             return refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here");
         }
         match path {
-            "/healthz" => (StatusCode::OK, TEXT, "ok\n".to_owned()),
+            "/healthz" => (StatusCode::OK, TEXT, self.health()),
             "/readyz" => match self.progress.revision_in_force() {
                 Some(revision) => (StatusCode::OK, TEXT, format!("revision {revision} is in force\n")),
                 None => refusal(StatusCode::SERVICE_UNAVAILABLE, "no configuration is in force yet"),
@@ -118,6 +127,15 @@ impl State {
                 Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
             },
             _ => refusal(StatusCode::NOT_FOUND, "try /healthz, /readyz or /metrics"),
+        }
+    }
+
+    /// Alive in any case; what is refused meanwhile is said.
+    fn health(&self) -> String {
+        match self.load.room() {
+            Room::Any => "ok\n".to_owned(),
+            Room::Small(what) => format!("ok; little {what} is left: streams and sessions are refused\n"),
+            Room::None(what) => format!("ok; no {what} is left: requests are refused\n"),
         }
     }
 
@@ -186,7 +204,8 @@ mod tests {
             let auditor = open(dir.path());
             let report = Arc::new(Fake::default());
             let settings = Settings::try_parse_from(["mcp-gateway"]).unwrap();
-            let state = State { metrics, progress: Progress::new(), auditor, report };
+            let load = Load::start(control_plane_api::limits::Limits::default);
+            let state = State { metrics, progress: Progress::new(), auditor, report, load };
             Self { admin: Admin::new(state, Arc::new(settings)), _dir: dir }
         }
 

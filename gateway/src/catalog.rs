@@ -210,7 +210,7 @@ impl Upstream for View {
     }
 
     fn health(&self) -> Health {
-        Health { state: ServerState::Ready, era: None, error: None, restarts: 0, pid: None }
+        Health { state: ServerState::Ready, era: None, error: None, restarts: 0, pid: None, unconfined: None }
     }
 
     fn changes(&self) -> changes::Receiver<u64> {

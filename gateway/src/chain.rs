@@ -6,7 +6,14 @@ use crate::{
     seal::Sealer,
     sealing::Sealing,
 };
-use filters::{Chain, authentication::Authentication, flow::FlowFilter, permissions::Permissions};
+use filters::{
+    Chain,
+    authentication::Authentication,
+    flow::FlowFilter,
+    permissions::Permissions,
+    rate_limit::{ProfileLimit, RateLimit},
+    redaction::{Redaction, Scrubber},
+};
 use filters_relevance::filter::RelevanceFilter;
 use std::{sync::Arc, time::Duration};
 
@@ -14,6 +21,10 @@ use std::{sync::Arc, time::Duration};
 pub struct Parts {
     /// Who asks.
     pub authentication: Arc<Authentication>,
+    /// How much of everything one user may use.
+    pub rate_limit: RateLimit,
+    /// How much of a profile one user may use.
+    pub profile_limit: ProfileLimit,
     /// Whose names are meant.
     pub router: Arc<Router>,
     /// What the gateway keeps of results, which is no server's.
@@ -26,6 +37,8 @@ pub struct Parts {
     pub task_lifetime: Duration,
     /// What is looked for.
     pub relevance: RelevanceFilter,
+    /// What may not leave.
+    pub scrubber: Scrubber,
     /// Who may do what.
     pub permissions: Arc<Permissions>,
     /// What must not flow together.
@@ -39,6 +52,8 @@ pub fn assemble(parts: Parts) -> Chain {
         // First: nobody unknown gets further, and the credential is taken out before anything else sees the exchange. The
         // edge asks the same instance, for what never enters the chain.
         Box::new(parts.authentication),
+        // As soon as the user is known: what is refused here costs nothing of what follows.
+        Box::new(parts.rate_limit),
         // Exposed names become (server, own name) by the table before anything judges by them.
         Box::new(Routing::new(parts.router.clone(), parts.store)),
         // What the client was given sealed is opened once its server is known, and before anything is taken out of the
@@ -48,8 +63,13 @@ pub fn assemble(parts: Parts) -> Chain {
         // Takes `_context` out of the arguments, so that permissions judge what will be sent. On the way out it comes
         // after permissions: it never spends time on what the client may not see.
         Box::new(parts.relevance),
+        // Refuses requests that hold tokens of ours, `_context` included. On the way out it comes before anything that keeps a
+        // result, judges it or shows it to somebody else: what they get holds no credential any more.
+        Box::new(Redaction::new(parts.scrubber)),
         // Judges the request as it will be sent; nothing changes it afterwards. First on the way out.
         Box::new(parts.permissions),
+        // Counts what permissions allowed, by the profile they found.
+        Box::new(parts.profile_limit),
         // After permissions, because its refusals tell of a tool's arguments: only who may call the tool learns of them.
         Box::new(Mirroring::new(parts.router)),
         // Remembers what is read, so it comes where every call goes on.

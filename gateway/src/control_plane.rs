@@ -1,8 +1,7 @@
-//! The control plane as a gateway sees it: the five requests it makes, with deadlines, and why one failed.
+//! The control plane as a gateway sees it: the six requests it makes, with deadlines, and why one failed.
 //!
-//! Used by enrolment, the configuration stream, the reports, the shipping of audit records and whoever had an access token
-//! refused. Deliberately unknown
-//! here: what to do about a failure. Who asks decides whether to try again, with [`Backoff`] in between.
+//! Used by enrolment, the configuration stream, the reports, the shipping of audit records, the pins and whoever had an access
+//! token refused. Deliberately unknown here: what to do about a failure. Who asks decides whether to try again, with [`Backoff`] in between.
 //!
 //! A base URL without TLS needs no certificate store; a loopback one never goes through a proxy.
 
@@ -19,6 +18,7 @@ use control_plane_api::{
     gateway::{EnrolReply, EnrolRequest, GatewayStatus},
     name::Name,
     oauth::{TokenRefusal, TokenRefusalReply},
+    pin::PinReport,
     problem::Problem,
 };
 use http::{HeaderValue, Method, header::ACCEPT};
@@ -94,6 +94,12 @@ impl ControlPlane {
         Ok(Self { replicas: Replicas::new(bases)?, gateway: gateway.clone(), token })
     }
 
+    /// Which gateway asks.
+    #[must_use]
+    pub fn gateway(&self) -> &Name {
+        &self.gateway
+    }
+
     /// Exchanges the join token for an identity.
     pub(crate) async fn enrol(&self, request: &EnrolRequest) -> Result<EnrolReply, ControlPlaneError> {
         self.reply("enrol", |asked| asked.json(request)).await
@@ -107,6 +113,12 @@ impl ControlPlane {
     /// Reports how this gateway is.
     pub(crate) async fn put_status(&self, status: &GatewayStatus) -> Result<(), ControlPlaneError> {
         let sent = self.send(Method::PUT, "status", |asked| asked.json(status).timeout(request_timeout()));
+        sent.await.map(drop)
+    }
+
+    /// Reports definitions of tools that were seen for the first time.
+    pub(crate) async fn post_pins(&self, report: &PinReport) -> Result<(), ControlPlaneError> {
+        let sent = self.send(Method::POST, "pins", |asked| asked.json(report).timeout(request_timeout()));
         sent.await.map(drop)
     }
 

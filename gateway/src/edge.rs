@@ -11,7 +11,12 @@ mod reply;
 mod request;
 mod well_known;
 
-use crate::{live::Live, pipeline::Pipeline, settings::Settings};
+use crate::{
+    live::Live,
+    load::{Load, Room},
+    pipeline::Pipeline,
+    settings::Settings,
+};
 use async_trait::async_trait;
 use classify::Classified;
 use filters::LocalReply;
@@ -22,8 +27,9 @@ use pingora_core::{
     protocols::http::ServerSession,
     server::ShutdownWatch,
 };
+use pingora_http::RequestHeader;
 use places::{Place, Places};
-use protocol::{RpcError, code};
+use protocol::{RpcError, code, method};
 use request::{Endpoint, Inbound};
 use std::{sync::Arc, time::Duration};
 
@@ -38,19 +44,20 @@ pub struct Edge {
     settings: Arc<Settings>,
     sessions: Arc<Sessions>,
     places: Places,
+    load: Arc<Load>,
 }
 
 /// The connection cannot be used any further.
 struct Hangup;
 
 impl Edge {
-    /// Serves whatever pipeline is in force in `live`.
+    /// Serves whatever pipeline is in force in `live`, as far as `load` has room.
     #[must_use]
-    pub fn new(live: Arc<Live>, settings: Arc<Settings>) -> Self {
+    pub fn new(live: Arc<Live>, settings: Arc<Settings>, load: Arc<Load>) -> Self {
         let sessions = Arc::<Sessions>::default();
         let limits = live.clone();
         tokio::spawn(Sessions::keep_swept(Arc::downgrade(&sessions), move || limits.limits()));
-        Self { live, settings, sessions, places: Places::default() }
+        Self { live, settings, sessions, places: Places::default(), load }
     }
 
     async fn serve(self: &Arc<Self>, http: &mut ServerSession) -> Result<(), Hangup> {
@@ -58,9 +65,12 @@ impl Edge {
             http.set_keepalive(None);
             return reply::refuse(http, None, &not_ready()).await;
         };
-        let Some(place) = self.places.take(pipeline.limits.exchanges_max) else {
-            http.set_keepalive(None);
-            return reply::refuse(http, None, &overloaded()).await;
+        let place = match self.admit(http.req_header(), &pipeline).await {
+            Ok(place) => place,
+            Err(refusal) => {
+                http.set_keepalive(None);
+                return reply::refuse(http, None, &refusal).await;
+            }
         };
         if let Some(endpoint) = well_known::asked(http) {
             return well_known::answer(http, &self.settings, &pipeline, endpoint).await;
@@ -84,6 +94,9 @@ impl Edge {
                 return self.post(http, pipeline, inbound, place).await;
             }
             (Endpoint::Mcp, Method::DELETE) => return self.end_session(http, &pipeline, &inbound).await,
+            (Endpoint::Mcp | Endpoint::Sse, Method::GET) if !self.has_room_for_more() => {
+                return reply::refuse(http, None, &self.shed("memory", &pipeline)).await;
+            }
             // Streams are bounded by the sessions they belong to, one each.
             (Endpoint::Mcp, Method::GET) => {
                 drop(place);
@@ -97,6 +110,35 @@ impl Edge {
             (Endpoint::Sse, _) => "GET",
         };
         reply::refuse(http, None, &reply::method_not_allowed(allowed)).await
+    }
+
+    /// A place for the request with this head: at once where one is free, else in its user's turn.
+    async fn admit(&self, head: &RequestHeader, pipeline: &Pipeline) -> Result<Place, LocalReply> {
+        if let Room::None(what) = self.load.room() {
+            return Err(self.shed(what, pipeline));
+        }
+        if let Some(place) = self.places.take(&pipeline.limits) {
+            return Ok(place);
+        }
+        // Whoever is not known has no turn.
+        let user = request::caller(head, pipeline).ok_or_else(|| self.shed("exchanges", pipeline))?;
+        let wait = self.places.wait(&user, &pipeline.limits);
+        pipeline.metrics.waiting(self.places.waiting());
+        let place = wait.await;
+        pipeline.metrics.waiting(self.places.waiting());
+        place.ok_or_else(|| self.shed("exchanges", pipeline))
+    }
+
+    /// Whether there is room for what lasts.
+    fn has_room_for_more(&self) -> bool {
+        self.load.room() == Room::Any
+    }
+
+    /// The refusal of a request for which there is no room, for that `reason`.
+    fn shed(&self, reason: &str, pipeline: &Pipeline) -> LocalReply {
+        pipeline.metrics.shed(reason);
+        self.live.refusals().shed();
+        overloaded()
     }
 
     async fn post(
@@ -113,7 +155,18 @@ impl Edge {
             (Err((id, refusal)), _) => reply::refuse(http, id, &refusal).await,
             (Ok(Classified::Legacy(body)), Endpoint::Mcp) => self.legacy(http, pipeline, (inbound, body), place).await,
             (Ok(Classified::Legacy(body)), _) => self.http_sse_message(http, pipeline, (inbound, body), place).await,
-            (Ok(Classified::Modern(request)), Endpoint::Mcp) => self.modern(http, pipeline, &inbound, request).await,
+            (Ok(Classified::Modern(request)), Endpoint::Mcp) if request.method == method::LISTEN => {
+                // Lasts: it is counted among its user's streams, and leaves its place to others.
+                drop(place);
+                if self.has_room_for_more() {
+                    return self.modern(http, pipeline, &inbound, request).await;
+                }
+                reply::refuse(http, Some(request.id), &self.shed("memory", &pipeline)).await
+            }
+            (Ok(Classified::Modern(request)), Endpoint::Mcp) => {
+                let _place = place;
+                self.modern(http, pipeline, &inbound, request).await
+            }
             (Ok(Classified::ModernNotification), Endpoint::Mcp) => {
                 match pipeline.authenticate(&inbound.headers, &inbound.endpoint) {
                     Ok(_) => reply::accepted(http).await,

@@ -21,36 +21,13 @@ mod enrol;
 mod identity;
 
 pub use audit_key::{AuditKey, AuditKeyError, HidingKey};
+pub use control_plane_api::secret::Secret;
 pub use enrol::{EnrolError, Enrolment, establish};
 pub use identity::{Identity, IdentityError};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use control_plane_api::secret::SecretSpec;
 use std::sync::Arc;
-use zeroize::Zeroizing;
-
-/// A credential. It has no `Debug`, `Display` or `Serialize`, so that no log line, error or reply can carry it, and it
-/// is wiped from memory with its last clone.
-///
-/// ```compile_fail
-/// println!("{:?}", gateway::keys::Secret::new("xoxb-1".to_owned()));
-/// ```
-#[derive(Clone)]
-pub struct Secret(Arc<Zeroizing<String>>);
-
-impl Secret {
-    /// Takes `value` into custody.
-    #[must_use]
-    pub fn new(value: String) -> Self {
-        Self(Arc::new(Zeroizing::new(value)))
-    }
-
-    /// The value, for the one place that has to send it.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
 
 /// Why a secret of a snapshot is of no use. Never holds the value.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -76,6 +53,15 @@ pub enum Keyring {
 }
 
 impl Keyring {
+    /// The token by which the control plane knows this gateway; none without one.
+    #[must_use]
+    pub fn own_token(&self) -> Option<Secret> {
+        match self {
+            Self::Sealed(identity) => Some(identity.token()),
+            Self::Environment => None,
+        }
+    }
+
     /// The value of `spec`.
     ///
     /// # Errors

@@ -3,22 +3,29 @@
 //! Read along the path of an exchange: [`edge`] reads a request and ties it to its connection, [`pipeline`] tells the
 //! whole story, [`chain`] orders the filters, [`router`] knows whose name is meant, [`upstream`] reaches servers and
 //! [`catalog`] answers for the gateway itself. Beside the path: [`settings`], [`server`], [`config`] into [`live`],
-//! [`keys`], [`seal`], [`originals`], [`audit`], [`servers`], [`report`], [`admin`], [`metrics`], [`tiers`].
+//! [`keys`], [`seal`], [`originals`], [`audit`], [`servers`], [`confine`], [`report`], [`admin`], [`metrics`], [`load`],
+//! [`refusals`], [`tiers`], [`log`], [`memory`].
 
 pub mod admin;
 pub mod audit;
 pub mod catalog;
 pub mod chain;
 pub mod config;
+pub mod confine;
 pub mod control_plane;
 pub mod edge;
 mod http_client;
 pub mod keys;
 pub mod live;
+pub mod load;
+pub mod log;
+pub mod memory;
 pub mod metrics;
 pub mod originals;
+pub mod pins;
 pub mod pipeline;
 pub mod record;
+pub mod refusals;
 pub mod relevance_tool;
 pub mod report;
 pub mod router;

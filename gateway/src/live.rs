@@ -6,17 +6,20 @@ use crate::{
     audit::Auditor,
     chain::Parts,
     config::Apply,
+    confine::Confiner,
     control_plane::ControlPlane,
-    keys::Keyring,
+    keys::{Keyring, Secret},
     metrics::Metrics,
     originals::{Bounds, Store},
+    pins::Pins,
     pipeline::{Answers, Consent, Pipeline},
     record::Ledger,
+    refusals::Refusals,
     report::{Report, Reporter},
     router::{Own, Router},
     seal::Sealer,
     servers::Servers,
-    upstream::{Endpoint, Tokens, connect::Links, more::Rests},
+    upstream::{Endpoint, Tokens, connect::Links, credentials::Opened, more::Rests},
 };
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
@@ -25,7 +28,9 @@ use control_plane_api::{
     limits::Limits,
     name::Name,
     object::{Kind, ObjectRef},
+    pepper::Peppers,
     profile::RecordedArguments,
+    secret::SecretSpec,
     server::{ServerSpec, Transport, Value},
     snapshot::Snapshot,
     timestamp::Timestamp,
@@ -35,11 +40,13 @@ use filters::{
     authentication::Authentication,
     flow::{FlowFilter, Flows},
     permissions::Permissions,
+    rate_limit::{ProfileLimit, RateLimit},
+    redaction::{Credential, Scrubber},
     relevance_policy::RelevancePolicy,
 };
 use filters_relevance::{Relevance, filter::RelevanceFilter};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
@@ -54,30 +61,41 @@ pub struct Means {
     pub keyring: Keyring,
     /// Told of access tokens that servers refuse; none where a configuration file takes its place.
     pub control_plane: Option<ControlPlane>,
+    /// Keeps credentials out of whatever leaves.
+    pub scrubber: Scrubber,
     /// Seals what is handed out and wanted back.
     pub sealer: Arc<Sealer>,
     /// The audit log.
     pub auditor: Auditor,
     /// What is counted.
     pub metrics: Metrics,
+    /// What every user uses, and what was refused for that.
+    pub refusals: Arc<Refusals>,
     /// Judges relevance.
     pub relevance: Arc<Relevance>,
     /// Keeps the whole of results that are shortened.
     pub store: Arc<Store>,
+    /// Which definitions of tools are trusted.
+    pub pins: Arc<Pins>,
     /// The preset.
     pub role: GatewayRole,
     /// Name of this gateway.
     pub name: Name,
     /// The URL by which clients reach this gateway.
     pub public_url: String,
+    /// Starts the processes of servers.
+    pub confiner: Confiner,
     /// Told when something a report tells has changed.
     pub reporter: Reporter,
 }
 
+/// The secrets of a snapshot, opened, in the order of their names; or why not.
+type Secrets<'a> = BTreeMap<&'a Name, Result<Secret, String>>;
+
 /// The configuration in force.
 pub struct Live {
     means: Means,
-    pipeline: ArcSwapOption<Pipeline>,
+    pipeline: Arc<ArcSwapOption<Pipeline>>,
     tokens: Tokens,
     /// Who read what.
     flows: Arc<Flows>,
@@ -88,7 +106,7 @@ impl Live {
     /// Nothing in force yet.
     #[must_use]
     pub fn new(means: Means) -> Arc<Self> {
-        let servers = Servers::default();
+        let servers = Servers::new(means.pins.clone());
         let (mut changes, reporter) = (servers.changes(), means.reporter.clone());
         tokio::spawn(async move {
             while changes.changed().await.is_ok() {
@@ -96,13 +114,7 @@ impl Live {
             }
         });
         let tokens = Tokens::new(means.control_plane.clone());
-        Arc::new(Self {
-            means,
-            pipeline: ArcSwapOption::empty(),
-            tokens,
-            flows: Arc::default(),
-            servers: Mutex::new(servers),
-        })
+        Arc::new(Self { means, pipeline: Arc::default(), tokens, flows: Arc::default(), servers: Mutex::new(servers) })
     }
 
     /// The pipeline in force; none before the first snapshot.
@@ -115,6 +127,12 @@ impl Live {
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.pipeline().map(|pipeline| pipeline.limits.clone()).unwrap_or_default()
+    }
+
+    /// What was refused for being too much.
+    #[must_use]
+    pub fn refusals(&self) -> &Arc<Refusals> {
+        &self.means.refusals
     }
 
     /// Lets go of what is in force: long exchanges end, and servers are stopped.
@@ -131,10 +149,13 @@ impl Live {
         let (store, relevance) = (self.means.store.clone(), self.means.relevance.clone());
         let originals = store.within(Bounds::of(&snapshot.limits));
         let parts = Parts {
-            authentication: Arc::new(Authentication::compile(snapshot, &self.means.public_url, Timestamp::now)),
+            authentication: Arc::new(self.authentication(snapshot)),
+            rate_limit: RateLimit::new(self.means.refusals.rates.clone(), &snapshot.limits),
+            profile_limit: ProfileLimit::compile(snapshot, self.means.refusals.rates.clone()),
             relevance: RelevanceFilter::new(policy.clone(), router.clone(), relevance.clone(), originals),
             store: store.clone(),
             sealer: self.means.sealer.clone(),
+            scrubber: self.means.scrubber.clone(),
             patience: Duration::from_millis(snapshot.limits.question_timeout_ms),
             task_lifetime: Duration::from_millis(snapshot.limits.task_id_lifetime_ms),
             permissions: permissions.clone(),
@@ -148,26 +169,63 @@ impl Live {
             gateway: self.means.name.clone(),
             revision: snapshot.revision,
             values_of: Arc::new(with_values(snapshot)),
+            scrubber: self.means.scrubber.clone(),
         };
         let answers = Answers { consent, rests: Rests { store, relevance, policy, permissions } };
-        Pipeline::compile(parts, ledger, snapshot.limits.clone(), (answers, self.means.metrics.clone()))
+        let mut pipeline =
+            Pipeline::compile(parts, ledger, snapshot.limits.clone(), (answers, self.means.metrics.clone()));
+        pipeline.newest = Arc::downgrade(&self.pipeline);
+        pipeline
     }
 
-    /// What is needed to reach every server, secrets opened.
-    fn endpoints(&self, snapshot: &Snapshot) -> Result<Vec<Endpoint>, Vec<Violation>> {
-        let sealed: HashMap<&Name, _> = snapshot.secrets().collect();
+    /// Without the peppers that belong to the digests nobody is recognised; everything else of the snapshot still counts.
+    fn authentication(&self, snapshot: &Snapshot) -> Authentication {
+        let opened = |spec| {
+            let text = self.means.keyring.open(spec).map_err(|error| error.to_string())?;
+            Peppers::read(text.expose()).ok_or_else(|| "it holds none".to_owned())
+        };
+        let peppers = snapshot.peppers.as_ref().map(opened).transpose().unwrap_or_else(|error: String| {
+            tracing::error!(
+                error,
+                "the peppers of token digests do not open: every token is refused; enrol the gateway anew"
+            );
+            None
+        });
+        Authentication::compile(snapshot, peppers.unwrap_or_default(), &self.means.public_url, Timestamp::now)
+    }
+
+    fn open(&self, sealed: &SecretSpec) -> Result<Secret, String> {
+        self.means.keyring.open(sealed).map_err(|error| error.to_string())
+    }
+
+    /// Has every credential of this gateway kept out of what leaves it.
+    fn look_for(&self, opened: &Secrets<'_>, tokens: &Opened) -> Result<(), Vec<Violation>> {
+        let of = |name: String, value: &Secret| Credential { name: name.into(), value: value.clone() };
+        let secrets = opened.iter().filter_map(|(name, secret)| Some(of(name.to_string(), secret.as_ref().ok()?)));
+        let tokens = tokens.secrets().map(|(server, token)| of(format!("{server}-token"), token));
+        let own = self.means.keyring.own_token().map(|token| of("gateway-token".to_owned(), &token));
+        let known = self.means.scrubber.replace(secrets.chain(tokens).chain(own).collect());
+        known.map_err(|error| {
+            let name = opened.keys().next().map_or(&self.means.name, |name| *name);
+            let object = ObjectRef { kind: Kind::Secret, name: name.clone() };
+            vec![Violation { object, field: "value".to_owned(), message: error.to_string() }]
+        })
+    }
+
+    /// What is needed to reach every server.
+    fn endpoints(&self, snapshot: &Snapshot, opened: &Secrets<'_>) -> Result<Vec<Endpoint>, Vec<Violation>> {
         let mut violations = Vec::new();
         let mut endpoints = Vec::new();
         for (name, spec) in snapshot.servers() {
-            let open = |secret: &Name| match sealed.get(secret) {
-                Some(sealed) => self.means.keyring.open(sealed).map_err(|error| error.to_string()),
-                None => Err("it does not exist".to_owned()),
-            };
+            let open =
+                |secret: &Name| opened.get(secret).cloned().unwrap_or_else(|| Err("it does not exist".to_owned()));
             match values(spec, open) {
                 Ok(values) => {
                     let (spec, limits) = (spec.clone(), snapshot.limits.clone());
                     let (tokens, metrics) = (self.tokens.of(name), self.means.metrics.clone());
-                    endpoints.push(Endpoint { name: name.clone(), spec, values, limits, tokens, metrics });
+                    let (name, scrubber) = (name.clone(), self.means.scrubber.clone());
+                    let confiner = self.means.confiner.clone();
+                    endpoints.push(Endpoint { name, spec, values, limits, tokens, scrubber, metrics, confiner });
                 }
                 Err(message) => violations.push(Violation {
                     object: ObjectRef { kind: Kind::Server, name: name.clone() },
@@ -186,17 +244,17 @@ fn with_values(snapshot: &Snapshot) -> BTreeSet<Name> {
     wanted.map(|(name, _)| name.clone()).collect()
 }
 
-/// The environment or headers of a server, in the clear.
+/// The environment or headers of a server.
 fn values(
     spec: &ServerSpec,
-    open: impl Fn(&Name) -> Result<crate::keys::Secret, String>,
-) -> Result<BTreeMap<String, String>, String> {
+    open: impl Fn(&Name) -> Result<Secret, String>,
+) -> Result<BTreeMap<String, Secret>, String> {
     let (Transport::Stdio { env: given, .. } | Transport::Http { headers: given, .. }) = &spec.transport;
     let value = |(key, value): (&String, &Value)| match value {
-        Value::Plain(text) => Ok((key.clone(), text.clone())),
+        Value::Plain(text) => Ok((key.clone(), Secret::new(text.clone()))),
         Value::Secret { secret, prefix } => {
             let opened = open(secret).map_err(|reason| format!("secret `{secret}` cannot be used: {reason}"))?;
-            Ok((key.clone(), format!("{prefix}{}", opened.expose())))
+            Ok((key.clone(), Secret::new(format!("{prefix}{}", opened.expose()))))
         }
     };
     given.iter().map(value).collect()
@@ -209,12 +267,22 @@ impl Apply for Live {
         if !violations.is_empty() {
             return Err(violations);
         }
-        let endpoints = self.endpoints(&snapshot)?;
+        let opened: Secrets<'_> = snapshot.secrets().map(|(name, sealed)| (name, self.open(sealed))).collect();
+        let endpoints = self.endpoints(&snapshot, &opened)?;
         let mut servers = self.servers.lock().await;
-        self.tokens.replace(&snapshot, &self.means.keyring);
+        let tokens = self.tokens.open(&snapshot, &self.means.keyring);
+        // Before anything is in use: what is used first can come back first.
+        self.look_for(&opened, &tokens)?;
+        self.tokens.put(tokens);
         let policy = Arc::new(RelevancePolicy::compile(&snapshot, self.means.role == GatewayRole::Local));
         let own = Own { gateway: self.means.name.clone(), policy: policy.clone() };
-        let router = Arc::new(Router::new(servers.reconcile(endpoints), &snapshot, servers.changes(), own));
+        // First, so that nobody is offered a moment what is not trusted.
+        self.means.pins.adopt(&snapshot).await;
+        let running = servers.reconcile(endpoints);
+        for (name, lists) in running.values().filter_map(|server| Some((&server.name, server.lists()?))) {
+            self.means.pins.meet(name, &lists.definitions).await;
+        }
+        let router = Arc::new(Router::new(running, &snapshot, servers.changes(), own));
         let pipeline = Arc::new(self.compile(&snapshot, policy, router));
         if let Some(previous) = self.pipeline.swap(Some(pipeline)) {
             previous.superseded.cancel();

@@ -2,13 +2,10 @@
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
-use gateway::{
-    relevance_tool, server,
-    settings::{LogFormat, Settings},
-};
-use std::{io::IsTerminal as _, process::ExitCode};
+use filters::redaction::Scrubber;
+use gateway::{confine, log, memory, relevance_tool, server, settings::Settings};
+use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 const ABOUT: &str = "The data plane of mcpctl: MCP clients on one side, MCP servers on the other";
 
@@ -33,20 +30,26 @@ enum Tool {
 }
 
 fn main() -> Result<ExitCode> {
+    // Started by a gateway to confine a server. Before anything else: nothing in its environment is a setting.
+    if let Some(asked) = confine::Asked::read(std::env::args_os()) {
+        return Ok(confine::run(asked.map_err(anyhow::Error::msg)?));
+    }
     let Program { settings, tool } = Program::parse();
     match tool {
         Some(Tool::Relevance(command)) => {
-            log(settings.log_format, TOOL_LOG);
+            log::start(settings.log_format, TOOL_LOG, Scrubber::default());
             Ok(relevance_tool::run(command, &settings))
         }
         None => {
-            log(settings.log_format, LOG);
-            serve(settings).map(|()| ExitCode::SUCCESS)
+            let scrubber = Scrubber::default();
+            log::start(settings.log_format, LOG, scrubber.clone());
+            memory::keep_private().context("core dumps cannot be switched off")?;
+            serve(settings, scrubber).map(|()| ExitCode::SUCCESS)
         }
     }
 }
 
-fn serve(settings: Settings) -> Result<()> {
+fn serve(settings: Settings, scrubber: Scrubber) -> Result<()> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("a TLS provider is installed already"))?;
@@ -59,16 +62,6 @@ fn serve(settings: Settings) -> Result<()> {
                 _ = tokio::signal::ctrl_c() => {}
             }
         };
-        server::run(settings, stop).await
+        server::run(settings, scrubber, stop).await
     })
-}
-
-fn log(format: LogFormat, default: &str) {
-    let filter = EnvFilter::try_from_env("MCP_GATEWAY_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let colours = std::io::stderr().is_terminal();
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
-    match format {
-        LogFormat::Text => subscriber.init(),
-        LogFormat::Json => subscriber.json().init(),
-    }
 }

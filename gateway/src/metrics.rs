@@ -61,9 +61,14 @@ pub struct Metrics {
     filter_fallbacks: IntCounterVec,
     upstream_up: IntGaugeVec,
     upstream_dropped: IntCounterVec,
+    redactions: IntCounterVec,
     config_revision: IntGauge,
     audit_append_failures: IntCounter,
     audit_backlog: IntGauge,
+    limited: IntCounterVec,
+    shed: IntCounterVec,
+    waiting: IntGauge,
+    breaker_open: IntGaugeVec,
 }
 
 impl Metrics {
@@ -110,6 +115,11 @@ impl Metrics {
                 "What a server sent where only messages may be and what is none; dropped.",
                 &["server"],
             )?,
+            redactions: counters(
+                "mcpctl_redactions_total",
+                "Times a credential was blotted out of what was to leave: replies.",
+                &["from"],
+            )?,
             config_revision: IntGauge::new("mcpctl_config_revision", "Configuration revision in force; 0: none.")?,
             audit_append_failures: IntCounter::new(
                 "mcpctl_audit_append_failures_total",
@@ -118,6 +128,21 @@ impl Metrics {
             audit_backlog: IntGauge::new(
                 "mcpctl_audit_backlog",
                 "Audit records not yet acknowledged by the control plane.",
+            )?,
+            limited: counters(
+                "mcpctl_requests_limited_total",
+                "Requests refused because their user, or the profile's limits, had no more.",
+                &["limit"],
+            )?,
+            shed: counters(
+                "mcpctl_requests_shed_total",
+                "Requests refused because the gateway had no more.",
+                &["reason"],
+            )?,
+            waiting: IntGauge::new("mcpctl_requests_waiting", "Requests that wait for an exchange to end.")?,
+            breaker_open: IntGaugeVec::new(
+                Opts::new("mcpctl_upstream_breaker_open", "Whether a failing server is left alone (1) or not (0)."),
+                &["server"],
             )?,
             registry,
         };
@@ -131,7 +156,7 @@ impl Metrics {
             .const_label("component", "gateway");
         let build_info = IntGauge::with_opts(version)?;
         build_info.set(1);
-        let all: [Box<dyn prometheus::core::Collector>; 12] = [
+        let all: [Box<dyn prometheus::core::Collector>; 17] = [
             Box::new(build_info),
             Box::new(self.operations.clone()),
             Box::new(self.decisions.clone()),
@@ -141,9 +166,14 @@ impl Metrics {
             Box::new(self.filter_fallbacks.clone()),
             Box::new(self.upstream_up.clone()),
             Box::new(self.upstream_dropped.clone()),
+            Box::new(self.redactions.clone()),
             Box::new(self.config_revision.clone()),
             Box::new(self.audit_append_failures.clone()),
             Box::new(self.audit_backlog.clone()),
+            Box::new(self.limited.clone()),
+            Box::new(self.shed.clone()),
+            Box::new(self.waiting.clone()),
+            Box::new(self.breaker_open.clone()),
         ];
         all.into_iter().try_for_each(|collector| self.registry.register(collector))
     }
@@ -193,6 +223,35 @@ impl Metrics {
     /// Something that `server` sent in place of a message was dropped.
     pub fn upstream_message_dropped(&self, server: &Name) {
         self.upstream_dropped.with_label_values(&[server.as_str()]).inc();
+    }
+
+    /// Credentials were blotted out `times` times of what was to leave, which is `from` (`reply`).
+    pub fn redacted(&self, from: &'static str, times: u64) {
+        self.redactions.with_label_values(&[from]).inc_by(times);
+    }
+
+    /// A request was more than `limit` permits its user.
+    pub fn limited(&self, limit: &str) {
+        self.limited.with_label_values(&[limit]).inc();
+    }
+
+    /// A request was refused because the gateway has no more, for that `reason`.
+    pub fn shed(&self, reason: &str) {
+        self.shed.with_label_values(&[reason]).inc();
+    }
+
+    /// Requests that wait for an exchange to end.
+    pub fn waiting(&self, requests: usize) {
+        self.waiting.set(i64::try_from(requests).unwrap_or(i64::MAX));
+    }
+
+    /// Whether `server` is left alone because it fails; none: it is not there any more.
+    pub fn breaker(&self, server: &Name, open: Option<bool>) {
+        match open {
+            Some(open) => self.breaker_open.with_label_values(&[server.as_str()]).set(i64::from(open)),
+            // Fails where it never was open.
+            None => drop(self.breaker_open.remove_label_values(&[server.as_str()])),
+        }
     }
 
     /// The configuration revision in force; none: 0.

@@ -4,6 +4,7 @@
 //! once and keeps it.
 
 mod relay;
+mod term;
 
 use crate::{
     catalog::Catalog,
@@ -18,18 +19,27 @@ use crate::{
         more::{More, Rests},
     },
 };
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use control_plane_api::{
     audit::{Decision, Outcome},
     limits::Limits,
     oauth::OauthMode,
 };
-use filters::{Chain, Exchange, LocalReply, Names as _, Principal, Verdict, authentication::Authentication, originals};
+use filters::{
+    Chain, Exchange, LocalReply, Names as _, Principal, Verdict, authentication::Authentication, originals,
+    redaction::Scrubber,
+};
 use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode};
 use protocol::{Members, Message, Response, RpcError, code};
-use std::{ops::ControlFlow, sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+use term::Term;
+use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 /// What leaves the pipeline for the client.
@@ -79,8 +89,11 @@ pub struct Pipeline {
     pub(crate) consent: Consent,
     pub(crate) rests: Rests,
     pub(crate) metrics: Metrics,
+    pub(crate) scrubber: Scrubber,
     /// Cancelled once a newer pipeline is in force: long exchanges end, and their clients come back to the new one.
     pub(crate) superseded: CancellationToken,
+    /// The pipeline in force.
+    pub(crate) newest: Weak<ArcSwapOption<Pipeline>>,
 }
 
 impl Pipeline {
@@ -96,6 +109,7 @@ impl Pipeline {
         let (router, sealer, tokens) = (parts.router.clone(), parts.sealer.clone(), consent.tokens.clone());
         let catalog = Arc::new(Catalog::new(router, sealer, superseded.clone(), limits.clone(), tokens));
         let (authentication, router) = (parts.authentication.clone(), parts.router.clone());
+        let scrubber = parts.scrubber.clone();
         Self {
             chain: chain::assemble(parts),
             authentication,
@@ -106,7 +120,9 @@ impl Pipeline {
             consent,
             rests,
             metrics,
+            scrubber,
             superseded,
+            newest: Weak::new(),
         }
     }
 
@@ -140,7 +156,8 @@ impl Pipeline {
         }
         self.metrics.decision(Decision::Allow);
         // Nothing leaves for an upstream before the intent is durable.
-        if record.intent().await.is_err() {
+        let patience = Duration::from_millis(self.limits.audit_intent_timeout_ms);
+        if !matches!(timeout(patience, record.intent()).await, Ok(Ok(()))) {
             return send(&client, Outgoing::Local(unrecorded())).await;
         }
         let Some(upstream) = self.upstream_of(&record.exchange) else {
@@ -151,17 +168,34 @@ impl Pipeline {
             let patience = Duration::from_millis(self.limits.upstream_call_timeout_ms);
             self.consent.tokens.arrived(&target.server, &caller_of(&record.exchange), patience).await;
         }
-        let mut reply = match upstream.call(record.exchange.request.clone(), &caller_of(&record.exchange)).await {
+        let mut term = Term::begin(self);
+        let caller = caller_of(&record.exchange);
+        let called = tokio::select! {
+            biased;
+            refusal = term.over(self, &record.exchange) => return self.refuse(record, refusal, client).await,
+            called = upstream.call(record.exchange.request.clone(), &caller) => called,
+        };
+        let mut reply = match called {
             Ok(reply) => reply,
             Err(error) => {
                 let payload = self.failed(&record.exchange, &error, reaction);
                 return self.finish(record, payload, client).await;
             }
         };
-        while let Some(said) = reply.next().await {
+        loop {
+            let said = tokio::select! {
+                biased;
+                refusal = term.over(self, &record.exchange) => {
+                    // First: the server stops working before anybody is told.
+                    drop(reply);
+                    return self.refuse(record, refusal, client).await;
+                }
+                said = reply.next() => said,
+            };
+            let Some(said) = said else { break };
             let message = match said {
                 Ok(Said::Long(long)) if self.passes(&record.exchange) => {
-                    return Box::pin(self.relay(record, long, client)).await;
+                    return Box::pin(self.relay(record, (long, term), client)).await;
                 }
                 Ok(Said::Long(long)) => {
                     let id = record.exchange.request.id.clone();
@@ -212,6 +246,22 @@ impl Pipeline {
         connect::answer(&exchange.request, server, link.as_deref(), reaction)
     }
 
+    /// Counts and tells what was blotted out of what leaves for the client: its server does not keep credentials to itself.
+    fn alarm(&self, record: &Record) {
+        let redacted = &record.exchange.redacted;
+        if !redacted.is_empty() {
+            self.metrics.redacted("reply", redacted.values().sum());
+            let names: Vec<&str> = redacted.keys().map(|name| &**name).collect();
+            let server = record.exchange.target.as_ref().map(|target| target.server.as_str());
+            tracing::warn!(
+                audit_id = record.id(),
+                server,
+                credentials = names.join(","),
+                "credentials were blotted out of an answer"
+            );
+        }
+    }
+
     /// Closes the record and then, the outcome being durable, answers.
     async fn finish(
         &self,
@@ -220,6 +270,7 @@ impl Pipeline {
         client: Client,
     ) {
         let outcome = outcome_of(&payload);
+        self.alarm(&record);
         let message = Message::Response(Response { id: Some(record.exchange.request.id.clone()), payload });
         let bytes = message.to_json().len();
         self.metrics.operation(record.method(), outcome, record.elapsed());
@@ -235,6 +286,13 @@ impl Pipeline {
     async fn refuse(&self, record: Record, mut reply: LocalReply, client: Client) {
         self.metrics.decision(Decision::Deny);
         self.metrics.operation(record.method(), Outcome::Denied, record.elapsed());
+        if let Some(limited) = record.exchange.limited {
+            self.metrics.limited(limited.reason);
+            if limited.counted {
+                record.forget();
+                return send(&client, Outgoing::Local(reply)).await;
+            }
+        }
         reply.error.message = format!("{} (audit id {})", reply.error.message, record.id());
         let bytes = reply.error.message.len();
         match record.deny(reply.reason.clone(), bytes).await {

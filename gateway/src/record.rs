@@ -11,7 +11,7 @@ use control_plane_api::{
     name::Name,
     timestamp::Timestamp,
 };
-use filters::{Exchange, Principal};
+use filters::{Exchange, Principal, redaction::Scrubber};
 use protocol::{meta, method};
 use rand::RngCore as _;
 use sha2::{Digest as _, Sha256};
@@ -28,6 +28,8 @@ pub struct Ledger {
     pub revision: u64,
     /// The profiles whose calls are recorded with their arguments.
     pub values_of: Arc<BTreeSet<Name>>,
+    /// Keeps credentials out of the records.
+    pub scrubber: Scrubber,
 }
 
 /// The open record of one exchange.
@@ -118,6 +120,15 @@ impl Record {
         self.close(Outcome::Denied, reply_bytes).await
     }
 
+    /// Closes the record as let through for `reason`; nothing was asked of a server for it.
+    ///
+    /// # Errors
+    /// [`AuditError`] when it is not durable.
+    pub async fn admit(mut self, reason: String) -> Result<(), AuditError> {
+        self.reason = reason;
+        self.close(Outcome::Ok, 0).await
+    }
+
     /// Closes the record; the reply will have `reply_bytes` bytes.
     ///
     /// # Errors
@@ -128,9 +139,16 @@ impl Record {
         self.ledger.auditor.append(event).await
     }
 
+    /// Closes the record without writing it down: it is counted, and the count is written down.
+    pub fn forget(mut self) {
+        self.closed = true;
+    }
+
     fn event(&self, phase: Phase, outcome: Outcome, reply_bytes: usize) -> AuditEvent {
         let exchange = &self.exchange;
         let meta = meta::of(&exchange.request.params);
+        // Whatever a client chose may hold what it must not.
+        let clean = |text: &str| self.ledger.scrubber.text(text).into_owned();
         let token_id = match &exchange.principal {
             Principal::Anonymous => None,
             Principal::User { token_id, .. } => Some(token_id.clone()),
@@ -142,20 +160,20 @@ impl Record {
             time: self.time,
             phase,
             action: action_of(&self.method),
-            method: self.method.clone(),
+            method: clean(&self.method),
             user: exchange.principal.name().cloned(),
             token_id,
-            project: exchange.project.clone(),
+            project: exchange.project.as_deref().map(clean),
             server: exchange.target.as_ref().map(|target| target.server.clone()),
-            target: exchange.primitive.as_ref().map(|primitive| primitive.name().to_owned()),
+            target: exchange.primitive.as_ref().map(|primitive| clean(primitive.name())),
             decision: self.decision,
-            reason: self.reason.clone(),
+            reason: clean(&self.reason),
             outcome,
             arguments_digest: arguments_digest(exchange),
             arguments: self.arguments(),
-            client: meta.get(meta::CLIENT_INFO).and_then(meta::implementation),
+            client: meta.get(meta::CLIENT_INFO).and_then(meta::implementation).as_deref().map(clean),
             peer: exchange.peer.map(|peer| peer.to_string()),
-            request_id: Some(exchange.request.id.to_string()),
+            request_id: Some(clean(&exchange.request.id.to_string())),
             trace_id: meta.read::<String>(meta::TRACEPARENT).as_deref().and_then(trace_id),
             revision: self.ledger.revision,
             duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -163,6 +181,7 @@ impl Record {
             reply_bytes: u64::try_from(reply_bytes).unwrap_or(u64::MAX),
             reply_digest: (self.passed_bytes > 0).then(|| hex::encode(self.passed.clone().finalize())),
             relevance: exchange.relevance.clone(),
+            redacted: exchange.redacted.keys().map(|name| name.to_string()).collect(),
         }
     }
 
@@ -170,7 +189,8 @@ impl Record {
     fn arguments(&self) -> Option<serde_json::Value> {
         let profile = self.exchange.allowed_by.as_ref()?;
         let raw = self.exchange.request.params.get("arguments").filter(|_| self.ledger.values_of.contains(profile))?;
-        Some(arguments::recorded(raw, &self.ledger.auditor))
+        let recorded = arguments::recorded(raw, &self.ledger.auditor).to_string();
+        serde_json::from_str(&self.ledger.scrubber.text(&recorded)).ok()
     }
 }
 

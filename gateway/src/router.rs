@@ -16,7 +16,9 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use control_plane_api::{gateway::ServerStatus, name::Name, project::ProjectSpec, snapshot::Snapshot};
+use control_plane_api::{
+    argument::Declared, gateway::ServerStatus, name::Name, project::ProjectSpec, snapshot::Snapshot,
+};
 use filters::{
     Exchange, Filter, LocalReply, Names, Principal, Target,
     originals::{self, Owner},
@@ -208,6 +210,17 @@ impl Router {
 impl Names for Router {
     fn target(&self, project: Option<&str>, primitive: &Primitive) -> Option<Target> {
         self.table(project).target(primitive)
+    }
+
+    fn withheld(&self, project: Option<&str>, primitive: &Primitive) -> Option<String> {
+        match primitive {
+            Primitive::Tool(name) => self.table(project).withheld(name).map(str::to_owned),
+            Primitive::Prompt(_) | Primitive::Resource(_) => None,
+        }
+    }
+
+    fn declared(&self, project: Option<&str>, tool: &Primitive) -> Option<Arc<Declared>> {
+        self.table(project).declared(tool)
     }
 
     fn more(&self, project: Option<&str>) -> Option<String> {

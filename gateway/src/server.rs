@@ -4,18 +4,23 @@ use crate::{
     admin::{self, Admin},
     audit::{self, AuditOptions, Auditor, Delivery, Signer},
     config::{self, Progress, Source},
+    confine::Confiner,
     control_plane::ControlPlane,
     edge::Edge,
     keys::{self, AuditKey, Identity, Keyring},
     live::{Live, Means},
+    load::Load,
     metrics::Metrics,
     originals::Store,
+    pins::{self, Pins},
+    refusals::Refusals,
     report::{Reporter, Sources},
     seal::{SealKeyError, Sealer},
     settings::{Settings, StateDir, replace_file},
     tiers,
 };
 use anyhow::{Context as _, Result};
+use filters::redaction::Scrubber;
 use filters_relevance::{Options, Relevance};
 use parking_lot::Mutex;
 use pingora_core::{
@@ -34,12 +39,12 @@ use tokio::{sync::watch, task::JoinHandle};
 /// Time that running exchanges get to end when the process is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Runs a gateway until `stop` resolves.
+/// Runs a gateway until `stop` resolves. `scrubber` learns which credentials must not leave.
 ///
 /// # Errors
 /// Whatever keeps it from starting: an address in use, a state directory in use, a refused enrolment, an audit log that
 /// cannot be written.
-pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<()> {
+pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Output = ()>) -> Result<()> {
     // Addresses first: whoever started a second gateway by mistake learns it before anything is touched.
     let listener = bind(settings.listen(), "--listen")?;
     let admin_listener = bind(settings.admin_listen, "--admin-listen")?;
@@ -55,20 +60,31 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(
     let relevance = Arc::new(Relevance::start(Options { cache_directory, reranking, jobs_max, ..options }));
     let store = Store::open(&state.join("originals")).context("shortened results cannot be kept")?;
     store.sweep();
+    let own = (settings.name.clone(), scrubber.clone());
+    let pins = Arc::new(Pins::open(&state.join("pins.json"), parts.auditor.clone(), own)?);
+    let confiner = Confiner::probe(settings.confiner()?, state.join("servers")).await;
     let (progress, reporter) = (Progress::new(), Reporter::new());
+    let refusals = Arc::<Refusals>::default();
     let live = Live::new(Means {
         keyring: parts.keyring.clone(),
         control_plane: parts.control_plane.as_ref().map(|(control_plane, _)| control_plane.clone()),
+        scrubber,
         sealer: Arc::new(sealer(&settings, &state)?),
         auditor: parts.auditor.clone(),
         metrics: metrics.clone(),
+        refusals: refusals.clone(),
         relevance,
         store,
+        pins: pins.clone(),
         role: settings.role,
         name: settings.name.clone(),
         public_url: settings.public_url(address),
+        confiner,
         reporter: reporter.clone(),
     });
+    tokio::spawn(refusals.clone().keep_telling(Arc::downgrade(&live)));
+    let in_force = live.clone();
+    let load = Load::start(move || in_force.limits());
     let (shutdown, watch) = watch::channel(false);
     let sources = Sources {
         report: live.clone(),
@@ -78,9 +94,13 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(
         listen_url: format!("http://{address}"),
     };
     parts.start(&settings, &state, live.clone(), (reporter, sources));
-    let told = admin::State { metrics, progress, auditor: parts.auditor.clone(), report: live.clone() };
+    if let Some((control_plane, _)) = &parts.control_plane {
+        tokio::spawn(pins::report(pins, control_plane.clone()));
+    }
+    let told =
+        admin::State { metrics, progress, auditor: parts.auditor.clone(), report: live.clone(), load: load.clone() };
     let admin = Admin::new(told, settings.clone());
-    let serving = serve("edge", listener, Edge::new(live.clone(), settings.clone()), watch.clone())?;
+    let serving = serve("edge", listener, Edge::new(live.clone(), settings.clone(), load), watch.clone())?;
     serve("admin", admin_listener, admin, watch)?;
     replace_file(&state.join("addr"), address.to_string().as_bytes())
         .context("the address could not be written down")?;
@@ -89,6 +109,7 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(
     tracing::info!("gateway stops");
     shutdown.send_replace(true);
     let _ = tokio::time::timeout(DRAIN, serving).await;
+    refusals.tell(&live).await;
     live.close().await;
     parts.auditor.close().await;
     Ok(())

@@ -3,22 +3,32 @@
 //! Each has a lister that asks it for its lists at once, again when it says they changed, and again when they are old, so
 //! that no client waits for a list but the very first time. A server that fails keeps the lists it last gave.
 
+mod declared;
+mod lister;
 pub mod lists;
 pub mod offer;
 
-use crate::upstream::{self, Credentials, Endpoint, Upstream};
+use crate::{
+    pins::{Pins, Withheld},
+    upstream::{self, Endpoint, Upstream},
+};
 use control_plane_api::{
     gateway::{ServerStatus, ToolStatus},
     limits::Limits,
     name::Name,
-    server::ServerSpec,
+    secret::Secret,
+    server::{ServerSpec, Transport},
 };
 use futures::future::join_all;
+use lister::Lister;
 use lists::Lists;
 use offer::{Offer, exposed_name};
 use parking_lot::Mutex;
-use rand::Rng as _;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -32,6 +42,7 @@ pub struct Server {
     /// As configured.
     pub spec: ServerSpec,
     running: Arc<Running>,
+    pins: Arc<Pins>,
     /// What was made of the lists beside it.
     offer: Mutex<Option<(Arc<Lists>, Arc<Offer>)>>,
 }
@@ -39,7 +50,7 @@ pub struct Server {
 /// What goes on while only the description of a server changes: its connection or process, and its lister.
 struct Running {
     upstream: Arc<dyn Upstream>,
-    values: BTreeMap<String, String>,
+    values: BTreeMap<String, Secret>,
     limits: Limits,
     listing: watch::Receiver<Listing>,
     since: Instant,
@@ -94,7 +105,7 @@ impl Listing {
 }
 
 impl Server {
-    fn open(endpoint: Endpoint, epoch: watch::Sender<u64>) -> Self {
+    fn open(endpoint: Endpoint, epoch: watch::Sender<u64>, pins: Arc<Pins>) -> Self {
         let upstream = upstream::open(endpoint.clone());
         let (publish, listing) = watch::channel(Listing::default());
         let lister = Lister {
@@ -102,17 +113,18 @@ impl Server {
             upstream: upstream.clone(),
             limits: endpoint.limits.clone(),
             tokens: endpoint.tokens.clone(),
+            pins: pins.clone(),
             publish,
             epoch,
         };
         let lister = AbortOnDropHandle::new(tokio::spawn(lister.run()));
         let (values, limits, since) = (endpoint.values, endpoint.limits, Instant::now());
         let running = Running { upstream, values, limits, listing, since, _lister: lister };
-        Self::new(endpoint.name, endpoint.spec, Arc::new(running))
+        Self::new(endpoint.name, endpoint.spec, Arc::new(running), pins)
     }
 
-    fn new(name: Name, spec: ServerSpec, running: Arc<Running>) -> Self {
-        Self { name, spec, running, offer: Mutex::new(None) }
+    fn new(name: Name, spec: ServerSpec, running: Arc<Running>, pins: Arc<Pins>) -> Self {
+        Self { name, spec, running, pins, offer: Mutex::new(None) }
     }
 
     /// Where its requests go.
@@ -137,7 +149,8 @@ impl Server {
         {
             return Some(offer.clone());
         }
-        let offer = Arc::new(Offer::compile(&self.name, self.spec.prefix_for(&self.name), &lists));
+        let withheld = self.pins.withheld(&self.name, &lists.definitions);
+        let offer = Arc::new(Offer::compile(&self.name, self.spec.prefix_for(&self.name), &lists, &withheld));
         for problem in offer.problems.iter().take(PROBLEMS_MAX) {
             tracing::warn!(server = %self.name, "{problem}");
         }
@@ -164,13 +177,24 @@ impl Server {
     pub fn status(&self) -> ServerStatus {
         let health = self.running.upstream.health();
         let prefix = self.spec.prefix_for(&self.name);
-        let tools = self.lists().map(|lists| lists.tool_facts()).unwrap_or_default();
+        let (lists, offer) = (self.lists().unwrap_or_default(), self.offer());
+        let offered: HashSet<&str> =
+            offer.iter().flat_map(|offer| &offer.tools).map(|listed| listed.own.as_str()).collect();
+        let mut withheld = self.pins.withheld(&self.name, &lists.definitions);
+        let declared = |name: &str| offer.as_ref()?.declared(&exposed_name(prefix, name)).map(|of| (**of).clone());
         let tool = |(name, read_only_hint): (String, Option<bool>)| ToolStatus {
             exposed: exposed_name(prefix, &name),
             class: self.spec.class_of(&name),
+            arguments: declared(&name),
+            offered: offered.contains(name.as_str()),
+            quarantine: match withheld.remove(&name) {
+                Some(Withheld::Changed(quarantine)) => Some(quarantine),
+                _ => None,
+            },
             name,
             read_only_hint,
         };
+        let problems = offer.as_ref().map(|offer| offer.problems.clone()).unwrap_or_default();
         ServerStatus {
             name: self.name.clone(),
             state: health.state,
@@ -178,14 +202,18 @@ impl Server {
             error: health.error,
             restarts: health.restarts,
             pid: health.pid,
-            tools: tools.into_iter().map(tool).collect(),
-            problems: self.offer().map(|offer| offer.problems.clone()).unwrap_or_default(),
+            tools: lists.tool_facts().into_iter().map(tool).collect(),
+            problems: health.unconfined.into_iter().chain(problems).collect(),
         }
     }
 
     /// Whether `endpoint` is reached just as this one is: then what runs goes on, under the new description.
     fn is_reached_as(&self, endpoint: &Endpoint) -> bool {
-        self.spec.transport == endpoint.spec.transport
+        // What a tool does says whether its calls may be repeated over HTTP.
+        let is_repeated_alike =
+            self.spec.tools == endpoint.spec.tools || matches!(self.spec.transport, Transport::Stdio { .. });
+        is_repeated_alike
+            && self.spec.transport == endpoint.spec.transport
             && self.spec.era == endpoint.spec.era
             && self.running.values == endpoint.values
             && self.running.limits == endpoint.limits
@@ -196,22 +224,23 @@ impl Server {
 pub struct Servers {
     running: BTreeMap<Name, Arc<Server>>,
     epoch: watch::Sender<u64>,
-}
-
-impl Default for Servers {
-    fn default() -> Self {
-        Self { running: BTreeMap::new(), epoch: watch::channel(0).0 }
-    }
+    pins: Arc<Pins>,
 }
 
 impl Servers {
+    /// None yet; of those to come only what `pins` trust is offered.
+    #[must_use]
+    pub fn new(pins: Arc<Pins>) -> Self {
+        Self { running: BTreeMap::new(), epoch: watch::channel(0).0, pins }
+    }
+
     /// Makes the running servers those of `endpoints`: starts new ones, lets go of gone ones, keeps unchanged ones.
     pub fn reconcile(&mut self, endpoints: Vec<Endpoint>) -> BTreeMap<Name, Arc<Server>> {
         let keep = |endpoint: Endpoint| match self.running.get(&endpoint.name) {
             Some(server) if server.is_reached_as(&endpoint) => {
-                Server::new(endpoint.name, endpoint.spec, server.running.clone())
+                Server::new(endpoint.name, endpoint.spec, server.running.clone(), self.pins.clone())
             }
-            _ => Server::open(endpoint, self.epoch.clone()),
+            _ => Server::open(endpoint, self.epoch.clone(), self.pins.clone()),
         };
         let next: BTreeMap<Name, Arc<Server>> =
             endpoints.into_iter().map(|e| (e.name.clone(), Arc::new(keep(e)))).collect();
@@ -231,64 +260,6 @@ impl Servers {
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.epoch.subscribe()
     }
-}
-
-struct Lister {
-    name: Name,
-    upstream: Arc<dyn Upstream>,
-    limits: Limits,
-    tokens: Arc<dyn Credentials>,
-    publish: watch::Sender<Listing>,
-    epoch: watch::Sender<u64>,
-}
-
-impl Lister {
-    async fn run(self) {
-        let (mut changes, mut tokens) = (self.upstream.changes(), self.tokens.changes());
-        let mut backoff = Duration::from_millis(self.limits.restart_backoff_ms);
-        let (mut said_so, mut failed_before) = (false, false);
-        loop {
-            tokens.borrow_and_update();
-            let fetched = lists::fetch(&*self.upstream, &self.limits).await;
-            let failed = fetched.is_err();
-            // Its own contact with the server is not news.
-            changes.borrow_and_update();
-            let (news, wait) = match fetched {
-                Ok(lists) => {
-                    self.upstream.learn(&lists.tools);
-                    backoff = Duration::from_millis(self.limits.restart_backoff_ms);
-                    let mut news = false;
-                    self.publish.send_modify(|listing| news = listing.heard(lists, said_so));
-                    (news, jittered(Duration::from_millis(self.limits.list_ttl_ms)))
-                }
-                Err(error) => {
-                    tracing::warn!(server = %self.name, %error, "lists of the server could not be fetched");
-                    let mut news = false;
-                    self.publish.send_modify(|listing| news = !std::mem::replace(&mut listing.asked, true));
-                    backoff = (backoff * 2).min(Duration::from_millis(self.limits.restart_backoff_max_ms));
-                    (news, backoff)
-                }
-            };
-            // Whoever follows the count looks at every list of every server: only what is new is worth that.
-            if news || said_so || failed != std::mem::replace(&mut failed_before, failed) {
-                self.epoch.send_modify(|epoch| *epoch += 1);
-            }
-            let next = Instant::now() + wait;
-            let woken = async {
-                tokio::select! {
-                    changed = changes.changed() => changed.is_ok(),
-                    // It may have been for want of a token.
-                    _ = tokens.changed(), if failed => false,
-                }
-            };
-            said_so = tokio::time::timeout_at(next, woken).await.unwrap_or(false);
-        }
-    }
-}
-
-/// `wait`, a tenth more or less: servers that were configured together are not asked together for ever.
-fn jittered(wait: Duration) -> Duration {
-    wait.mul_f64(rand::thread_rng().gen_range(0.9..1.1))
 }
 
 #[cfg(test)]

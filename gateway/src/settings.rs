@@ -86,6 +86,9 @@ pub struct Settings {
     /// Whether a call waits until its audit record is on disk (`strict`), or a crash may lose the last moment (`relaxed`).
     #[arg(long, env = "MCP_GATEWAY_AUDIT_MODE", value_enum, default_value_t)]
     pub audit_mode: Mode,
+    /// The program that confines the processes of servers [default: this one].
+    #[arg(long = "confiner", hide = true)]
+    pub confiner_given: Option<PathBuf>,
     /// How log lines look.
     #[arg(long, env = "MCP_GATEWAY_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -149,6 +152,19 @@ impl Settings {
         match &self.model_dir_given {
             Some(dir) => Ok(dir.clone()),
             None => Ok(self.home()?.join("models").join("all-MiniLM-L6-v2")),
+        }
+    }
+
+    /// The program that is started in place of a server's command, and confines itself before it starts that.
+    ///
+    /// # Errors
+    /// When this program does not know where it lies.
+    pub fn confiner(&self) -> std::io::Result<PathBuf> {
+        match &self.confiner_given {
+            Some(given) => Ok(given.clone()),
+            // Leads to the program that runs, also after another one was installed in its place.
+            None if cfg!(target_os = "linux") => Ok(PathBuf::from("/proc/self/exe")),
+            None => std::env::current_exe(),
         }
     }
 

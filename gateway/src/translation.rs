@@ -67,7 +67,8 @@ fn includes(declared: &Members, required: &Members) -> bool {
 /// The result under the gateway's own name, and for nobody else to keep.
 fn signed(result: Box<RawValue>) -> Box<RawValue> {
     let holds = |name: &str| memchr::memmem::find(result.get().as_bytes(), name.as_bytes()).is_some();
-    if !holds(meta::SERVER_INFO) && !holds("cacheScope") {
+    // A name may be written with escapes.
+    if !holds(meta::SERVER_INFO) && !holds("cacheScope") && !holds("\\u") {
         return result;
     }
     let Ok(mut members) = Members::open(&result) else {
@@ -130,6 +131,8 @@ mod tests {
         };
         let plain = r#"{"content":[{"n":1.0}]}"#;
         assert_eq!(result(plain).get(), plain);
+        let hidden = r#"{"content":[],"\u0063acheScope":"public"}"#;
+        assert_eq!(result(hidden).get(), r#"{"content":[],"cacheScope":"private"}"#);
         let named = result(
             r#"{"a":1.0,"cacheScope":"public","_meta":{"x":1,"io.modelcontextprotocol/serverInfo":{"name":"s"}}}"#,
         );

@@ -3,6 +3,7 @@
 //! Modern on this side whatever the server speaks: `upstream/legacy` translates at the rim. Upstreams know nothing of
 //! clients, projects and permissions.
 
+mod breaker;
 mod caller;
 pub mod connect;
 pub mod credentials;
@@ -15,7 +16,6 @@ mod modern;
 pub mod more;
 mod pool;
 mod pulse;
-mod redactor;
 mod remap;
 mod slot;
 pub mod stdio;
@@ -27,7 +27,7 @@ pub use caller::Caller;
 pub use credentials::{Credentials, Tokens};
 pub use long::Long;
 
-use crate::metrics::Metrics;
+use crate::{confine::Confiner, keys::Secret, metrics::Metrics};
 use async_trait::async_trait;
 use control_plane_api::{
     gateway::ServerState,
@@ -35,6 +35,7 @@ use control_plane_api::{
     name::Name,
     server::{Era, ServerSpec, Transport},
 };
+use filters::redaction::Scrubber;
 use futures::stream::BoxStream;
 use protocol::{Message, Request};
 use serde_json::value::RawValue;
@@ -94,6 +95,8 @@ pub struct Health {
     pub restarts: u32,
     /// Its process id.
     pub pid: Option<u32>,
+    /// What is missing of the confinement asked for, for people.
+    pub unconfined: Option<String>,
 }
 
 /// Why an upstream gave no answer. `Display` names no credential and is fit for the audit log and for the owner.
@@ -176,21 +179,26 @@ pub struct Endpoint {
     pub name: Name,
     /// As configured.
     pub spec: ServerSpec,
-    /// Environment of the child, or headers of the request, in the clear. Never logged.
-    pub values: BTreeMap<String, String>,
+    /// Environment of the child, or headers of the request.
+    pub values: BTreeMap<String, Secret>,
     /// Bounds in force.
     pub limits: Limits,
     /// The tokens its requests carry. They change without the server being opened anew.
     pub tokens: Arc<dyn Credentials>,
+    /// Keeps credentials out of what is said about it.
+    pub scrubber: Scrubber,
     /// Where what it does wrong is counted.
     pub metrics: Metrics,
+    /// Starts its process, if it has one.
+    pub confiner: Confiner,
 }
 
 /// The upstream for `endpoint`. Nothing is started or connected before the first call.
 #[must_use]
 pub fn open(endpoint: Endpoint) -> Arc<dyn Upstream> {
-    match &endpoint.spec.transport {
-        Transport::Stdio { .. } => stdio::open(endpoint),
-        Transport::Http { .. } => http::open(endpoint),
-    }
+    let upstream = match &endpoint.spec.transport {
+        Transport::Stdio { .. } => stdio::open(endpoint.clone()),
+        Transport::Http { .. } => http::open(endpoint.clone()),
+    };
+    breaker::around(upstream, &endpoint)
 }

@@ -106,6 +106,14 @@ class Gateway:
             time.sleep(0.005)
         raise AssertionError("the gateway cannot be killed")
 
+    def ended(self):
+        """Whether it ends by itself, soon."""
+        try:
+            self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         try:

@@ -1,7 +1,25 @@
-//! `mcpctl user` and `mcpctl token`.
+//! `mcpctl login`, `mcpctl user`, `mcpctl token` and `mcpctl session`.
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use control_plane_api::{access::Role, name::Name};
+
+/// Logs in.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mcpctl login
+  mcpctl login --user alice --password-stdin < password.txt
+  mcpctl login --token - < token.txt")]
+pub(crate) struct Login {
+    /// Who; default: what $USER says
+    #[arg(long)]
+    pub user: Option<Name>,
+    /// Read the password from stdin instead of asking for it
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Log in with a token instead, read from stdin
+    #[arg(long, value_name = "-", value_parser = ["-"], conflicts_with_all = ["user", "password_stdin"])]
+    pub token: Option<String>,
+}
 
 /// What to do with users.
 #[derive(Debug, Subcommand)]
@@ -19,6 +37,33 @@ pub(crate) enum UserCommand {
         /// What the user may do
         #[arg(long, value_enum, num_args = 1.., value_delimiter = ',', default_value = "developer")]
         roles: Vec<RoleName>,
+    },
+    /// Set, change or remove a password; it is asked for, or read from stdin
+    #[command(after_help = "Examples:
+  mcpctl user passwd alice
+  mcpctl user passwd alice --stdin < password.txt
+  mcpctl user passwd alice --remove")]
+    Passwd {
+        /// The user
+        name: Name,
+        /// Read the new password from stdin; to change your own, the one so far comes in a line before it
+        #[arg(long)]
+        stdin: bool,
+        /// The user has no password any more
+        #[arg(long)]
+        remove: bool,
+    },
+    /// Shut a user out: sessions end, tokens and passwords are refused, running calls are broken off
+    #[command(after_help = "Examples:\n  mcpctl user disable alice")]
+    Disable {
+        /// The user
+        name: Name,
+    },
+    /// Let a user in again; tokens count again, sessions have to be opened anew
+    #[command(after_help = "Examples:\n  mcpctl user enable alice")]
+    Enable {
+        /// The user
+        name: Name,
     },
     /// Delete a user and the user's tokens
     #[command(after_help = "Examples:\n  mcpctl user delete alice --yes")]
@@ -53,6 +98,20 @@ impl From<RoleName> for Role {
             RoleName::Developer => Self::Developer,
         }
     }
+}
+
+/// What to do with sessions.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionCommand {
+    /// List sessions: your own, or as administrator or auditor all
+    #[command(after_help = "Examples:\n  mcpctl session list", visible_alias = "ls")]
+    List,
+    /// End a session
+    #[command(after_help = "Examples:\n  mcpctl session end 0c8e2f9a6b3d4e5f6a7b8c9d")]
+    End {
+        /// The session's id, from `session list`
+        id: String,
+    },
 }
 
 /// What to do with tokens.

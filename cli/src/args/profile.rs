@@ -19,7 +19,9 @@ pub(crate) enum Command {
     /// Create a profile
     #[command(after_help = "Examples:
   mcpctl profile create slack-history --for slack --allow conversations_history
-  mcpctl profile create jira-writer --for jira --access read-write --deny 'jira_delete_*'")]
+  mcpctl profile create jira-writer --for jira --access read-write --deny 'jira_delete_*'
+  mcpctl profile create slack-engineering --for slack --only channel=C024BE91L,C0G9QF9GW
+  mcpctl profile create jira-acme --for jira --access read-write --only project=ACME")]
     Create(Create),
     /// Apply profiles from a file
     #[command(after_help = "Examples:\n  mcpctl profile apply -f profiles.yaml\n  mcpctl profile apply -f -")]
@@ -52,6 +54,16 @@ pub(crate) struct Create {
     /// Tools refused; wins over --allow
     #[arg(long, value_name = "PATTERN", num_args = 1..)]
     pub deny: Vec<String>,
+    /// Only calls about these, in the words of the catalogue, such as channel=C024BE91L,C0G9QF9GW or project=ACME; grants no
+    /// tool that does not name one, unless --allow says so
+    #[arg(long, value_name = "SUBJECT=VALUE,…")]
+    pub only: Vec<String>,
+    /// Calls each user may begin in a minute
+    #[arg(long, value_name = "N")]
+    pub calls_per_minute: Option<u32>,
+    /// Calls each user may have at once
+    #[arg(long, value_name = "N")]
+    pub calls_at_once: Option<u32>,
     /// One line for people
     #[arg(long, default_value = "")]
     pub description: String,

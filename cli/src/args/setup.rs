@@ -1,7 +1,7 @@
 //! `mcpctl setup`.
 
 use clap::{Args, ValueEnum};
-use control_plane_api::{name::Name, oauth::OauthMode};
+use control_plane_api::{name::Name, oauth::OauthMode, sandbox::SandboxLevel};
 
 /// A server to set up.
 #[derive(Debug, Args)]
@@ -51,12 +51,36 @@ pub(crate) struct Launch {
     /// Argument of the program; repeat for more
     #[arg(long = "arg", value_name = "ARG", allow_hyphen_values = true, requires = "command")]
     pub args: Vec<String>,
+    /// How its process is confined [default: basic]; what a strictly confined one may read and write is said with `apply -f`
+    #[arg(long, value_enum, value_name = "LEVEL", conflicts_with = "url")]
+    pub sandbox: Option<SandboxName>,
     /// URL of a Streamable HTTP endpoint
     #[arg(long)]
     pub url: Option<String>,
     /// The endpoint wants OAuth: each user connects alone, or one connection serves all
     #[arg(long, value_enum, value_name = "MODE", requires = "url")]
     pub oauth: Option<OauthModeName>,
+}
+
+/// How much is taken away from a server's process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SandboxName {
+    /// Nothing
+    Off,
+    /// What tools have no use for
+    Basic,
+    /// Also all files but the system's and its own
+    Strict,
+}
+
+impl From<SandboxName> for SandboxLevel {
+    fn from(name: SandboxName) -> Self {
+        match name {
+            SandboxName::Off => Self::Off,
+            SandboxName::Basic => Self::Basic,
+            SandboxName::Strict => Self::Strict,
+        }
+    }
 }
 
 /// Whose tokens are used with a server.
@@ -96,8 +120,8 @@ pub(crate) struct Values {
     /// Input of a server of the catalogue (a secret given like this stays in the shell's history)
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Secret from a file, or from stdin with `-`
-    #[arg(long, value_name = "KEY=@FILE|-")]
+    /// Secret from a file, from stdin with `-`, or from a variable of the environment
+    #[arg(long, value_name = "KEY=@FILE|-|env:NAME")]
     pub secret: Vec<String>,
     /// Read the server's first secret from stdin
     #[arg(long, conflicts_with = "bearer_stdin")]

@@ -56,7 +56,7 @@ impl Gateway {
         let token = self.home.token()?;
         let mut url = base.clone();
         url.set_path(&format!("{}/projects/{}/mcp", base.path().trim_end_matches('/'), self.project));
-        let mut request = self.client(&base)?.request(method, url).bearer_auth(&token.text);
+        let mut request = self.client(&base)?.request(method, url).bearer_auth(token.text.expose());
         for (name, value) in headers {
             request = request.header(name, value);
         }

@@ -38,6 +38,22 @@ pub(crate) struct Extension {
     pub hint: String,
     /// What its tools do, also those of other variants of the server.
     pub tools: Tools,
+    /// What calls can be limited to, by the words people use: a channel, a project.
+    #[serde(default)]
+    pub subjects: BTreeMap<String, Vec<Subject>>,
+}
+
+/// The tools that name a subject, and how.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Subject {
+    /// The argument that names it.
+    pub argument: String,
+    /// A regular expression for the argument, in which `{}` stands for the subject; absent: the argument is the subject.
+    #[serde(default)]
+    pub matches: Option<String>,
+    /// The tools.
+    pub tools: Vec<String>,
 }
 
 /// An installed program.

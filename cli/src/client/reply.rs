@@ -6,6 +6,9 @@ use control_plane_api::problem::Problem;
 use reqwest::StatusCode;
 use url::Url;
 
+/// The problem of a wrong user or password.
+const LOGIN_REFUSED: &str = "urn:mcpctl:problem:login-refused";
+
 /// Nothing answered.
 pub(super) fn unreachable(base: &Url, error: &reqwest::Error) -> Failure {
     let failure = Failure::unhealthy(format!("cannot reach the control plane at `{base}`: {}", reason(error)));
@@ -26,8 +29,11 @@ pub(super) fn refused(status: StatusCode, body: &[u8], token_origin: &str) -> Fa
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => Status::Unhealthy,
         _ => Status::Failed,
     };
+    let is_login = problem.as_ref().is_some_and(|problem| problem.kind == LOGIN_REFUSED);
     let said = problem.as_ref().map(|problem| problem.detail.clone()).filter(|detail| !detail.is_empty());
     let message = match (status, said) {
+        // At login there is no token that could be refused.
+        (StatusCode::UNAUTHORIZED, Some(said)) if is_login => said,
         (StatusCode::UNAUTHORIZED, said) => {
             let why = said.map(|said| format!(": {said}")).unwrap_or_default();
             format!("the control plane refused the token from `{token_origin}`{why}")
@@ -40,7 +46,7 @@ pub(super) fn refused(status: StatusCode, body: &[u8], token_origin: &str) -> Fa
         failure.details = problem.violations.iter().map(ToString::to_string).collect();
         failure.hint = problem.hint;
     }
-    if kind == Status::Unauthenticated {
+    if kind == Status::Unauthenticated && !is_login {
         failure.hint = Some(
             "ask an administrator for a new token (`mcpctl token create`); on the control plane's own machine \
              `mcpd reset-admin-token` makes one"

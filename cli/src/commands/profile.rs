@@ -6,6 +6,7 @@ use super::apply;
 use crate::{
     Invocation,
     args::profile::{Command, Create},
+    catalogue,
     client::{self, Client},
     failure::Failure,
     grants,
@@ -16,7 +17,7 @@ use control_plane_api::{
     name::Name,
     object::{Kind, Named, Object, ObjectRef},
     pattern::Pattern,
-    profile::ProfileSpec,
+    profile::{ProfileLimits, ProfileSpec},
     relevance::RelevanceSettings,
     server::ServerSpec,
 };
@@ -39,11 +40,18 @@ async fn create(args: Create, client: &Client, invocation: &Invocation) -> Resul
         return Err(client::unknown(Kind::Server, &args.server, &servers));
     }
     let patterns = |texts: &[String]| texts.iter().map(|text| Pattern::from(text.as_str())).collect::<Vec<_>>();
+    let limited = catalogue::limited(&args.server, &args.only)?;
     let spec = ProfileSpec {
         description: args.description,
         access: args.access.into(),
-        allow: if args.allow.is_empty() { vec![Pattern::from("*")] } else { patterns(&args.allow) },
+        allow: match (args.allow.is_empty(), limited.tools.is_empty()) {
+            (false, _) => patterns(&args.allow),
+            (true, false) => limited.tools,
+            (true, true) => vec![Pattern::from("*")],
+        },
         deny: patterns(&args.deny),
+        arguments: limited.rules,
+        limits: ProfileLimits { calls_per_minute: args.calls_per_minute, calls_at_once: args.calls_at_once },
         ..everything_of(args.server)
     };
     let object = Object::Profile(Named { name: args.name, revision: 0, spec });
@@ -59,10 +67,12 @@ pub(crate) fn everything_of(server: Name) -> ProfileSpec {
         access: control_plane_api::profile::AccessLevel::ReadOnly,
         allow: all(),
         deny: Vec::new(),
+        arguments: Vec::new(),
         prompts: all(),
         resources: all(),
         relevance: RelevanceSettings::default(),
         audit: control_plane_api::profile::ProfileAudit::default(),
+        limits: ProfileLimits::default(),
     }
 }
 

@@ -66,7 +66,7 @@ fn definition(args: &args::setup::Setup) -> Result<Option<Definition>, Failure> 
 async fn store(plan: &Plan, client: &Client) -> Result<(Vec<Change>, u64), Failure> {
     let mut changes = Vec::new();
     for secret in &plan.secrets {
-        client.put_secret(&secret.name, secret.value.clone()).await?;
+        client.put_secret(&secret.name, &secret.value).await?;
         changes.push(Change::new(format!("secret/{}", secret.name), "set"));
     }
     let reply = client.apply(plan.objects.clone(), false).await?;

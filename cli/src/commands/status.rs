@@ -67,10 +67,21 @@ impl Status {
             let detail = match &server.error {
                 Some(error) if wide => error.clone(),
                 Some(error) => error.chars().take(60).collect(),
-                None => format!("tools={} restarts={}{}", server.tools.len(), server.restarts, problems(server, wide)),
+                None => {
+                    let (quarantined, problems) = (quarantined(server), problems(server, wide));
+                    format!("tools={} restarts={}{quarantined}{problems}", server.tools.len(), server.restarts)
+                }
             };
             table.row(row("server", server.name.as_str(), grants::state(server.state), detail, "-".to_owned()));
         }
+    }
+}
+
+/// How many of its tools are offered to nobody, because their definitions changed.
+fn quarantined(server: &ServerStatus) -> String {
+    match server.tools.iter().filter(|tool| tool.quarantine.is_some()).count() {
+        0 => String::new(),
+        several => format!(" quarantined={several}"),
     }
 }
 

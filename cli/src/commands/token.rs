@@ -63,11 +63,14 @@ struct Tokens(Vec<TokenSummary>);
 
 impl Report for Tokens {
     fn table(&self, _wide: bool) -> Table {
-        let mut table = Table::new(["ID", "USER", "LABEL", "EXPIRES", "AGE"]);
+        let mut table = Table::new(["ID", "USER", "LABEL", "TOKEN", "EXPIRES", "USED", "AGE"]);
         for token in &self.0 {
             let expires = token.expires_at.map_or("never".to_owned(), |at| at.to_string());
             let label = token.label.replace(' ', "_");
-            table.row([token.id.clone(), token.user.to_string(), label, expires, age::since(token.created_at)]);
+            let shown = token.last_four.as_ref().map_or("-".to_owned(), |last| format!("…{last}"));
+            let used = token.used_at.map_or("never".to_owned(), age::since);
+            let age = age::since(token.created_at);
+            table.row([token.id.clone(), token.user.to_string(), label, shown, expires, used, age]);
         }
         table
     }

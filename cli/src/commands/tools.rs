@@ -1,4 +1,8 @@
-//! `mcpctl tools`: the tools the gateways found, or those a project grants.
+//! `mcpctl tools`: the tools the gateways found, or those a project grants; what changed of them, and approving it.
+
+mod approve;
+mod describe;
+mod found;
 
 use crate::{
     Invocation,
@@ -11,6 +15,8 @@ use crate::{
 use control_plane_api::{
     gateway::{GatewaySummary, ToolStatus},
     name::Name,
+    object::Named,
+    pin::Quarantine,
     profile::ProfileSpec,
     project::ProjectSpec,
     server::{ServerSpec, ToolClass},
@@ -20,10 +26,17 @@ use serde::Serialize;
 /// Runs one of the tool commands.
 pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(), Failure> {
     let client = invocation.client()?;
-    let Command::List { project } = command;
+    match command {
+        Command::List { project } => list(project, &client, invocation).await,
+        Command::Describe { name, server } => describe::run(&name, server.as_ref(), &client, invocation.output).await,
+        Command::Approve(args) => approve::run(args, &client, invocation.output).await,
+    }
+}
+
+async fn list(project: Option<Name>, client: &Client, invocation: &Invocation) -> Result<(), Failure> {
     let gateways = client.gateways().await?;
     let tools = match project {
-        Some(project) => granted_by(&project, &gateways, &client).await?,
+        Some(project) => granted_by(&project, &gateways, client).await?,
         None => {
             let servers = client.names::<ServerSpec>().await?;
             servers.iter().flat_map(|server| offered(server, &gateways)).collect()
@@ -34,7 +47,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(),
 
 fn offered(server: &Name, gateways: &[GatewaySummary]) -> Vec<Tool> {
     let status = grants::status_of(gateways, server);
-    status.map(|status| status.tools.iter().map(|tool| Tool::new(server, tool)).collect()).unwrap_or_default()
+    status.map(|status| status.tools.iter().map(|tool| Tool::new(server, tool, gateways)).collect()).unwrap_or_default()
 }
 
 async fn granted_by(project: &Name, gateways: &[GatewaySummary], client: &Client) -> Result<Vec<Tool>, Failure> {
@@ -46,9 +59,10 @@ async fn granted_by(project: &Name, gateways: &[GatewaySummary], client: &Client
     servers.dedup();
     let mut tools = Vec::new();
     for server in servers {
-        let specs: Vec<&ProfileSpec> = profiles.iter().map(|p| &p.spec).filter(|spec| spec.server == *server).collect();
+        let of_server: Vec<&Named<ProfileSpec>> = profiles.iter().filter(|p| p.spec.server == *server).collect();
         let Some(status) = grants::status_of(gateways, server) else { continue };
-        tools.extend(grants::granted(&specs, &status.tools).into_iter().map(|tool| Tool::new(server, tool)));
+        let granted = grants::granted(&of_server, &status.tools);
+        tools.extend(granted.into_iter().map(|tool| Tool::new(server, tool, gateways)));
     }
     Ok(tools)
 }
@@ -59,11 +73,27 @@ struct Tool {
     server: Name,
     class: ToolClass,
     own_name: String,
+    state: &'static str,
 }
 
 impl Tool {
-    fn new(server: &Name, tool: &ToolStatus) -> Self {
-        Self { name: tool.exposed.clone(), server: server.clone(), class: tool.class, own_name: tool.name.clone() }
+    fn new(server: &Name, tool: &ToolStatus, gateways: &[GatewaySummary]) -> Self {
+        Self {
+            name: tool.exposed.clone(),
+            server: server.clone(),
+            class: tool.class,
+            own_name: tool.name.clone(),
+            state: state(tool, &found::quarantines(gateways, server, &tool.name)),
+        }
+    }
+}
+
+/// The word for whether a tool is offered, and if not, whether somebody can approve it.
+fn state(tool: &ToolStatus, quarantines: &[&Quarantine]) -> &'static str {
+    match (quarantines, tool.offered) {
+        ([], true) => "trusted",
+        ([], false) => "unusable",
+        _ => "quarantined",
     }
 }
 
@@ -72,9 +102,9 @@ struct Tools(Vec<Tool>);
 
 impl Report for Tools {
     fn table(&self, wide: bool) -> Table {
-        let mut table = Table::new(["NAME", "SERVER", "CLASS"].into_iter().chain(wide.then_some("OWN-NAME")));
+        let mut table = Table::new(["NAME", "SERVER", "CLASS", "STATE"].into_iter().chain(wide.then_some("OWN-NAME")));
         for tool in &self.0 {
-            let row = [tool.name.clone(), tool.server.to_string(), tool.class.to_string()];
+            let row = [tool.name.clone(), tool.server.to_string(), tool.class.to_string(), tool.state.to_owned()];
             table.row(row.into_iter().chain(wide.then(|| tool.own_name.clone())));
         }
         table

@@ -1,8 +1,13 @@
-//! Who may call: users, their roles, and the digests of their tokens.
+//! Who may call: users, their roles, and what stands for their tokens, sessions and passwords.
 
 use crate::{name::Name, timestamp::Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+/// Shortest password that can be set, in characters (OWASP ASVS 5, 6.2.1 asks for 8 at the least).
+pub const PASSWORD_CHARS_MIN: usize = 12;
+/// Longest password, in bytes: hashing costs the same whatever its length, reading it does not.
+pub const PASSWORD_BYTES_MAX: usize = 1_024;
 
 /// A person or machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -11,7 +16,10 @@ pub struct UserSpec {
     /// What the user may do in the control plane; `admin` also opens every project.
     #[serde(default)]
     pub roles: Vec<Role>,
-    /// Tokens the user may present, by digest. Filled by the control plane; ignored when applied.
+    /// Shut out: no token, session, password or issuer speaks for the user any more, and every session has ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
+    /// Tokens and sessions the user may present, by digest. Filled by the control plane; ignored when applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<TokenGrant>,
 }
@@ -34,9 +42,9 @@ pub enum Role {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenGrant {
-    /// Public id of the token, shown in lists and in the audit log.
+    /// Public id of the token or session, shown in lists and in the audit log.
     pub id: String,
-    /// [`crate::token::digest`] of the token.
+    /// One of [`crate::pepper::Peppers::digests`] of the token.
     pub digest: String,
     /// From this moment on the token is refused; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,6 +65,12 @@ pub struct TokenSummary {
     /// When it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// When it was last presented, to within a minute or so; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_at: Option<Timestamp>,
+    /// Its last four characters, to tell tokens apart; absent for one that an earlier version made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_four: Option<String>,
 }
 
 /// Asks for a new token.
@@ -87,4 +101,80 @@ pub struct WhoAmI {
     pub user: Name,
     /// The user's roles.
     pub roles: Vec<Role>,
+    /// Id of the session that was presented; absent: it was no session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+}
+
+/// Opens a session: `POST /api/v1/sessions`. No Debug: the password must not reach a log.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginRequest {
+    /// Who. Any text: what is no user's name is refused like a wrong password.
+    pub user: String,
+    /// The user's password.
+    pub password: String,
+}
+
+/// The answer to a [`LoginRequest`]: the only time the session's token is visible. No Debug.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct OpenedSession {
+    /// What the control plane keeps.
+    #[serde(flatten)]
+    pub summary: SessionSummary,
+    /// The bearer token of the session.
+    pub token: String,
+}
+
+/// A session as the control plane lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SessionSummary {
+    /// Public id, shown in the audit log as that of a token.
+    pub id: String,
+    /// Whose it is.
+    pub user: Name,
+    /// Where it is accepted.
+    pub audience: SessionAudience,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When it was last used, to within a minute or so. Unused for too long, it ends.
+    pub used_at: Timestamp,
+    /// When it ends at the latest.
+    pub expires_at: Timestamp,
+    /// From where it was opened, address and port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+}
+
+/// Where a session is accepted, and nowhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionAudience {
+    /// As bearer token: the REST API and the gateways.
+    Api,
+    /// As cookie: the control plane's own pages.
+    Browser,
+}
+
+impl SessionAudience {
+    /// The word on the wire and in the store.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Browser => "browser",
+        }
+    }
+}
+
+/// Sets, changes or removes a password: `PUT /api/v1/users/{name}/password`. No Debug.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    /// The new password; absent: none any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// The password so far. Users who change their own have to know it; administrators need not know that of others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current: Option<String>,
 }

@@ -86,6 +86,9 @@ pub struct AuditEvent {
     /// What relevance filtering did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relevance: Option<RelevanceOutcome>,
+    /// The credentials that a server gave back and that were blotted out of the reply, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redacted: Vec<String>,
 }
 
 /// When in the life of the exchange the record was written.

@@ -1,7 +1,9 @@
 //! What gateways and the control plane tell each other besides configuration: enrolment and status.
 
 use crate::{
+    argument::Declared,
     name::Name,
+    pin::Quarantine,
     server::{Era, ToolClass},
     timestamp::Timestamp,
     validate::Violation,
@@ -203,6 +205,19 @@ pub struct ToolStatus {
     /// The server's own `readOnlyHint`, if it gave one: shown to people, never decisive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_only_hint: Option<bool>,
+    /// Whether clients may see it, as far as its own server is concerned; else `problems` of the server says why not.
+    #[serde(default = "yes")]
+    pub offered: bool,
+    /// Offered to nobody, because its definition changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<Quarantine>,
+    /// What its schema declares about its arguments; absent without a schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<Declared>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A gateway as the control plane lists it.

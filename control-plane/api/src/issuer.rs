@@ -25,6 +25,10 @@ pub struct IssuerSpec {
     /// Audiences accepted besides the URL of the endpoint a request came to. For issuers that cannot be told the URL.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audiences: Vec<String>,
+    /// Audiences accepted by the control plane's own API, besides its public URL. A token for the endpoints of gateways is
+    /// not accepted there, unless its audience is named here too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub control_plane_audiences: Vec<String>,
     /// The issuer's public keys. With `jwks_uri`, the control plane puts what it fetched here before it pushes.
     #[serde(default, skip_serializing_if = "KeySet::is_empty")]
     pub jwks: KeySet,

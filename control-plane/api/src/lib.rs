@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod apply;
+pub mod argument;
 pub mod audit;
 pub mod flow;
 pub mod gateway;
@@ -15,10 +16,13 @@ pub mod name;
 pub mod oauth;
 pub mod object;
 pub mod pattern;
+pub mod pepper;
+pub mod pin;
 pub mod problem;
 pub mod profile;
 pub mod project;
 pub mod relevance;
+pub mod sandbox;
 pub mod secret;
 pub mod server;
 pub mod snapshot;

@@ -23,8 +23,26 @@ pub struct Limits {
     pub body_read_timeout_ms: u64,
     /// Time for a client to take one piece of an answer, in milliseconds.
     pub write_timeout_ms: u64,
-    /// Exchanges at once; beyond it clients get 503 with `Retry-After`.
+    /// Exchanges at once; beyond it requests wait, and beyond that clients get 503 with `Retry-After`.
     pub exchanges_max: u32,
+    /// Requests that wait for an exchange to end; each user's turn comes as often as any other's.
+    pub exchanges_waiting_max: u32,
+    /// Time a request waits for an exchange to end, in milliseconds.
+    pub exchanges_wait_timeout_ms: u64,
+    /// Exchanges at once of one user; beyond it the user gets 429 with `Retry-After`.
+    pub principal_calls_at_once_max: u32,
+    /// Exchanges begun in a minute by one user, who may save up as many.
+    pub principal_calls_per_minute_max: u32,
+    /// Streams at once on which one user listens.
+    pub principal_streams_max: u32,
+    /// Legacy sessions at once of one user.
+    pub principal_sessions_max: u32,
+    /// Use of the memory the gateway may have from which on it begins nothing large, in percent.
+    pub memory_tight_percent: u32,
+    /// Use of the memory the gateway may have from which on it begins nothing, in percent.
+    pub memory_full_percent: u32,
+    /// Use of the descriptors the gateway may have from which on it begins nothing, in percent.
+    pub descriptors_full_percent: u32,
     /// Legacy sessions at once; beyond it `initialize` gets 503.
     pub sessions_max: u32,
     /// A legacy session unused for this long is forgotten, in milliseconds.
@@ -51,6 +69,14 @@ pub struct Limits {
     pub parked_calls_max: u32,
     /// Time the id of a task is good for whose server does not say how long it keeps the task, in milliseconds.
     pub task_id_lifetime_ms: u64,
+    /// Requests at once at one upstream; beyond it they are refused, so that none takes the places of all others.
+    pub upstream_calls_at_once_max: u32,
+    /// Failures in a row after which an upstream is left alone for a while.
+    pub upstream_failures_max: u32,
+    /// Time a failing upstream is left alone before it is tried again once, in milliseconds.
+    pub upstream_rest_ms: u64,
+    /// Time without any answer after which an upstream with all its requests taken counts as failing, in milliseconds.
+    pub upstream_silence_timeout_ms: u64,
     /// Time to connect to an upstream, in milliseconds.
     pub upstream_connect_timeout_ms: u64,
     /// Time for an upstream to answer one call, in milliseconds.
@@ -69,6 +95,10 @@ pub struct Limits {
     pub list_ttl_ms: u64,
     /// Pages followed in one list of one server.
     pub list_pages_max: u32,
+    /// All pages of one list of one server together, in bytes; what comes after is left out.
+    pub list_bytes_max: u64,
+    /// Longest definition of one tool, in bytes; a longer one is offered to nobody.
+    pub definition_bytes_max: u64,
     /// First wait before a dead child process is started again, in milliseconds; doubles up to `restart_backoff_max_ms`.
     pub restart_backoff_ms: u64,
     /// Longest wait before a dead child process is started again, in milliseconds.
@@ -84,6 +114,8 @@ pub struct Limits {
     pub audit_checkpoint_interval_ms: u64,
     /// Longest time without a checkpoint when nothing happens, in milliseconds.
     pub audit_checkpoint_idle_ms: u64,
+    /// Time for the record of what is about to be forwarded to reach the disk, in milliseconds; beyond it nothing is.
+    pub audit_intent_timeout_ms: u64,
     /// Results waiting for relevance judgement; beyond it they are passed on whole, and say so.
     pub relevance_queue_max: u32,
     /// Time a result that was shortened is kept whole, in milliseconds; 0: not at all.
@@ -110,6 +142,15 @@ impl Default for Limits {
             body_read_timeout_ms: 30_000,
             write_timeout_ms: 60_000,
             exchanges_max: 1_024,
+            exchanges_waiting_max: 1_024,
+            exchanges_wait_timeout_ms: 2_000,
+            principal_calls_at_once_max: 64,
+            principal_calls_per_minute_max: 6_000,
+            principal_streams_max: 64,
+            principal_sessions_max: 1_000,
+            memory_tight_percent: 92,
+            memory_full_percent: 95,
+            descriptors_full_percent: 90,
             sessions_max: 10_000,
             session_idle_timeout_ms: 3_600_000,
             batch_messages_max: 100,
@@ -123,6 +164,10 @@ impl Default for Limits {
             upstream_session_idle_timeout_ms: 600_000,
             parked_calls_max: 1_024,
             task_id_lifetime_ms: 2_592_000_000,
+            upstream_calls_at_once_max: 256,
+            upstream_failures_max: 5,
+            upstream_rest_ms: 5_000,
+            upstream_silence_timeout_ms: 5_000,
             upstream_connect_timeout_ms: 5_000,
             upstream_call_timeout_ms: 120_000,
             upstream_list_timeout_ms: 10_000,
@@ -132,6 +177,8 @@ impl Default for Limits {
             reply_stream_bytes_max: 1 << 30,
             list_ttl_ms: 60_000,
             list_pages_max: 100,
+            list_bytes_max: 16 << 20,
+            definition_bytes_max: 256 << 10,
             restart_backoff_ms: 500,
             restart_backoff_max_ms: 60_000,
             flow_window_ms: 3_600_000,
@@ -139,6 +186,7 @@ impl Default for Limits {
             audit_checkpoint_records_max: 1_000,
             audit_checkpoint_interval_ms: 1_000,
             audit_checkpoint_idle_ms: 60_000,
+            audit_intent_timeout_ms: 30_000,
             relevance_queue_max: 64,
             originals_lifetime_ms: 3_600_000,
             originals_memory_bytes_max: 64 << 20,

@@ -1,7 +1,7 @@
 //! The object envelope: kind, name, revision, spec. (*Object*, because *resource* is MCP's word.)
 
 use crate::{
-    access::UserSpec, issuer::IssuerSpec, name::Name, oauth::ConnectionSpec, profile::ProfileSpec,
+    access::UserSpec, issuer::IssuerSpec, name::Name, oauth::ConnectionSpec, pin::PinSpec, profile::ProfileSpec,
     project::ProjectSpec, secret::SecretSpec, server::ServerSpec,
 };
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,8 @@ use utoipa::ToSchema;
 pub enum Kind {
     /// An MCP server as configured.
     Server,
+    /// Which definitions of a server's tools are trusted; made with the server and by approval, never applied.
+    Pin,
     /// An access token for a server, sealed to a gateway; only in snapshots.
     Connection,
     /// What may be done with one server.
@@ -30,14 +32,23 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which objects depend on each other.
-    pub const ALL: [Self; 7] =
-        [Self::Secret, Self::Server, Self::Connection, Self::Profile, Self::Project, Self::User, Self::Issuer];
+    pub const ALL: [Self; 8] = [
+        Self::Secret,
+        Self::Server,
+        Self::Pin,
+        Self::Connection,
+        Self::Profile,
+        Self::Project,
+        Self::User,
+        Self::Issuer,
+    ];
 
     /// The word used on the wire, in the store and on the command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Server => "server",
+            Self::Pin => "pin",
             Self::Connection => "connection",
             Self::Profile => "profile",
             Self::Project => "project",
@@ -73,6 +84,8 @@ pub struct Named<S> {
 pub enum Object {
     /// See [`ServerSpec`].
     Server(Named<ServerSpec>),
+    /// See [`PinSpec`].
+    Pin(Named<PinSpec>),
     /// See [`ConnectionSpec`].
     Connection(Named<ConnectionSpec>),
     /// See [`ProfileSpec`].
@@ -93,6 +106,7 @@ impl Object {
     pub fn reference(&self) -> ObjectRef {
         let (kind, name) = match self {
             Self::Server(o) => (Kind::Server, &o.name),
+            Self::Pin(o) => (Kind::Pin, &o.name),
             Self::Connection(o) => (Kind::Connection, &o.name),
             Self::Profile(o) => (Kind::Profile, &o.name),
             Self::Project(o) => (Kind::Project, &o.name),
@@ -108,6 +122,7 @@ impl Object {
     pub fn revision(&self) -> u64 {
         match self {
             Self::Server(o) => o.revision,
+            Self::Pin(o) => o.revision,
             Self::Connection(o) => o.revision,
             Self::Profile(o) => o.revision,
             Self::Project(o) => o.revision,

@@ -19,11 +19,9 @@ impl Pattern {
         let Some(rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
             return false;
         };
-        if !self.0.contains('*') {
+        let Some(last) = parts.next_back() else {
             return rest.is_empty();
-        }
-        let mut parts: Vec<&str> = parts.collect();
-        let last = parts.pop().unwrap_or_default();
+        };
         let Some(mut middle) = rest.strip_suffix(last) else {
             return false;
         };

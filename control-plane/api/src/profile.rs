@@ -1,6 +1,6 @@
 //! A profile: what may be done with one server.
 
-use crate::{name::Name, pattern::Pattern, relevance::RelevanceSettings};
+use crate::{argument::ArgumentRule, name::Name, pattern::Pattern, relevance::RelevanceSettings};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -19,9 +19,12 @@ pub struct ProfileSpec {
     /// The server's own tool names that are granted. Default: all under the ceiling.
     #[serde(default = "everything", skip_serializing_if = "is_everything")]
     pub allow: Vec<Pattern>,
-    /// The server's own tool names that are refused; wins over `allow`.
+    /// The server's own tool names that are refused; wins over `allow`, also over that of every other profile of a project.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deny: Vec<Pattern>,
+    /// What is asked of the arguments of tools. Default: nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<ArgumentRule>,
     /// Prompts granted, by their own names. Default: all.
     #[serde(default = "everything", skip_serializing_if = "is_everything")]
     pub prompts: Vec<Pattern>,
@@ -34,6 +37,9 @@ pub struct ProfileSpec {
     /// What is recorded of calls by this profile.
     #[serde(default, skip_serializing_if = "ProfileAudit::is_default")]
     pub audit: ProfileAudit,
+    /// How much of it each user may use. Default: what every user may.
+    #[serde(default, skip_serializing_if = "ProfileLimits::is_default")]
+    pub limits: ProfileLimits,
 }
 
 /// What is recorded of calls beyond who, what and when.
@@ -61,6 +67,26 @@ pub enum RecordedArguments {
     Values,
 }
 
+/// How much one user may use of one profile; `Limits` holds besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProfileLimits {
+    /// Calls begun in a minute, of which as many can be saved up. Absent: no bound but the user's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_per_minute: Option<u32>,
+    /// Calls at once. Absent: no bound but the user's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_at_once: Option<u32>,
+}
+
+impl ProfileLimits {
+    /// Whether nothing was said about them.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// The ceiling of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -74,10 +100,10 @@ pub enum AccessLevel {
     Full,
 }
 
-fn everything() -> Vec<Pattern> {
+pub(crate) fn everything() -> Vec<Pattern> {
     vec![Pattern::from("*")]
 }
 
-fn is_everything(patterns: &[Pattern]) -> bool {
+pub(crate) fn is_everything(patterns: &[Pattern]) -> bool {
     matches!(patterns, [one] if one.as_str() == "*")
 }

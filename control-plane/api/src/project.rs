@@ -11,7 +11,7 @@ pub struct ProjectSpec {
     /// One line for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// The profiles granted; two profiles about one server grant what either grants.
+    /// The profiles granted; two profiles about one server grant what either grants and neither denies.
     #[serde(default)]
     pub profiles: Vec<Name>,
     /// Users that may use the project. Administrators may use every project.

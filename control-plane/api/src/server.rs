@@ -1,6 +1,8 @@
 //! A configured MCP server: how it is reached, how its tools are named and classed.
 
-use crate::{flow::Flow, name::Name, oauth::OauthSettings, pattern::Pattern, relevance::RelevanceSettings};
+use crate::{
+    flow::Flow, name::Name, oauth::OauthSettings, pattern::Pattern, relevance::RelevanceSettings, sandbox::Sandbox,
+};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 use utoipa::ToSchema;
@@ -78,6 +80,9 @@ pub enum Transport {
         /// The environment the child gets besides the gateway's short allow-list (`PATH`, `HOME`, locale, …).
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         env: BTreeMap<String, Value>,
+        /// How the process is confined.
+        #[serde(default, skip_serializing_if = "Sandbox::is_default")]
+        sandbox: Sandbox,
     },
     /// An HTTP endpoint: Streamable HTTP, or the older HTTP+SSE where it answers only that.
     Http {

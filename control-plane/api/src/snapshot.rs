@@ -7,6 +7,7 @@ use crate::{
     name::Name,
     oauth::ConnectionSpec,
     object::{Object, ObjectRef},
+    pin::PinSpec,
     profile::ProfileSpec,
     project::ProjectSpec,
     secret::SecretSpec,
@@ -25,6 +26,9 @@ pub struct Snapshot {
     pub issued_at: Timestamp,
     /// Everything this gateway needs and nothing else.
     pub objects: Vec<Object>,
+    /// The peppers of token digests ([`crate::pepper::Peppers`]), sealed to this gateway; absent: digests have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peppers: Option<SecretSpec>,
     /// Bounds in force.
     #[serde(default)]
     pub limits: Limits,
@@ -45,6 +49,9 @@ pub struct ChangeSet {
     /// Objects that are gone.
     #[serde(default)]
     pub removals: Vec<ObjectRef>,
+    /// The peppers of token digests, when there are others now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peppers: Option<SecretSpec>,
 }
 
 /// One event of the configuration stream.
@@ -58,13 +65,21 @@ pub enum ConfigEvent {
     ChangeSet(ChangeSet),
 }
 
-/// A [`ConfigEvent`] with the control plane's signature over the very bytes of `payload`.
+/// A [`ConfigEvent`] with the control plane's signature over the gateway it is for and the very bytes of `payload`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SignedEvent {
     /// JSON text of a [`ConfigEvent`].
     pub payload: String,
-    /// Hex Ed25519 signature over the UTF-8 bytes of `payload`.
+    /// Hex Ed25519 signature over the name of the gateway, a line feed, and the UTF-8 bytes of `payload`.
     pub signature: String,
+}
+
+impl SignedEvent {
+    /// What is signed: what is meant for one gateway is good for no other.
+    #[must_use]
+    pub fn signed_text(gateway: &Name, payload: &str) -> String {
+        format!("{gateway}\n{payload}")
+    }
 }
 
 /// Why a change set does not follow the snapshot it was applied to.
@@ -92,7 +107,13 @@ impl Snapshot {
     /// A snapshot without any object: what a gateway starts from.
     #[must_use]
     pub fn empty() -> Self {
-        Self { revision: 0, issued_at: Timestamp::from_millis(0), objects: Vec::new(), limits: Limits::default() }
+        Self {
+            revision: 0,
+            issued_at: Timestamp::from_millis(0),
+            objects: Vec::new(),
+            peppers: None,
+            limits: Limits::default(),
+        }
     }
 
     /// Applies `change` as a whole.
@@ -111,6 +132,7 @@ impl Snapshot {
         self.objects.retain(|object| !gone.contains(&object.reference()));
         self.objects.extend(change.upserts);
         self.objects.sort_by_key(Object::reference);
+        self.peppers = change.peppers.or(self.peppers.take());
         self.revision = change.revision;
         self.issued_at = change.issued_at;
         Ok(())
@@ -122,13 +144,29 @@ impl Snapshot {
         let upserts = next.objects.iter().filter(|object| !self.objects.contains(object)).cloned().collect();
         let kept: Vec<ObjectRef> = next.objects.iter().map(Object::reference).collect();
         let removals = self.objects.iter().map(Object::reference).filter(|object| !kept.contains(object)).collect();
-        ChangeSet { base: self.revision, revision: next.revision, issued_at: next.issued_at, upserts, removals }
+        let peppers = next.peppers.clone().filter(|next| self.peppers.as_ref() != Some(next));
+        ChangeSet {
+            base: self.revision,
+            revision: next.revision,
+            issued_at: next.issued_at,
+            upserts,
+            removals,
+            peppers,
+        }
     }
 
     /// The servers.
     pub fn servers(&self) -> impl Iterator<Item = (&Name, &ServerSpec)> {
         self.objects.iter().filter_map(|object| match object {
             Object::Server(o) => Some((&o.name, &o.spec)),
+            _ => None,
+        })
+    }
+
+    /// The pins, by server.
+    pub fn pins(&self) -> impl Iterator<Item = (&Name, &PinSpec)> {
+        self.objects.iter().filter_map(|object| match object {
+            Object::Pin(o) => Some((&o.name, &o.spec)),
             _ => None,
         })
     }
@@ -199,7 +237,8 @@ mod tests {
     #[test]
     fn the_difference_of_two_snapshots_leads_from_one_to_the_other() {
         let mut before = snapshot(3, vec![project("a", "old"), project("b", "same"), project("c", "gone")]);
-        let after = snapshot(5, vec![project("a", "new"), project("b", "same"), project("d", "new")]);
+        let mut after = snapshot(5, vec![project("a", "new"), project("b", "same"), project("d", "new")]);
+        after.peppers = Some(SecretSpec { sealed: "box".to_owned() });
         let change = before.changes_to(&after);
         assert_eq!(change.upserts.len(), 2);
         assert_eq!(change.removals, [ObjectRef { kind: Kind::Project, name: "c".parse().unwrap() }]);

@@ -26,6 +26,9 @@ pub enum TokenKind {
 }
 
 impl TokenKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Personal, Self::Gateway, Self::Join, Self::Session, Self::Connect];
+
     /// The word in the token's prefix.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -70,6 +73,18 @@ pub fn is_well_formed(kind: TokenKind, token: &str) -> bool {
     }
     let (body, sum) = rest.split_at(RANDOM_CHARS);
     checksum(kind, body) == sum
+}
+
+/// Where in `text` a token of ours stands, of whatever kind, checksum included; none: nowhere.
+#[must_use]
+pub fn find(text: &str) -> Option<std::ops::Range<usize>> {
+    text.match_indices("mcpctl_").find_map(|(at, _)| {
+        TokenKind::ALL.into_iter().find_map(|kind| {
+            let bytes = "mcpctl__".len() + kind.as_str().len() + RANDOM_CHARS + CHECKSUM_CHARS;
+            let token = text.get(at..at + bytes)?;
+            is_well_formed(kind, token).then_some(at..at + bytes)
+        })
+    })
 }
 
 /// Hex SHA-256 of the token: enough for 256 random bits, and useless to who steals it.
@@ -118,6 +133,16 @@ mod tests {
             let token = format(TokenKind::Personal, &random);
             assert!(is_well_formed(TokenKind::Personal, &token), "{token}");
             assert!(!is_well_formed(TokenKind::Gateway, &token));
+        }
+
+        #[test]
+        fn a_token_is_found_wherever_it_stands(random in any::<[u8; 32]>(), before in "[a-z_]{0,9}", after in "[a-z_]{0,9}") {
+            for kind in TokenKind::ALL {
+                let token = format(kind, &random);
+                let text = format!("{before}{token}{after}");
+                assert_eq!(find(&text).and_then(|at| text.get(at)), Some(token.as_str()));
+            }
+            assert_eq!(find(&format!("{before}mcpctl_pat_{after}")), None);
         }
 
         #[test]

@@ -1,8 +1,10 @@
 //! Snapshot → violations: one list of rules for control plane, gateway and CLI.
 
+mod arguments;
 mod issuer;
 mod oauth;
 mod prefixes;
+mod sandbox;
 
 use crate::{
     name::Name,
@@ -56,7 +58,7 @@ pub fn validate(snapshot: &Snapshot) -> Vec<Violation> {
             Object::Profile(o) => rules.profile(&reference, &o.spec),
             Object::Project(o) => rules.project(&reference, &o.spec),
             Object::Issuer(o) => rules.issuer(&reference, &o.spec),
-            Object::User(_) | Object::Secret(_) | Object::Connection(_) => {}
+            Object::User(_) | Object::Secret(_) | Object::Connection(_) | Object::Pin(_) => {}
         }
     }
     rules.violations
@@ -92,7 +94,8 @@ struct Rules<'a> {
 impl<'a> Rules<'a> {
     fn server(&mut self, object: &ObjectRef, spec: &ServerSpec) {
         match &spec.transport {
-            Transport::Stdio { command, env, .. } => {
+            Transport::Stdio { command, env, sandbox, .. } => {
+                self.sandbox(object, sandbox);
                 if command.trim().is_empty() {
                     self.broken(object, "transport.command", "is empty: name the program to run".to_owned());
                 }
@@ -128,6 +131,16 @@ impl<'a> Rules<'a> {
         if !self.names.servers.contains(&spec.server) {
             let message = format!("server `{}` does not exist: add it with `mcpctl setup {0}`", spec.server);
             self.broken(object, "server", message);
+        }
+        self.arguments(object, &spec.arguments);
+        let limits = [
+            ("limits.calls_per_minute", spec.limits.calls_per_minute),
+            ("limits.calls_at_once", spec.limits.calls_at_once),
+        ];
+        for (field, _) in limits.into_iter().filter(|(_, limit)| *limit == Some(0)) {
+            let message =
+                "0 would refuse every call: leave the limit out, or the profile out of the project".to_owned();
+            self.broken(object, field, message);
         }
     }
 
@@ -211,6 +224,18 @@ mod tests {
         let project =
             serde_json::json!({"kind": "project", "name": "w", "spec": {"profiles": ["p"], "members": ["u"]}});
         check(serde_json::json!([project]), &["profile `p` does not exist", "user `u` does not exist"]);
+    }
+
+    #[test]
+    fn a_limit_lets_something_through() {
+        let profile = |limits: serde_json::Value| {
+            let spec = serde_json::json!({"server": "slack", "limits": limits});
+            let server = server(serde_json::json!({"type": "stdio", "command": "x"}));
+            serde_json::json!([server, {"kind": "profile", "name": "p", "spec": spec}])
+        };
+        check(profile(serde_json::json!({"calls_per_minute": 1, "calls_at_once": 1})), &[]);
+        let none = serde_json::json!({"calls_per_minute": 0, "calls_at_once": 0});
+        check(profile(none), &["calls_per_minute: 0 would refuse", "calls_at_once: 0 would refuse"]);
     }
 
     #[test]

@@ -30,7 +30,11 @@ pub(super) async fn ship(
     Extension(CallingGateway(gateway)): Extension<CallingGateway>,
     Body(batch): Body<AuditBatch>,
 ) -> Result<Json<SignedText>, ApiError> {
-    Ok(Json(audit::ingest(&app.store, &app.keys, &gateway.name, &batch).await?))
+    let ingested = audit::ingest(&app.store, &app.keys, &gateway.name, &batch).await?;
+    for (token_id, time) in &ingested.uses {
+        app.uses.note(token_id, *time);
+    }
+    Ok(Json(ingested.receipt))
 }
 
 impl From<IngestError> for ApiError {

@@ -5,19 +5,24 @@
 
 use super::{ApiError, App, route::Route};
 use crate::{
-    identity::{Access, Actor, Caller},
+    identity::{Access, Actor, Caller, recognise_session, recognise_token},
+    settings::Addresses,
     store::EnrolledGateway,
 };
 use axum::{
     extract::{ConnectInfo, MatchedPath, RawPathParams, Request, State},
-    http::{HeaderMap, Method, header},
+    http::{HeaderMap, Method, Uri, header},
     middleware::Next,
     response::Response,
 };
 use control_plane_api::{
+    access::{Role, SessionAudience},
+    name::Name,
+    object::{Kind, Object, ObjectRef},
     timestamp::Timestamp,
     token::{self, TokenKind},
 };
+use issuers::{Rejection, Resource};
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
 /// The table of routes as the access check needs it.
@@ -81,9 +86,8 @@ pub(super) async fn authenticate(
             request.extensions_mut().insert(CallingGateway(Arc::new(gateway)));
         }
         _ => {
-            let digest = token::digest(bearer(request.headers(), TokenKind::Personal)?);
             let actor = actor(&request);
-            let caller = caller(&gate.app, &digest, actor).await?;
+            let caller = caller(&gate.app, request.headers(), actor).await?;
             if !access.admits(&caller.roles) {
                 return Err(ApiError::forbidden(format!("user `{}` may not do this", caller.user)));
             }
@@ -98,13 +102,42 @@ fn named(params: &RawPathParams) -> Option<&str> {
     params.iter().find(|(param, _)| *param == "name").map(|(_, name)| name)
 }
 
-async fn caller(app: &App, digest: &str, actor: Actor) -> Result<Caller, ApiError> {
-    let holder = app.store.read().await?.token_holder(digest).await?;
-    let now = Timestamp::now();
-    let holder = holder.filter(|holder| holder.expires_at.is_none_or(|end| now < end));
-    let holder = holder.ok_or_else(ApiError::token_refused)?;
-    let actor = Actor { user: Some(holder.user.clone()), token_id: Some(holder.token_id), ..actor };
-    Ok(Caller { user: holder.user, roles: holder.spec.roles, actor })
+/// The user whose token or session is presented, or for whom a token of an issuer speaks.
+async fn caller(app: &App, headers: &HeaderMap, actor: Actor) -> Result<Caller, ApiError> {
+    let presented = presented(headers)?;
+    let known = if token::is_well_formed(TokenKind::Session, presented) {
+        let session = recognise_session(&app.store, &app.published, (presented, SessionAudience::Api)).await?;
+        session.map(|session| (session.user, session.spec.roles, session.id))
+    } else if token::is_well_formed(TokenKind::Personal, presented) {
+        let token = recognise_token(&app.store, &app.published, presented).await?;
+        token.map(|token| (token.user, token.spec.roles, token.token_id))
+    } else {
+        by_issuer(app, presented).await?
+    };
+    let (user, roles, id) = known.ok_or_else(ApiError::token_refused)?;
+    app.uses.note(&id, Timestamp::now());
+    let session = token::is_well_formed(TokenKind::Session, presented).then(|| id.clone());
+    let actor = Actor { user: Some(user.clone()), token_id: Some(id), ..actor };
+    Ok(Caller { user, roles, session, actor })
+}
+
+/// For whom an access token of an issuer speaks. Judged by what was published last; what the user may do is looked up now,
+/// so that who is shut out is so at once.
+async fn by_issuer(app: &App, presented: &str) -> Result<Option<(Name, Vec<Role>, String)>, ApiError> {
+    let resource = Resource::ControlPlane(app.oauth.addresses.as_ref().map(Addresses::resource));
+    let speaker = match app.published.newest().issuers.recognise(presented, resource, Timestamp::now()) {
+        Ok(speaker) => speaker,
+        Err(Rejection::Malformed) => return Ok(None),
+        Err(rejection) => {
+            tracing::info!(%rejection, "Refused a token of an issuer");
+            return Ok(None);
+        }
+    };
+    let user = ObjectRef { kind: Kind::User, name: speaker.user };
+    Ok(match app.store.read().await?.object(&user).await? {
+        Some(Object::User(known)) if !known.spec.disabled => Some((user.name, known.spec.roles, speaker.token_id)),
+        _ => None,
+    })
 }
 
 async fn calling_gateway(app: &App, digest: &str) -> Result<EnrolledGateway, ApiError> {
@@ -112,12 +145,24 @@ async fn calling_gateway(app: &App, digest: &str) -> Result<EnrolledGateway, Api
 }
 
 fn actor(request: &Request) -> Actor {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.to_string());
-    Actor { user: None, token_id: None, method: format!("{} {}", request.method(), request.uri().path()), peer }
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+    actor_of(request.method(), request.uri(), peer)
+}
+
+/// Somebody nobody knows yet, as the audit log will name them.
+pub(super) fn actor_of(method: &Method, uri: &Uri, peer: Option<SocketAddr>) -> Actor {
+    let peer = peer.map(|peer| peer.to_string());
+    Actor { user: None, token_id: None, method: format!("{method} {}", uri.path()), peer }
 }
 
 /// The bearer token of the one `Authorization` header, if it has the form of a token of `kind`.
 fn bearer(headers: &HeaderMap, kind: TokenKind) -> Result<&str, ApiError> {
+    let token = presented(headers)?;
+    if token::is_well_formed(kind, token) { Ok(token) } else { Err(ApiError::token_refused()) }
+}
+
+/// The bearer token of the one `Authorization` header, whatever form it has.
+fn presented(headers: &HeaderMap) -> Result<&str, ApiError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = match (values.next(), values.next()) {
         (None, _) => return Err(ApiError::token_missing()),
@@ -125,11 +170,7 @@ fn bearer(headers: &HeaderMap, kind: TokenKind) -> Result<&str, ApiError> {
         (Some(_), Some(_)) => return Err(ApiError::token_refused()),
     };
     let (scheme, token) = value.to_str().ok().and_then(|value| value.split_once(' ')).unwrap_or_default();
-    if scheme.eq_ignore_ascii_case("bearer") && token::is_well_formed(kind, token) {
-        Ok(token)
-    } else {
-        Err(ApiError::token_refused())
-    }
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(token) } else { Err(ApiError::token_refused()) }
 }
 
 #[cfg(test)]

@@ -1,6 +1,12 @@
 //! The one table that turns errors into HTTP: status, problem details, and a hint what to do next.
 
-use crate::{configure::ConfigureError, oauth::OauthError, secrets::EnvelopeError, store::StoreError};
+use crate::{
+    configure::ConfigureError,
+    identity::{LoginError, PasswordError},
+    oauth::OauthError,
+    secrets::EnvelopeError,
+    store::StoreError,
+};
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -18,11 +24,11 @@ pub(crate) struct ApiError {
     violations: Vec<Violation>,
     challenge: Option<&'static str>,
     /// Seconds after which the same request may succeed.
-    retry_after_s: Option<u16>,
+    retry_after_s: Option<u64>,
 }
 
 /// When to ask again while the database does not answer; a fleet spreads its own retries.
-const RETRY_AFTER_S: u16 = 2;
+const RETRY_AFTER_S: u64 = 2;
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
@@ -126,6 +132,36 @@ impl From<ConfigureError> for ApiError {
                 .hint("read it again, look at what has changed, and send the change with the new revision"),
             ConfigureError::Missing(_) => Self::not_found(detail),
             ConfigureError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<LoginError> for ApiError {
+    fn from(error: LoginError) -> Self {
+        let detail = error.to_string();
+        match error {
+            // Constant: which of the reasons is nobody's business.
+            LoginError::Refused => {
+                let this = Self::new(StatusCode::UNAUTHORIZED, detail).kind("login-refused");
+                this.hint("try again, or ask an administrator to set a password: `mcpctl user passwd`")
+            }
+            LoginError::TooMany(wait) => Self {
+                retry_after_s: Some(wait.as_secs() + 1),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail)
+                    .kind("too-many-logins")
+                    .hint("wait as long as `Retry-After` says; a token still works")
+            },
+            LoginError::Password(PasswordError::Busy) => Self {
+                retry_after_s: Some(1),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).hint("try again in a moment")
+            },
+            LoginError::Password(PasswordError::Hash(_)) => {
+                tracing::error!(detail, "A password could not be hashed");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "mcpd could not hash the password")
+                    .hint("mcpd's log says why")
+            }
+            LoginError::Password(PasswordError::TooShort | PasswordError::TooLong) => Self::unprocessable(detail),
+            LoginError::Store(error) => error.into(),
         }
     }
 }

@@ -35,5 +35,5 @@ pub(super) async fn status(State(app): State<App>) -> Result<Json<ControlPlaneSt
 }
 
 pub(super) async fn whoami(Extension(caller): Extension<Caller>) -> Json<WhoAmI> {
-    Json(WhoAmI { user: caller.user, roles: caller.roles })
+    Json(WhoAmI { user: caller.user, roles: caller.roles, session: caller.session })
 }

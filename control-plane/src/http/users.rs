@@ -28,6 +28,7 @@ pub(super) async fn list_tokens(
     Params(name): Params<Name>,
 ) -> Result<Json<Vec<TokenSummary>>, ApiError> {
     let user = user(name);
+    app.uses.write(&app.store).await?;
     let mut tx = app.store.read().await?;
     tx.object(&user).await?.ok_or_else(|| missing(&user))?;
     Ok(Json(tx.tokens_of(&user.name).await?))
@@ -45,7 +46,7 @@ pub(super) async fn issue_token(
     let user = user(name);
     let mut change = app.store.change().await?;
     change.tx().object(&user).await?.ok_or_else(|| missing(&user))?;
-    let (issued, row) = issue(&user.name, request);
+    let (issued, row) = issue(&user.name, request, &app.published.newest().peppers);
     change.writing().add_token(&row).await?;
     change.record(&caller.actor, &format!("{user}/tokens/{}", row.summary.id), "created").await?;
     change.commit().await?;

@@ -1,9 +1,10 @@
 //! The first administrator: made when there are no users, its token written where only the owner of the home
 //! folder can read it.
 
-use super::{Actor, issue};
+use super::{Actor, issue, peppers};
 use crate::{
     home::{HomeError, PrivateFile},
+    secrets::Keys,
     store::{Change, Store, StoreError},
 };
 use control_plane_api::{
@@ -30,25 +31,25 @@ pub(crate) enum BootstrapError {
 }
 
 /// Makes the user `admin` and its token if there are no users at all.
-pub(crate) async fn bootstrap(store: &Store, home: &Path) -> Result<(), BootstrapError> {
+pub(crate) async fn bootstrap(store: &Store, keys: &Keys, home: &Path) -> Result<(), BootstrapError> {
     let mut change = store.change().await?;
     if !change.tx().objects_of(Kind::User).await?.is_empty() {
         return Ok(());
     }
-    install(change, home, "mcpd (first start)").await?;
+    install(change, keys, (home, "mcpd (first start)")).await?;
     tracing::info!(file = %home.join(ADMIN_TOKEN_FILE).display(), "Wrote the token of the first administrator");
     Ok(())
 }
 
-/// Replaces the token in the file; the one that was there ends. The user `admin` is made again if it is gone.
-pub(crate) async fn reset_admin_token(store: &Store, home: &Path) -> Result<(), BootstrapError> {
+/// Replaces the token in the file; the one that was there ends, and so do every session and the password of `admin`. The user `admin` is made again if it is gone.
+pub(crate) async fn reset_admin_token(store: &Store, keys: &Keys, home: &Path) -> Result<(), BootstrapError> {
     let change = store.change().await?;
-    install(change, home, "mcpd reset-admin-token").await?;
+    install(change, keys, (home, "mcpd reset-admin-token")).await?;
     tracing::info!(file = %home.join(ADMIN_TOKEN_FILE).display(), "Wrote a new token of the user `admin`");
     Ok(())
 }
 
-async fn install(mut change: Change, home: &Path, method: &str) -> Result<(), BootstrapError> {
+async fn install(mut change: Change, keys: &Keys, (home, method): (&Path, &str)) -> Result<(), BootstrapError> {
     let name: Name = "admin".parse()?;
     let actor = Actor { user: None, token_id: None, method: method.to_owned(), peer: None };
     let user = ObjectRef { kind: Kind::User, name: name.clone() };
@@ -56,13 +57,18 @@ async fn install(mut change: Change, home: &Path, method: &str) -> Result<(), Bo
         Some(Object::User(user)) => user.spec,
         _ => UserSpec::default(),
     };
-    if !spec.roles.contains(&Role::Admin) {
+    if spec.disabled || !spec.roles.contains(&Role::Admin) {
+        spec.disabled = false;
+        spec.roles.retain(|role| *role != Role::Admin);
         spec.roles.push(Role::Admin);
         let revision = change.next();
         change.writing().put_object(&Object::User(Named { name: name.clone(), revision, spec })).await?;
         change.record(&actor, &user.to_string(), "administrator").await?;
     }
-    let (issued, row) = issue(&name, TokenRequest { label: LABEL.to_owned(), expires_in_s: None });
+    let peppers = peppers::load(change.tx(), keys).await?;
+    let (issued, row) = issue(&name, TokenRequest { label: LABEL.to_owned(), expires_in_s: None }, &peppers);
+    change.writing().delete_sessions_of(&name).await?;
+    change.writing().delete_password(&name).await?;
     change.writing().delete_tokens_of(&name, Some(LABEL)).await?;
     change.writing().add_token(&row).await?;
     change.record(&actor, &format!("{user}/tokens/{}", row.summary.id), "created").await?;

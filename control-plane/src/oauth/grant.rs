@@ -131,7 +131,12 @@ pub(super) fn open_registration(keys: &Keys, stored: &StoredRegistration) -> Res
 
 /// Bindings want names without `|`; issuers and redirect URIs are any text without spaces.
 fn row(stored: &StoredRegistration) -> String {
-    token::digest(&format!("{} {}", stored.issuer, stored.redirect_uri))
+    registration_name(&format!("{} {}", stored.issuer, stored.redirect_uri))
+}
+
+/// What the registration `row` (its issuer and redirect URI, a space between them) is bound to.
+pub(crate) fn registration_name(row: &str) -> String {
+    token::digest(row)
 }
 
 /// Encrypts a consent under way; `key` is the digest of its state.

@@ -17,6 +17,7 @@ use control_plane_api::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 /// One gateway's connection.
 pub(crate) struct Subscription {
@@ -31,6 +32,8 @@ pub(crate) struct Subscription {
     /// Sealed boxes differ every time; keeping them keeps unchanged secrets out of the change sets.
     sealed: BTreeMap<Name, Named<SecretSpec>>,
     connections: BTreeMap<Name, Named<ConnectionSpec>>,
+    /// The peppers as text, wiped with the stream, and their box.
+    peppers: Option<(Zeroizing<String>, SecretSpec)>,
 }
 
 /// Whom a subscription is for.
@@ -54,6 +57,7 @@ impl Subscription {
             told: None,
             sealed: BTreeMap::new(),
             connections: BTreeMap::new(),
+            peppers: None,
         }
     }
 
@@ -67,7 +71,11 @@ impl Subscription {
             tracing::info!(gateway = %self.gateway, "Ended the stream of a gateway that is no longer enrolled");
             return None;
         }
-        let sealed = Sealed { secrets: self.seal(&configuration), connections: self.seal_connections(&configuration) };
+        let sealed = Sealed {
+            secrets: self.seal(&configuration),
+            connections: self.seal_connections(&configuration),
+            peppers: self.seal_peppers(&configuration),
+        };
         let snapshot = compile(&configuration, sealed, Timestamp::now());
         let event = match &self.told {
             None => ConfigEvent::Snapshot(snapshot.clone()),
@@ -75,7 +83,7 @@ impl Subscription {
         };
         self.told = Some(snapshot);
         self.keys
-            .sign(&event)
+            .sign(&event, &self.gateway)
             .inspect_err(|error| tracing::error!(gateway = %self.gateway, %error, "Cannot serialise a configuration"))
             .ok()
     }
@@ -104,6 +112,14 @@ impl Subscription {
         }
         self.connections = sealed;
         self.connections.values().cloned().collect()
+    }
+
+    /// The peppers, sealed to this gateway; the same ones keep their box.
+    fn seal_peppers(&mut self, configuration: &Configuration) -> Option<SecretSpec> {
+        let text = Zeroizing::new(configuration.peppers.to_text());
+        let kept = self.peppers.take().filter(|(sealed, _)| *sealed == text);
+        self.peppers = kept.or_else(|| Some((text.clone(), self.key.seal(text.as_bytes())?)));
+        self.peppers.as_ref().map(|(_, spec)| spec.clone())
     }
 
     /// A connection that does not open is left out: the gateway then sends its users to connect again.

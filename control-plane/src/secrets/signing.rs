@@ -1,7 +1,10 @@
 //! Signatures over configuration events, so that a gateway believes nobody else.
 
 use super::Keys;
-use control_plane_api::snapshot::{ConfigEvent, SignedEvent};
+use control_plane_api::{
+    name::Name,
+    snapshot::{ConfigEvent, SignedEvent},
+};
 use ed25519_dalek::{Signer as _, SigningKey};
 
 impl Keys {
@@ -15,10 +18,11 @@ impl Keys {
         &self.signing
     }
 
-    /// Serialises and signs an event.
-    pub(crate) fn sign(&self, event: &ConfigEvent) -> Result<SignedEvent, serde_json::Error> {
+    /// Serialises and signs an event for `gateway`.
+    pub(crate) fn sign(&self, event: &ConfigEvent, gateway: &Name) -> Result<SignedEvent, serde_json::Error> {
         let payload = serde_json::to_string(event)?;
-        let signature = hex::encode(self.signing.sign(payload.as_bytes()).to_bytes());
+        let text = SignedEvent::signed_text(gateway, &payload);
+        let signature = hex::encode(self.signing.sign(text.as_bytes()).to_bytes());
         Ok(SignedEvent { payload, signature })
     }
 }

@@ -94,6 +94,21 @@ impl Change {
     /// Writes the audit event of one change, in the same transaction as the change itself: into the chain, where nothing
     /// can be changed unseen, and where it is looked for.
     pub(crate) async fn record(&mut self, actor: &Actor, target: &str, effect: &str) -> Result<(), StoreError> {
+        self.write_down(actor, target, effect, (Decision::Allow, Outcome::Ok)).await
+    }
+
+    /// Writes the audit event of what was refused, a login with a wrong password for one.
+    pub(crate) async fn record_refusal(&mut self, actor: &Actor, target: &str, reason: &str) -> Result<(), StoreError> {
+        self.write_down(actor, target, reason, (Decision::Deny, Outcome::Denied)).await
+    }
+
+    async fn write_down(
+        &mut self,
+        actor: &Actor,
+        target: &str,
+        reason: &str,
+        (decision, outcome): (Decision, Outcome),
+    ) -> Result<(), StoreError> {
         let mut event = AuditEvent {
             id: new_id(),
             seq: 0,
@@ -107,9 +122,9 @@ impl Change {
             project: None,
             server: None,
             target: Some(target.to_owned()),
-            decision: Decision::Allow,
-            reason: effect.to_owned(),
-            outcome: Outcome::Ok,
+            decision,
+            reason: reason.to_owned(),
+            outcome,
             arguments_digest: None,
             arguments: None,
             client: None,
@@ -122,6 +137,7 @@ impl Change {
             reply_bytes: 0,
             reply_digest: None,
             relevance: None,
+            redacted: Vec::new(),
         };
         let end = self.tx.chain_end(&event.gateway).await?;
         let mut chain = Chain::new(event.gateway.clone(), OWN_EPOCH, end.head, end.checkpoint);

@@ -1,7 +1,7 @@
-//! What it takes to obtain a connection: registered clients, consents under way, links, browsers.
+//! What it takes to obtain a connection: registered clients, consents under way, links.
 
 use super::{StoreError, Tx, on, read_count, read_json, read_name, write_count, write_json};
-use control_plane_api::{access::UserSpec, name::Name, timestamp::Timestamp};
+use control_plane_api::{name::Name, timestamp::Timestamp};
 
 /// A client registered with one authorization server.
 pub(crate) struct StoredRegistration {
@@ -15,20 +15,13 @@ pub(crate) struct StoredRegistration {
 /// A link that `mcpctl connect` asked for.
 pub(crate) struct StoredTicket {
     pub(crate) user: Name,
-    /// The token of the user who asked.
+    /// The token or session of the user who asked.
     pub(crate) token_id: String,
     pub(crate) server: Name,
     pub(crate) scopes: Vec<String>,
     /// Whether a browser was let in by it.
     pub(crate) used: bool,
     pub(crate) expires_at: Timestamp,
-}
-
-/// A browser and the user whose token it showed.
-pub(crate) struct StoredSession {
-    pub(crate) user: Name,
-    pub(crate) spec: UserSpec,
-    pub(crate) token_id: String,
 }
 
 impl Tx {
@@ -69,7 +62,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Keeps a consent under way; those, links and browsers that have expired are swept out on the way.
+    /// Keeps a consent under way; those and links that have expired are swept out on the way.
     pub(crate) async fn add_flow(
         &mut self,
         digest: &str,
@@ -77,11 +70,7 @@ impl Tx {
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
         let now = Timestamp::now().as_millis();
-        let swept = [
-            "DELETE FROM flows WHERE expires_at <= $1",
-            "DELETE FROM connect_tickets WHERE expires_at <= $1",
-            "DELETE FROM browser_sessions WHERE expires_at <= $1",
-        ];
+        let swept = ["DELETE FROM flows WHERE expires_at <= $1", "DELETE FROM connect_tickets WHERE expires_at <= $1"];
         for sql in swept {
             on!(&mut *self, c => sqlx::query(sql).bind(now).execute(c).await.map(drop))?;
         }
@@ -140,44 +129,6 @@ impl Tx {
     /// Ends a link.
     pub(crate) async fn delete_ticket(&mut self, digest: &str) -> Result<(), StoreError> {
         let sql = "DELETE FROM connect_tickets WHERE digest = $1";
-        on!(self, c => sqlx::query(sql).bind(digest).execute(c).await.map(drop))?;
-        Ok(())
-    }
-
-    /// Lets a browser in.
-    pub(crate) async fn add_session(
-        &mut self,
-        digest: &str,
-        user: &Name,
-        token_id: &str,
-        expires_at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO browser_sessions (digest, username, token_id, expires_at) VALUES ($1, $2, $3, $4)";
-        let expires_at = expires_at.as_millis();
-        on!(self, c => sqlx::query(sql)
-            .bind(digest).bind(user.as_str()).bind(token_id).bind(expires_at).execute(c).await.map(drop))?;
-        Ok(())
-    }
-
-    /// Whose browser it is; nobody's once the token it was opened with is gone or over.
-    pub(crate) async fn session(&mut self, digest: &str) -> Result<Option<StoredSession>, StoreError> {
-        let sql = "SELECT o.name, o.spec, t.id FROM browser_sessions s \
-                   JOIN tokens t ON t.id = s.token_id AND t.username = s.username \
-                   JOIN objects o ON o.kind = 'user' AND o.name = s.username \
-                   WHERE s.digest = $1 AND s.expires_at > $2 AND (t.expires_at IS NULL OR t.expires_at > $2)";
-        let now = Timestamp::now().as_millis();
-        let row: Option<(String, String, String)> =
-            on!(self, c => sqlx::query_as(sql).bind(digest).bind(now).fetch_optional(c).await)?;
-        row.map(|(user, spec, token_id)| {
-            let spec = read_json(|| format!("user/{user}"), &spec)?;
-            Ok(StoredSession { user: read_name("a browser's user", &user)?, spec, token_id })
-        })
-        .transpose()
-    }
-
-    /// Ends a browser's session.
-    pub(crate) async fn delete_session(&mut self, digest: &str) -> Result<(), StoreError> {
-        let sql = "DELETE FROM browser_sessions WHERE digest = $1";
         on!(self, c => sqlx::query(sql).bind(digest).execute(c).await.map(drop))?;
         Ok(())
     }

@@ -10,6 +10,13 @@ impl Tx {
         Ok(row.map(|(value,)| value))
     }
 
+    /// The facts whose names begin with `prefix`, name and value.
+    pub(crate) async fn metas(&mut self, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+        let sql = "SELECT name, value FROM meta WHERE substr(name, 1, $2) = $1 ORDER BY name";
+        let length = i32::try_from(prefix.len()).unwrap_or(i32::MAX);
+        Ok(on!(self, c => sqlx::query_as(sql).bind(prefix).bind(length).fetch_all(c).await)?)
+    }
+
     /// Notes the fact called `name`, once.
     pub(crate) async fn put_meta(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
         let sql = "INSERT INTO meta (name, value) VALUES ($1, $2)";

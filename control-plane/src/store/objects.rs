@@ -1,4 +1,4 @@
-//! Servers, profiles, projects and users. (Secrets have a table of their own.)
+//! Servers and their pins, profiles, projects and users. (Secrets have a table of their own.)
 
 use super::{StoreError, Tx, on, read_count, read_json, read_name, write_count, write_json};
 use control_plane_api::object::{Kind, Named, Object, ObjectRef};
@@ -52,6 +52,7 @@ fn spec_of(object: &Object) -> Result<String, StoreError> {
     let what = object.reference().to_string();
     match object {
         Object::Server(o) => write_json(&what, &o.spec),
+        Object::Pin(o) => write_json(&what, &o.spec),
         Object::Profile(o) => write_json(&what, &o.spec),
         Object::Project(o) => write_json(&what, &o.spec),
         Object::User(o) => write_json(&what, &o.spec),
@@ -74,6 +75,7 @@ fn read((kind, name, revision, spec): Row) -> Result<Object, StoreError> {
     let kinds = Kind::ALL.into_iter().find(|k| k.as_str() == row.0);
     match kinds {
         Some(Kind::Server) => named(row).map(Object::Server),
+        Some(Kind::Pin) => named(row).map(Object::Pin),
         Some(Kind::Profile) => named(row).map(Object::Profile),
         Some(Kind::Project) => named(row).map(Object::Project),
         Some(Kind::User) => named(row).map(Object::User),

@@ -133,6 +133,13 @@ pub(crate) fn place(url: &str) -> String {
     }
 }
 
+/// A new database in `folder`, with the defaults.
+#[cfg(test)]
+pub(crate) async fn open_in(folder: &std::path::Path) -> Store {
+    let line = <crate::settings::CommandLine as clap::Parser>::try_parse_from(["mcpd", "--home", "/h"]).unwrap();
+    open(&format!("sqlite:{}", folder.join("x.db").display()), &line.settings.database).await.unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::place;

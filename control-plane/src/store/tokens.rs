@@ -21,7 +21,13 @@ pub(crate) struct TokenHolder {
     pub(crate) spec: UserSpec,
 }
 
-type Row = (String, String, String, String, i64, Option<i64>);
+type Row = (String, String, String, String, i64, Option<i64>, Option<i64>, Option<String>);
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT id, digest, username, label, created_at, expires_at, used_at, last_four FROM tokens ", $rest)
+    };
+}
 
 impl Tx {
     /// Who presents the token with this digest. Says nothing about its having expired.
@@ -43,15 +49,14 @@ impl Tx {
 
     /// The tokens of one user, oldest first.
     pub(crate) async fn tokens_of(&mut self, user: &Name) -> Result<Vec<TokenSummary>, StoreError> {
-        let sql = "SELECT id, digest, username, label, created_at, expires_at FROM tokens \
-                   WHERE username = $1 ORDER BY created_at, id";
+        let sql = select!("WHERE username = $1 ORDER BY created_at, id");
         let rows: Vec<Row> = on!(self, c => sqlx::query_as(sql).bind(user.as_str()).fetch_all(c).await)?;
         rows.into_iter().map(|row| Ok(read(row)?.summary)).collect()
     }
 
     /// What gateways need to recognise every token, by user.
     pub(crate) async fn grants(&mut self) -> Result<Vec<(Name, TokenGrant)>, StoreError> {
-        let sql = "SELECT id, digest, username, label, created_at, expires_at FROM tokens ORDER BY username, id";
+        let sql = select!("ORDER BY username, id");
         let rows: Vec<Row> = on!(self, c => sqlx::query_as(sql).fetch_all(c).await)?;
         let grant = |row| {
             let TokenRow { summary, digest } = read(row)?;
@@ -62,14 +67,21 @@ impl Tx {
 
     /// Adds a token.
     pub(crate) async fn add_token(&mut self, token: &TokenRow) -> Result<(), StoreError> {
-        let sql = "INSERT INTO tokens (id, digest, username, label, created_at, expires_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6)";
+        let sql = "INSERT INTO tokens (id, digest, username, label, created_at, expires_at, last_four) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7)";
         let summary = &token.summary;
         let (id, digest, user, label) = (&summary.id, &token.digest, summary.user.as_str(), &summary.label);
         let (created, expires) = (summary.created_at.as_millis(), summary.expires_at.map(Timestamp::as_millis));
         on!(self, c => sqlx::query(sql)
-            .bind(id).bind(digest).bind(user).bind(label).bind(created).bind(expires)
+            .bind(id).bind(digest).bind(user).bind(label).bind(created).bind(expires).bind(&summary.last_four)
             .execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Keeps a token under another digest of it.
+    pub(crate) async fn move_token(&mut self, from: &str, to: &str) -> Result<(), StoreError> {
+        let sql = "UPDATE tokens SET digest = $2 WHERE digest = $1";
+        on!(self, c => sqlx::query(sql).bind(from).bind(to).execute(c).await.map(drop))?;
         Ok(())
     }
 
@@ -89,13 +101,16 @@ impl Tx {
     }
 }
 
-fn read((id, digest, user, label, created_at, expires_at): Row) -> Result<TokenRow, StoreError> {
+fn read(row: Row) -> Result<TokenRow, StoreError> {
+    let (id, digest, user, label, created_at, expires_at, used_at, last_four) = row;
     let summary = TokenSummary {
         id,
         user: read_name("a token's user", &user)?,
         label,
         created_at: Timestamp::from_millis(created_at),
         expires_at: expires_at.map(Timestamp::from_millis),
+        used_at: used_at.map(Timestamp::from_millis),
+        last_four,
     };
     Ok(TokenRow { summary, digest })
 }

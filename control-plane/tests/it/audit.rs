@@ -217,7 +217,7 @@ async fn changes_stand_in_a_chain_that_is_signed_soon(world: World) {
     let gateway = Gateway::enrol(&world, "laptop").await;
     world.done("PUT", "/api/v1/projects/w", Some(json!({"name": "w", "spec": {}}))).await;
     let mut own = Vec::new();
-    while !own.last().is_some_and(|entry: &Entry| entry.event().is_none()) {
+    while own.last().is_none_or(|entry: &Entry| entry.event().is_some()) {
         let page = world.done("GET", "/api/v1/audit/records?gateway=mcpd&limit=1000", None).await;
         let texts: Vec<String> = serde_json::from_value(page["records"].clone()).unwrap();
         own = texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect();

@@ -24,11 +24,31 @@ async fn callers(world: &World) -> Callers {
         ("auditor", Some(world.user("auditor", &["auditor"], None).await)),
         ("operator", Some(world.user("operator", &["operator"], None).await)),
         ("admin", Some(world.user("admin2", &["admin"], Some(3_600)).await)),
+        ("disabled", Some(disabled(world).await)),
+        ("session", Some(session(world).await)),
         ("gateway", Some(Gateway::enrol(world, "probe").await.token)),
         ("other gw", Some(Gateway::enrol(world, "other").await.token)),
         ("bad join", Some(token::format(TokenKind::Join, &[9; 32]))),
         ("join", Some(join_token(world, "nobody").await)),
     ]
+}
+
+/// The token of an administrator who is shut out.
+async fn disabled(world: &World) -> String {
+    let token = world.user("shut", &["admin"], None).await;
+    let body = json!({"name": "shut", "spec": {"roles": ["admin"], "disabled": true}});
+    world.done("PUT", "/api/v1/users/shut", Some(body)).await;
+    token
+}
+
+/// An operator who logged in with a password.
+async fn session(world: &World) -> String {
+    world.user("logged-in", &["operator"], None).await;
+    let password = json!({"password": "correct horse battery"});
+    world.done("PUT", "/api/v1/users/logged-in/password", Some(password)).await;
+    let body = json!({"user": "logged-in", "password": "correct horse battery"});
+    let opened = world.call("POST", "/api/v1/sessions", None, Some(body)).await;
+    opened.json()["token"].as_str().unwrap().to_owned()
 }
 
 fn path(route: &Route) -> String {
@@ -127,7 +147,89 @@ async fn an_operator_does_not_change_users_by_applying(world: World) {
     assert_eq!(done.status, 200, "{}", done.text);
 }
 
+/// N-02: what is no token of ours is refused alike, and before the database is asked.
+async fn what_has_no_good_checksum_costs_no_query(world: World) {
+    let good = world.user("ann", &["developer"], None).await;
+    let swapped = format!("{}{}", &good[..59], if good.ends_with('0') { "1" } else { "0" });
+    let jwt = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.";
+    let huge = "x".repeat(8 << 10);
+    let bad = [
+        "Bearer ' OR 1=1--",
+        "Bearer '; DROP TABLE tokens;--",
+        "bearer",
+        "BEARER x",
+        "Basic YWRtaW46YWRtaW4=",
+        "Bearer mcpctl_pat_",
+        "Bearer \u{661}\u{662}\u{663}",
+        &format!("Bearer {swapped}"),
+        &format!("Bearer {}", good.to_uppercase()),
+        &format!("Bearer {good},"),
+        &format!("Bearer {good} {good}"),
+        &format!("Bearer {good}, Bearer {good}"),
+        &format!("Bearer\t{good}"),
+        &format!("Token {good}"),
+        &format!("Bearer {}", good.replace("_pat_", "_gw_")),
+        &format!("Bearer {jwt}"),
+        &format!("Bearer {huge}"),
+    ];
+    let mut texts = Vec::new();
+    for (n, value) in bad.iter().enumerate() {
+        let path = format!("/api/v1/servers/n02-{}-{n}", world.address.replace([':', '.'], "-"));
+        let answer = world.send("GET", &path, &[("authorization", value)], None).await;
+        assert_eq!(answer.status(), 401, "{value}");
+        texts.push(answer.text().await.unwrap());
+        assert_eq!(asked(&path), 0, "{value}");
+    }
+    texts.dedup();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    // The look would see a query.
+    let path = format!("/api/v1/servers/n02-{}-good", world.address.replace([':', '.'], "-"));
+    assert_eq!(world.call("GET", &path, Some(&good), None).await.status, 403);
+    assert!(asked(&path) > 0);
+}
+
+/// Z-08: on every route with an id in its path, what is another user's is answered with the bytes of what is not there.
+async fn what_is_anothers_looks_like_nothing_on_every_route(world: World) {
+    let bob = world.user("bob", &["developer"], None).await;
+    world.user("ann", &["developer"], None).await;
+    world.server("anns", None).await;
+    world.done("PUT", "/api/v1/profiles/anns", Some(json!({"name": "anns", "spec": {"server": "anns"}}))).await;
+    world.done("PUT", "/api/v1/projects/anns", Some(json!({"name": "anns", "spec": {"members": ["ann"]}}))).await;
+    world.done("PUT", "/api/v1/secrets/anns", Some(json!({"value": "x"}))).await;
+    let issuer =
+        json!({"name": "anns", "spec": {"issuer": "https://idp.example", "jwks_uri": "https://idp.example/jwks"}});
+    world.done("PUT", "/api/v1/issuers/anns", Some(issuer)).await;
+    Gateway::enrol(&world, "anns").await;
+    let token = world.done("GET", "/api/v1/users/ann/tokens", None).await[0]["id"].as_str().unwrap().to_owned();
+    let mut looked = 0;
+    for route in control_plane::http::routes() {
+        let for_users = !matches!(route.access, Access::Open | Access::Join | Access::Gateway);
+        if !(for_users && route.path.contains('{')) {
+            continue;
+        }
+        let (name, id) =
+            if route.path.starts_with("/api/v1/users") { ("ann", token.as_str()) } else { ("anns", "anns") };
+        let path = |name: &str, id: &str| route.path.replace("{name}", name).replace("{id}", id);
+        let body = (route.method != "GET" && route.method != "DELETE").then(|| json!({"name": "x", "spec": {}}));
+        let ask = async |path: String| world.call(route.method.as_str(), &path, Some(&bob), body.clone()).await;
+        let (theirs, nobodys) = (ask(path(name, id)).await, ask(path("nope", "nope")).await);
+        let told = theirs.text.replace(&format!("`{name}`"), "`nope`").replace(&format!("/{name}"), "/nope");
+        assert_eq!((theirs.status, told), (nobodys.status, nobodys.text), "{} {}", route.method, route.path);
+        assert!(theirs.status >= 400, "{} {}: {}", route.method, route.path, theirs.status);
+        looked += 1;
+    }
+    assert!(looked > 20, "{looked}");
+}
+
+/// The look-ups of tokens that were made for a request to `path`.
+fn asked(path: &str) -> usize {
+    let log = crate::world::logged();
+    log.lines().filter(|line| line.contains(&format!("path=\"{path}\"")) && line.contains("FROM tokens")).count()
+}
+
 on_both_stores!(
+    what_has_no_good_checksum_costs_no_query,
+    what_is_anothers_looks_like_nothing_on_every_route,
     every_route_admits_whom_the_matrix_says,
     a_refusal_says_how_to_authenticate_and_nothing_else,
     what_is_not_there_is_hidden_from_those_without_a_token,

@@ -5,7 +5,7 @@ use crate::{
     stream::{Gateway, enrolment, join_token},
     world::World,
 };
-use control_plane_api::{snapshot::ConfigEvent, timestamp::Timestamp, token};
+use control_plane_api::{pepper::Peppers, snapshot::ConfigEvent, timestamp::Timestamp};
 use crypto_box::SecretKey;
 use rand::rngs::OsRng;
 use serde_json::json;
@@ -50,7 +50,8 @@ async fn a_stream_is_a_snapshot_and_then_what_changes(world: World) {
     assert_eq!(have.revision, world.revision().await);
     assert_eq!(have.servers().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["slack"]);
     let (_, admin) = have.users().next().unwrap();
-    assert_eq!(admin.tokens.first().unwrap().digest, token::digest(&world.admin));
+    let peppers = Peppers::read(&gateway.unseal(&have.peppers.as_ref().unwrap().sealed)).unwrap();
+    assert_eq!(admin.tokens.first().unwrap().digest, peppers.digest(&world.admin));
 
     let profile = json!({"name": "p", "spec": {"server": "slack"}});
     world.done("PUT", "/api/v1/profiles/p", Some(profile)).await;

@@ -2,7 +2,9 @@
 
 use crate::{on_both_stores, stream::Gateway, world::World};
 use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse as _, routing::get};
-use control_plane_api::{issuer::KeySet, snapshot::Snapshot};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use control_plane_api::{issuer::KeySet, snapshot::Snapshot, timestamp::Timestamp};
+use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -57,4 +59,70 @@ async fn keys_are_fetched_pushed_and_kept_through_an_outage(mut world: World) {
     assert_eq!(names(&gateway.connect(&replica).await.snapshot().await), Vec::<String>::new());
 }
 
-on_both_stores!(keys_are_fetched_pushed_and_kept_through_an_outage);
+/// A token signed by the issuer `login`; `claims` and `header` as JSON text.
+fn token(header: &str, claims: &str) -> String {
+    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let signature = URL_SAFE_NO_PAD.encode(idp().sign(message.as_bytes()).to_bytes());
+    format!("{message}.{signature}")
+}
+
+fn idp() -> SigningKey {
+    SigningKey::from_bytes(&[5; 32])
+}
+
+/// N-06 at the API; the reader of tokens itself is tested where it is.
+async fn the_api_takes_tokens_of_an_issuer_for_its_own_url(world: World) {
+    let x = URL_SAFE_NO_PAD.encode(idp().verifying_key().as_bytes());
+    let spec = json!({"issuer": "https://idp.example", "control_plane_audiences": ["api://mcpd"], "audiences": ["api://mcp"],
+        "jwks": {"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k1", "x": x}]}});
+    world.done("PUT", "/api/v1/issuers/login", Some(json!({"name": "login", "spec": spec}))).await;
+    let ann = |spec: Value| json!({"name": "ann", "spec": spec});
+    world.done("PUT", "/api/v1/users/ann", Some(ann(json!({"roles": ["auditor"]})))).await;
+    // A gateway's snapshot comes of what is published.
+    let snapshot = Gateway::enrol(&world, "laptop").await.connect(&world).await.snapshot().await;
+    assert!(snapshot.issuers().all(|(_, issuer)| issuer.control_plane_audiences.is_empty()), "no business of gateways");
+
+    let (header, now) = (r#"{"alg":"EdDSA","kid":"k1","typ":"at+jwt"}"#, Timestamp::now().as_millis() / 1_000);
+    let url = format!("http://{}", world.address);
+    let claims = |changes: Value| {
+        let mut claims = json!({"iss": "https://idp.example", "sub": "ann", "aud": url, "exp": now + 600});
+        claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        claims.to_string()
+    };
+    let whoami = async |token: &str| world.call("GET", "/api/v1/whoami", Some(token), None).await;
+    let good = token(header, &claims(json!({})));
+    assert_eq!(whoami(&good).await.json(), json!({"user": "ann", "roles": ["auditor"]}));
+    assert_eq!(world.call("GET", "/api/v1/users", Some(&good), None).await.status, 200);
+    assert_eq!(world.call("PUT", "/api/v1/users/ann", Some(&good), Some(ann(json!({})))).await.status, 403);
+    assert_eq!(whoami(&token(header, &claims(json!({"aud": ["x", "api://mcpd"]})))).await.status, 200);
+
+    let unsigned =
+        format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), URL_SAFE_NO_PAD.encode(claims(json!({}))));
+    let twice = claims(json!({})).replacen('{', r#"{"sub":"admin","#, 1);
+    let mut bad = vec![unsigned, good.replace('.', ".."), format!("{good}x"), token(header, &twice)];
+    bad.push(token(r#"{"alg":"HS256","kid":"k1"}"#, &claims(json!({}))));
+    bad.push(token(r#"{"alg":"EdDSA","kid":"../../k1"}"#, &claims(json!({}))));
+    for changes in [
+        json!({"aud": format!("{url}/")}),
+        json!({"aud": "api://mcp"}),
+        json!({"aud": "http://127.0.0.1:9229/mcp"}),
+        json!({"iss": "https://other.example"}),
+        json!({"sub": "nobody"}),
+        json!({"exp": now - 61}),
+        json!({"nbf": now + 120}),
+    ] {
+        bad.push(token(header, &claims(changes)));
+    }
+    for bad in bad {
+        let refused = whoami(&bad).await;
+        assert_eq!(refused.status, 401, "{bad}");
+        assert!(refused.challenge.unwrap().contains("invalid_token"));
+    }
+
+    world.done("PUT", "/api/v1/users/ann", Some(ann(json!({"roles": ["developer"]})))).await;
+    assert_eq!(whoami(&good).await.json()["roles"], json!(["developer"]), "roles are the user's, at once");
+    world.done("PUT", "/api/v1/users/ann", Some(ann(json!({"disabled": true})))).await;
+    assert_eq!(whoami(&good).await.status, 401);
+}
+
+on_both_stores!(keys_are_fetched_pushed_and_kept_through_an_outage, the_api_takes_tokens_of_an_issuer_for_its_own_url,);

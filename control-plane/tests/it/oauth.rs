@@ -3,6 +3,7 @@
 mod browser;
 mod fake;
 mod hostile;
+mod login;
 mod refusal;
 mod renewal;
 

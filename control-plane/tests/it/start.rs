@@ -63,7 +63,7 @@ async fn another_master_key_than_the_databases_is_refused() {
         let mut settings = world.settings.clone();
         settings.master_key_file = Some(world.home("other-key"));
         let error = refusal(&settings).await;
-        assert!(matches!(error, StartError::MasterKey(MasterKeyError::Mismatch)), "{error}");
+        assert!(matches!(error, StartError::MasterKey(MasterKeyError::Mismatch { .. })), "{error}");
     }
 }
 

@@ -109,7 +109,10 @@ impl Stream<'_> {
         let signature = Signature::from_slice(&hex::decode(&signed.signature).unwrap()).unwrap();
         self.gateway
             .verifying_key
-            .verify_strict(signed.payload.as_bytes(), &signature)
+            .verify_strict(
+                SignedEvent::signed_text(&self.gateway.name.parse().unwrap(), &signed.payload).as_bytes(),
+                &signature,
+            )
             .expect("the signature verifies");
         Some(serde_json::from_str(&signed.payload).unwrap())
     }

@@ -147,6 +147,15 @@ impl World {
         Self::start(Arc::clone(&self.folder), database_url, &[]).await
     }
 
+    /// Starts it anew on the same folder and database, with more on the command line.
+    pub(crate) async fn again(&mut self, args: &[&str]) {
+        if self.stop.is_some() {
+            self.stop().await;
+        }
+        let database_url = self.settings.database_url.clone().unwrap_or_default();
+        *self = Self::start(Arc::clone(&self.folder), &database_url, args).await;
+    }
+
     async fn start(folder: Arc<TempDir>, database_url: &str, args: &[&str]) -> Self {
         let settings = settings_with(&folder.path().join("home"), database_url, args);
         Self::serving(folder, settings).await

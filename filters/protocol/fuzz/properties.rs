@@ -6,19 +6,26 @@ use protocol::{
     param_headers::ParamHeaders,
     sse::{Decoder, Event},
 };
-use serde_json::{Map, Value, json as literal, value::to_raw_value};
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::{
+    Map, Value, json as literal,
+    value::{RawValue, to_raw_value},
+};
 
 const DEPTH_MAX: u32 = 64;
 const EVENT_BYTES_MAX: usize = 1 << 20;
 /// Largest whole number that every reader can tell from its neighbours.
 const WHOLE_MAX: f64 = 9_007_199_254_740_991.0;
 
-/// Whatever the strict reader lets pass, every other reader reads, and alike: also one that takes the last of equal names, and
-/// one that does not look at their case.
+/// Whatever the strict reader lets pass, every other reader reads, and alike: one that takes the first of equal names, one that
+/// takes the last, and each of them without looking at their case.
 pub(crate) fn json(text: &[u8]) {
     let parsed = Message::parse(text);
     if json::check(text, DEPTH_MAX).is_err() {
         return;
+    }
+    if let Ok(Message::Request(request)) = &parsed {
+        alike(text, request);
     }
     let value: Value = serde_json::from_slice(text).expect("what passes is JSON");
     if let Value::Object(object) = &value {
@@ -36,9 +43,68 @@ pub(crate) fn json(text: &[u8]) {
     }
 }
 
+/// A value with all its members, also those that have one name.
+#[derive(Debug, Clone, PartialEq)]
+enum Tree {
+    Plain(Value),
+    List(Vec<Tree>),
+    Object(Vec<(String, Tree)>),
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let text = raw.get().trim_start();
+        let read = match text.as_bytes().first() {
+            Some(b'{') => serde_json::from_str::<Members>(text)
+                .map_err(D::Error::custom)?
+                .iter()
+                .map(|(name, value)| Ok((name.to_owned(), serde_json::from_str(value.get())?)))
+                .collect::<serde_json::Result<_>>()
+                .map(Self::Object),
+            Some(b'[') => serde_json::from_str(text).map(Self::List),
+            _ => serde_json::from_str(text).map(Self::Plain),
+        };
+        read.map_err(D::Error::custom)
+    }
+}
+
+/// How a reader finds a member: the last or the first of its name, with or without looking at case.
+type Reader = fn(&[(String, Tree)], &str) -> Option<Tree>;
+
+const READERS: [Reader; 4] = [
+    |members, name| members.iter().rev().find(|(found, _)| found == name).map(|(_, value)| value.clone()),
+    |members, name| members.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone()),
+    |members, name| members.iter().rev().find(|(found, _)| folded(found) == name).map(|(_, value)| value.clone()),
+    |members, name| members.iter().find(|(found, _)| folded(found) == name).map(|(_, value)| value.clone()),
+];
+
+/// Every reader finds in `text` the method, the id, the name and the arguments that `request` has.
+fn alike(text: &[u8], request: &Request) {
+    let tree = |text: &str| serde_json::from_str::<Tree>(text).expect("what passes is JSON");
+    let Tree::Object(whole) = tree(std::str::from_utf8(text).expect("what passes is UTF-8")) else {
+        unreachable!("a request is an object");
+    };
+    for reader in READERS {
+        assert_eq!(reader(&whole, "method"), Some(Tree::Plain(Value::from(request.method.as_str()))));
+        let id = serde_json::to_string(&request.id).expect("an id is JSON");
+        assert_eq!(reader(&whole, "id"), Some(tree(&id)));
+        let params = match reader(&whole, "params") {
+            Some(Tree::Object(params)) => params,
+            _ => Vec::new(),
+        };
+        for name in ["name", "uri", "arguments"] {
+            assert_eq!(reader(&params, name), request.params.get(name).map(|ours| tree(ours.get())), "{name}");
+        }
+    }
+}
+
+fn folded(text: &str) -> String {
+    text.replace('\u{17f}', "s").replace('\u{212a}', "k").to_ascii_lowercase()
+}
+
 /// The last member that a reader which folds case takes for `name`.
 fn seen_without_case<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    let folded = |text: &str| text.replace('\u{17f}', "s").replace('\u{212a}', "k").to_ascii_lowercase();
     object.iter().rev().find(|(found, _)| folded(found) == name).map(|(_, value)| value)
 }
 

@@ -29,6 +29,38 @@ pub fn check(text: &[u8], depth_max: u32) -> Result<(), JsonError> {
     if reader.at < text.len() { Err(reader.error("data after the end of the value")) } else { Ok(()) }
 }
 
+/// Whether `text`, as far as it is JSON, is nested no deeper than `depth_max`. Many readers recurse, and end with their stack.
+#[must_use]
+pub fn nests_within(text: &[u8], depth_max: usize) -> bool {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => at = text_end(text, at),
+            _ => {}
+        }
+        if depth > depth_max {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// Where the text that begins at `at` ends: at its closing quote.
+fn text_end(text: &[u8], mut at: usize) -> usize {
+    loop {
+        at += 1;
+        let rest = text.get(at..).unwrap_or_default();
+        match memchr::memchr2(b'"', b'\\', rest) {
+            None => return text.len(),
+            Some(found) if rest.get(found) == Some(&b'"') => return at + found,
+            Some(found) => at += found + 1,
+        }
+    }
+}
+
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
@@ -242,6 +274,7 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::nests_within;
     use proptest::prelude::{any, prop, proptest};
 
     fn accepts(text: &str) -> bool {
@@ -292,6 +325,16 @@ mod tests {
             assert!(!accepts(text), "{text}");
         }
         assert!(super::check(b"\"\xff\"", 64).is_err());
+    }
+
+    #[test]
+    fn nesting_is_counted_outside_of_texts() {
+        let deep = |depth: usize| format!("{}{}", r#"{"]\\":["#.repeat(depth), "]}".repeat(depth));
+        assert!(nests_within(deep(5).as_bytes(), 10) && !nests_within(deep(5).as_bytes(), 9));
+        for text in [r#""[[[[""#, r#""\"[[[[""#, r#"{"a\\":"[[["}"#, r#""[[["#, "", "]]]][", r#""\"#] {
+            assert!(nests_within(text.as_bytes(), 1), "{text}");
+        }
+        assert!(!nests_within(br#""\\"[["#, 1));
     }
 
     #[test]

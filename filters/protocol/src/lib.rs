@@ -4,6 +4,7 @@
 //! what is forwarded; only `id`, names and `_meta` are spliced. Deliberately unknown here: policy, sockets, pingora.
 
 pub mod code;
+pub mod definition;
 pub mod headers;
 pub mod json;
 pub mod members;
@@ -16,6 +17,7 @@ pub mod sse;
 pub mod subscription;
 pub mod transit;
 
+pub use definition::Definition;
 pub use members::Members;
 pub use message::{Id, Message, Notification, Request, Response, RpcError};
 pub use revision::Revision;

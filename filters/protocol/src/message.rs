@@ -1,6 +1,6 @@
 //! The JSON-RPC envelope: just enough structure to route and splice; everything else stays raw.
 
-use crate::{Members, code};
+use crate::{Members, code, json};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -112,6 +112,8 @@ impl MessageError {
     }
 }
 
+/// Deepest nesting of any message, its own object included; that of requests is bounded further where they arrive.
+const NESTING_MAX: usize = 512;
 const ENVELOPE: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 const PARAMS: [&str; 6] = ["name", "arguments", "uri", "_meta", "cursor", "requestState"];
 
@@ -122,6 +124,9 @@ impl Message {
     /// [`MessageError`] for anything else: an array (batches are the edge's affair), a null id, a name of the envelope
     /// or of `params` in another letter case (two readers would disagree about it).
     pub fn parse(text: &[u8]) -> Result<Self, MessageError> {
+        if !json::nests_within(text, NESTING_MAX) {
+            return Err(MessageError::Shape("it is nested too deeply"));
+        }
         let members: Members = match serde_json::from_slice::<&RawValue>(text) {
             Ok(raw) => Members::open(raw).map_err(|_| MessageError::Shape("it is not an object"))?,
             Err(error) => return Err(MessageError::Json(error)),
@@ -133,6 +138,9 @@ impl Message {
         let Some(method) = members.get("method") else {
             return Self::response(members);
         };
+        if members.get("result").is_some() || members.get("error").is_some() {
+            return Err(MessageError::Shape("it is a request and an answer at once"));
+        }
         let method: String =
             serde_json::from_str(method.get()).map_err(|_| MessageError::Shape("`method` is not a text"))?;
         let params = match members.get("params") {

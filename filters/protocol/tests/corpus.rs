@@ -5,7 +5,7 @@
 #[path = "../fuzz/properties.rs"]
 mod properties;
 
-use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
 use std::{fs, panic::catch_unwind, path::Path};
 
 /// Runs every file of a target's corpus.
@@ -69,6 +69,66 @@ fn call() -> impl Strategy<Value = String> {
             r#"{{{outer}"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{{inner}"name":"own","arguments":{{"n":1.0}}}}{last}}}"#
         )
     })
+}
+
+/// A whole call with arguments of many kinds.
+const CALL: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"own","arguments":{"path":"/safe","n":1.0,"l":[{"a":"\u0061"}]},"_meta":{"x":null}}}"#;
+
+/// `CALL` after some cuts: a piece doubled, taken out, moved, or put in place of something else.
+fn mutated() -> impl Strategy<Value = Vec<u8>> {
+    let token = prop::sample::select(vec![
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"",
+        "\\",
+        "\\u0061",
+        "name",
+        "Name",
+        "n\\u0061me",
+        "arguments",
+        "\"name\":\"other\",",
+        "\"params\":{},",
+        "\"id\":8,",
+        "/*",
+        "\u{17f}",
+        "\u{0}",
+        "\n",
+        "1e400",
+        "-0",
+        "\u{feff}",
+        "null",
+        "\"method\":\"x\",",
+    ]);
+    let cut = (0..5_u8, any::<prop::sample::Index>(), 0..12_usize, any::<prop::sample::Index>(), token);
+    prop::collection::vec(cut, 1..5).prop_map(|cuts| {
+        let mut text = CALL.as_bytes().to_vec();
+        for (what, at, length, to, token) in cuts {
+            let at = at.index(text.len() + 1);
+            let piece: Vec<u8> = text.iter().skip(at).take(length).copied().collect();
+            let to = to.index(text.len() + 1).min(text.len());
+            match what {
+                0 => drop(text.splice(at..at, token.bytes())),
+                1 => drop(text.splice(at..at + piece.len(), token.bytes())),
+                2 => drop(text.splice(to..to, piece)),
+                3 => drop(text.drain(at..at + piece.len())),
+                _ => drop(text.splice(at..at, piece)),
+            }
+        }
+        text
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_096, ..ProptestConfig::default() })]
+
+    #[test]
+    fn j_10_whatever_is_made_of_a_call_every_reader_sees_what_we_see(text in mutated()) {
+        properties::json(&text);
+    }
 }
 
 proptest! {

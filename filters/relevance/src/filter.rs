@@ -91,8 +91,7 @@ impl RelevanceFilter {
         if intent.is_none() && settings.budget_tokens == 0 {
             return None;
         }
-        let origin = exchange.primitive.clone().map(|primitive| Origin { primitive, target: target.clone() });
-        let of = Owner::of(exchange).zip(origin);
+        let of = Owner::of(exchange).zip(Origin::of(exchange));
         let keeper = Keeper { originals: self.originals.clone(), of, tool: self.names.more(project) };
         Some(Ask { intent, settings, keeper })
     }

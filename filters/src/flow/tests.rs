@@ -86,6 +86,6 @@ async fn what_was_read_is_forgotten_after_the_window_and_not_because_a_clock_was
 #[tokio::test]
 async fn a_new_configuration_forgets_nothing() {
     let flows = Arc::default();
-    assert!(goes_on(&filter("open", &flows), Some("w"), "ann", "read_issue").await);
+    assert!(goes_on(&filter("apart", &flows), Some("w"), "ann", "read_issue").await);
     assert!(!goes_on(&filter("apart", &flows), Some("w"), "ann", "send").await);
 }

@@ -1,5 +1,7 @@
 //! Tables of who may do what.
 
+mod attacks;
+
 use super::*;
 use crate::testing::{self, Table};
 use control_plane_api::access::Role;
@@ -38,7 +40,8 @@ fn check(user: &str, project: Option<&str>, tool: &str, expected: Result<&str, &
     let roles = if user == "root" { vec![Role::Admin] } else { vec![Role::Developer] };
     let primitive = Primitive::Tool(tool.to_owned());
     let target = Table::of(&TABLE).target(None, &primitive);
-    let decided = permissions.decide(&testing::user(user, &roles), project, &primitive, target.as_ref());
+    let decided =
+        permissions.decide(&testing::user(user, &roles), project, (&primitive, target.as_ref()), Asked::Used(None));
     match (decided, expected) {
         (Ok(profile), Ok(expected)) => assert_eq!(profile.map(Name::as_str), Some(expected)),
         (Err(denial), Err(words)) => assert!(denial.to_string().contains(words), "{denial} / {words}"),
@@ -74,7 +77,12 @@ fn whoever_has_a_profile_of_a_server_may_connect_it() {
     let (primitive, target) =
         (Primitive::Tool("c".to_owned()), |server: &str| Target::connecting(server.parse().unwrap(), "c"));
     let decided = |user: &str, project: Option<&str>, server: &str| {
-        let decided = permissions.decide(&testing::user(user, &[]), project, &primitive, Some(&target(server)));
+        let decided = permissions.decide(
+            &testing::user(user, &[]),
+            project,
+            (&primitive, Some(&target(server))),
+            Asked::Used(None),
+        );
         decided.map(|profile| profile.map_or("", Name::as_str))
     };
     assert_eq!(decided("ada", Some("weekly"), "jira"), Ok("jira-none"));
@@ -101,7 +109,9 @@ impl Names for WithMore {
 fn what_is_the_gateways_own_is_for_whoever_may_use_the_project() {
     let permissions = Permissions { names: Arc::new(WithMore), ..permissions(true) };
     let decided = |user: &str, project: &str, primitive: Primitive| {
-        permissions.decide(&testing::user(user, &[]), Some(project), &primitive, None).map(|profile| profile.is_none())
+        permissions
+            .decide(&testing::user(user, &[]), Some(project), (&primitive, None), Asked::Used(None))
+            .map(|profile| profile.is_none())
     };
     let own = [Primitive::Tool(testing::MORE.to_owned()), Primitive::Resource(originals::uri("x"))];
     for own in own {

@@ -63,6 +63,7 @@ pub(super) fn event(id: &str, phase: Phase) -> AuditEvent {
         reply_bytes: 0,
         reply_digest: None,
         relevance: None,
+        redacted: Vec::new(),
     }
 }
 

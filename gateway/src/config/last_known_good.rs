@@ -5,7 +5,10 @@
 //! its revision was never acknowledged, so it is left out. Secrets in it are sealed.
 
 use crate::settings::replace_file;
-use control_plane_api::snapshot::{ConfigEvent, SequenceError, SignedEvent, Snapshot};
+use control_plane_api::{
+    name::Name,
+    snapshot::{ConfigEvent, SequenceError, SignedEvent, Snapshot},
+};
 use ed25519_dalek::{Signature, VerifyingKey};
 use std::{
     io,
@@ -17,7 +20,7 @@ use tokio::{fs::OpenOptions, io::AsyncWriteExt as _};
 #[derive(Debug, thiserror::Error)]
 pub(super) enum EventError {
     /// No valid signature of the control plane.
-    #[error("it is not signed by the control plane this gateway enrolled with")]
+    #[error("it is not signed for this gateway by the control plane it enrolled with")]
     Forged,
     /// Signed, but not in a form this gateway knows.
     #[error("it cannot be read: {0}")]
@@ -45,16 +48,17 @@ pub(super) enum LoadError {
     NoSnapshot,
 }
 
-/// Checks the signature of `event` over the very bytes of its payload, then reads it.
-pub(super) fn open(event: &SignedEvent, key: &VerifyingKey) -> Result<ConfigEvent, EventError> {
-    verify(event, key)?;
+/// Checks the signature of `event` over `gateway`, which it must be for, and the very bytes of its payload, then reads it.
+pub(super) fn open(event: &SignedEvent, key: &VerifyingKey, gateway: &Name) -> Result<ConfigEvent, EventError> {
+    verify(event, key, gateway)?;
     Ok(serde_json::from_str(&event.payload)?)
 }
 
-fn verify(event: &SignedEvent, key: &VerifyingKey) -> Result<(), EventError> {
+fn verify(event: &SignedEvent, key: &VerifyingKey, gateway: &Name) -> Result<(), EventError> {
     let mut signature = [0; Signature::BYTE_SIZE];
     hex::decode_to_slice(&event.signature, &mut signature).map_err(|_| EventError::Forged)?;
-    key.verify_strict(event.payload.as_bytes(), &Signature::from_bytes(&signature)).map_err(|_| EventError::Forged)
+    let text = SignedEvent::signed_text(gateway, &event.payload);
+    key.verify_strict(text.as_bytes(), &Signature::from_bytes(&signature)).map_err(|_| EventError::Forged)
 }
 
 /// The file and what it should hold.
@@ -70,8 +74,8 @@ impl LastKnownGood {
         Self { path, lines: Vec::new(), in_step: false }
     }
 
-    /// What the file at `path` holds; none when there is no file.
-    pub(super) fn load(path: &Path, key: &VerifyingKey) -> Result<Option<(Snapshot, Self)>, LoadError> {
+    /// What the file at `path` holds for `gateway`; none when there is no file.
+    pub(super) fn load(path: &Path, key: &VerifyingKey, gateway: &Name) -> Result<Option<(Snapshot, Self)>, LoadError> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -84,7 +88,8 @@ impl LastKnownGood {
             let number = index + 1;
             let event: SignedEvent = serde_json::from_str(line)
                 .map_err(|error| LoadError::Event { line: number, error: EventError::Unreadable(error) })?;
-            match (open(&event, key).map_err(|error| LoadError::Event { line: number, error })?, &mut snapshot) {
+            match (open(&event, key, gateway).map_err(|error| LoadError::Event { line: number, error })?, &mut snapshot)
+            {
                 (ConfigEvent::Snapshot(first), None) => snapshot = Some(first),
                 (ConfigEvent::ChangeSet(change), Some(snapshot)) => {
                     snapshot.apply(change).map_err(|error| LoadError::Sequence { line: number, error })?;
@@ -140,10 +145,18 @@ pub(super) mod tests {
     use control_plane_api::snapshot::ChangeSet;
     use ed25519_dalek::Signer as _;
 
+    pub(in crate::config) fn local() -> Name {
+        "local".parse().unwrap()
+    }
+
+    /// Signed for the gateway `local`.
     pub(in crate::config) fn sign(event: &ConfigEvent) -> SignedEvent {
-        let payload = serde_json::to_string(event).unwrap();
-        let signature = hex::encode(signing_key().sign(payload.as_bytes()).to_bytes());
-        SignedEvent { payload, signature }
+        signed(serde_json::to_string(event).unwrap(), &local())
+    }
+
+    pub(in crate::config) fn signed(payload: String, gateway: &Name) -> SignedEvent {
+        let text = SignedEvent::signed_text(gateway, &payload);
+        SignedEvent { signature: hex::encode(signing_key().sign(text.as_bytes()).to_bytes()), payload }
     }
 
     pub(in crate::config) fn whole(revision: u64) -> SignedEvent {
@@ -152,7 +165,14 @@ pub(super) mod tests {
 
     pub(in crate::config) fn change(base: u64, revision: u64) -> SignedEvent {
         let issued_at = Snapshot::empty().issued_at;
-        sign(&ConfigEvent::ChangeSet(ChangeSet { base, revision, issued_at, upserts: vec![], removals: vec![] }))
+        sign(&ConfigEvent::ChangeSet(ChangeSet {
+            base,
+            revision,
+            issued_at,
+            upserts: vec![],
+            removals: vec![],
+            peppers: None,
+        }))
     }
 
     struct Kept {
@@ -179,7 +199,7 @@ pub(super) mod tests {
         }
 
         fn load(&self) -> Result<Option<(Snapshot, LastKnownGood)>, LoadError> {
-            LastKnownGood::load(&self.path(), &signing_key().verifying_key())
+            LastKnownGood::load(&self.path(), &signing_key().verifying_key(), &local())
         }
 
         fn check(&self, text: &str, revision: Option<u64>) {
@@ -237,6 +257,8 @@ pub(super) mod tests {
         }
         let stranger = ed25519_dalek::SigningKey::from_bytes(&[9; 32]).verifying_key();
         std::fs::write(kept.path(), &text).unwrap();
-        assert!(LastKnownGood::load(&kept.path(), &stranger).is_err());
+        assert!(LastKnownGood::load(&kept.path(), &stranger, &local()).is_err());
+        let other = "other".parse().unwrap();
+        assert!(LastKnownGood::load(&kept.path(), &signing_key().verifying_key(), &other).is_err(), "another's file");
     }
 }

@@ -94,7 +94,7 @@ impl Follower {
     /// Puts the last-known-good into force.
     async fn restore(&mut self) {
         let path = self.remote.state.join("config.jsonl");
-        match LastKnownGood::load(&path, &self.remote.verifying_key) {
+        match LastKnownGood::load(&path, &self.remote.verifying_key, self.remote.control_plane.gateway()) {
             Ok(Some((snapshot, good))) => {
                 tracing::info!(revision = snapshot.revision, "starting with the last-known-good configuration");
                 if self.intake.offer(snapshot).await == Taken::InForce {
@@ -134,7 +134,7 @@ impl Follower {
     /// One event: verified, completed to a whole snapshot, offered, and kept if it was taken.
     async fn take(&mut self, data: &str) -> Result<Taken, StreamError> {
         let signed: SignedEvent = serde_json::from_str(data).map_err(EventError::from)?;
-        let event = match open(&signed, &self.remote.verifying_key) {
+        let event = match open(&signed, &self.remote.verifying_key, self.remote.control_plane.gateway()) {
             Ok(event) => event,
             Err(EventError::Unreadable(error)) => return self.refuse_unreadable(&signed, error),
             Err(forged) => return Err(forged.into()),
@@ -181,7 +181,7 @@ fn kept(written: io::Result<()>) {
 mod tests {
     use super::super::{
         Progress, Source,
-        last_known_good::tests::{change, sign, whole},
+        last_known_good::tests::{change, local, sign, signed, whole},
         run,
         tests::Fake,
     };
@@ -292,6 +292,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn p_02_what_was_signed_for_another_gateway_is_refused() {
+        for other in ["other", "loca", "locall"] {
+            let event = signed(whole(9).payload, &other.parse().unwrap());
+            assert_eq!(check(vec![vec![event], vec![whole(2)]], &[], 2).await, (vec![2], 1), "{other}");
+        }
+        let event = signed(change(1, 9).payload, &"other".parse().unwrap());
+        assert_eq!(check(vec![vec![whole(1), event], vec![whole(2)]], &[], 2).await, (vec![1, 2], 1));
+    }
+
+    #[tokio::test]
     async fn an_older_revision_is_refused_and_a_newer_one_still_taken() {
         assert_eq!(check(vec![vec![whole(5), whole(4)], vec![whole(6)]], &[], 6).await, (vec![5, 6], 1));
     }
@@ -303,10 +313,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_gateway_cannot_read_is_refused_by_its_revision() {
-        let mut alien = sign(&ConfigEvent::Snapshot(Snapshot { revision: 7, ..Snapshot::empty() }));
-        alien.payload = alien.payload.replace("\"objects\":[]", "\"objects\":[{\"kind\":\"quantum\"}]");
-        let signature = ed25519_dalek::Signer::sign(&signing_key(), alien.payload.as_bytes());
-        alien.signature = hex::encode(signature.to_bytes());
+        let alien = sign(&ConfigEvent::Snapshot(Snapshot { revision: 7, ..Snapshot::empty() }));
+        let payload = alien.payload.replace("\"objects\":[]", "\"objects\":[{\"kind\":\"quantum\"}]");
+        let alien = signed(payload, &local());
         assert_eq!(check(vec![vec![whole(6), alien], vec![whole(8)]], &[], 8).await, (vec![6, 8], 1));
     }
 

@@ -181,10 +181,31 @@ impl Edge {
             Ok(follower) => follower,
             Err(refusal) => return reply::refuse(http, None, &refusal).await,
         };
+        let inbound = Arc::new(inbound);
         if follower.number() == streams::STANDALONE {
-            subscriptions::ensure(self, &session, &Arc::new(inbound)).await;
+            subscriptions::ensure(self, &session, &inbound).await;
         }
-        follow::stream(http, follower, &session).await
+        tokio::select! {
+            biased;
+            () = self.shut_out(pipeline, &inbound, &session.user) => Err(Hangup),
+            followed = follow::stream(http, follower, &session) => followed,
+        }
+    }
+
+    /// Ends when `user`, who sent `inbound`, would not be let in with it any more.
+    async fn shut_out(&self, mut pipeline: Arc<Pipeline>, inbound: &Inbound, user: &Name) {
+        loop {
+            pipeline.superseded.cancelled().await;
+            let Some(newest) = self.live.pipeline() else {
+                // The gateway is stopping, which ends every stream in its own way.
+                return std::future::pending().await;
+            };
+            let ping = Request { id: Id::Number(0), method: method::PING.to_owned(), params: Members::new() };
+            if !newest.admits(&inbound.exchange(ping), user).await {
+                return;
+            }
+            pipeline = newest;
+        }
     }
 
     /// A legacy DELETE: ends the session.

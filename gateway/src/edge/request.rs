@@ -10,12 +10,13 @@ mod route;
 
 pub(super) use route::Endpoint;
 
-use crate::settings::Settings;
+use crate::{pipeline::Pipeline, settings::Settings};
 use bytes::{Bytes, BytesMut};
-use control_plane_api::limits::Limits;
+use control_plane_api::{limits::Limits, name::Name};
 use filters::{Exchange, LocalReply};
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use pingora_core::protocols::http::ServerSession;
+use pingora_http::RequestHeader;
 use protocol::{Request, RpcError, code, json};
 use std::{net::SocketAddr, time::Duration};
 
@@ -52,6 +53,13 @@ impl Inbound {
         exchange.project.clone_from(&self.project);
         exchange
     }
+}
+
+/// Who sent a request with this head; none for who is not known, or asks at no endpoint.
+pub(super) fn caller(head: &RequestHeader, pipeline: &Pipeline) -> Option<Name> {
+    let (route, _) = route::of(&head.uri)?;
+    let principal = pipeline.authenticate(&head.headers, &route::endpoint(&head.uri, route)).ok()?;
+    principal.name().cloned()
 }
 
 /// Reads and checks head and body.

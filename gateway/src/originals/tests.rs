@@ -46,7 +46,8 @@ fn owner(who: &str, project: Option<&str>) -> Owner {
 }
 
 fn origin() -> Origin {
-    Origin { primitive: Primitive::Tool("slack_get".to_owned()), target: Target::new("slack".parse().unwrap(), "get") }
+    let target = Target::new("slack".parse().unwrap(), "get");
+    Origin { primitive: Primitive::Tool("slack_get".to_owned()), target, arguments: None }
 }
 
 /// A text of `bytes` bytes that begins with `mark`.

@@ -3,7 +3,7 @@
 //! Its rim passes the filters and is put into words like any result; of the rest nobody decides anything. The last piece
 //! leaves once the outcome is durable: a client that has all of it is one whose exchange was written down.
 
-use super::{Client, Outgoing, Pipeline, outcome_of};
+use super::{Client, Outgoing, Pipeline, Term, outcome_of};
 use crate::{
     record::Record,
     translation,
@@ -14,7 +14,10 @@ use crate::{
 };
 use bytes::Bytes;
 use control_plane_api::audit::Outcome;
-use filters::{Exchange, Verdict};
+use filters::{
+    Exchange, Verdict,
+    redaction::{self, Dialect, Redacted, Scan, Unblottable},
+};
 use protocol::{Members, Message, Response, RpcError, code};
 
 /// How far a result came.
@@ -23,6 +26,8 @@ enum End {
     Complete(Outcome, Bytes),
     /// Not that far.
     BrokenOff,
+    /// Whoever asked for it may not have the rest, for this reason.
+    Revoked(String),
     /// Nobody takes it any more.
     Abandoned,
 }
@@ -35,7 +40,7 @@ impl Pipeline {
     }
 
     /// Passes `long` on, and closes the record.
-    pub(super) async fn relay(&self, mut record: Record, mut long: Long, client: Client) {
+    pub(super) async fn relay(&self, mut record: Record, (mut long, mut term): (Long, Term), client: Client) {
         let (rim, outcome) = match self.rim(&mut record.exchange, long.rim()).await {
             Ok(rim) => rim,
             Err(error) => return self.finish(record, Err(error), client).await,
@@ -43,8 +48,10 @@ impl Pipeline {
         *long.rim() = rim;
         let id = serde_json::to_string(&record.exchange.request.id).unwrap_or_default();
         let head = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{HEAD}{}"#, spliced(long.rim()));
+        // The head passed the filters; what comes is scanned as it comes.
+        let scan = self.scrubber.scan(Dialect::Json);
         let end = match pass(&mut record, &client, head.into()).await {
-            true => self.pieces(&mut record, &mut long, &client).await,
+            true => self.pieces(&mut record, (&mut long, &mut term, scan), &client).await,
             false => End::Abandoned,
         };
         // What was read of the server's answer is known to be its end, or given up.
@@ -52,10 +59,18 @@ impl Pipeline {
         let (outcome, last) = match end {
             End::Complete(late, last) => (if late == Outcome::Ok { outcome } else { late }, Some(last)),
             End::BrokenOff => (if record.passed_bytes() > 0 { Outcome::Partial } else { Outcome::Error }, None),
+            End::Revoked(reason) => {
+                let bytes = record.passed_bytes();
+                self.metrics.operation(record.method(), Outcome::Denied, record.elapsed());
+                // The client can only be told by what it misses, whether that is written down or not.
+                let _ = record.deny(reason, bytes).await;
+                return;
+            }
             // The record says so when it is dropped.
             End::Abandoned => return,
         };
         self.metrics.operation(record.method(), outcome, record.elapsed());
+        self.alarm(&record);
         record.passed(last.as_deref().unwrap_or_default());
         let bytes = record.passed_bytes();
         // Without a durable record it is not completed either: a client that misses the last piece has nothing.
@@ -64,18 +79,37 @@ impl Pipeline {
         }
     }
 
-    async fn pieces(&self, record: &mut Record, long: &mut Long, client: &Client) -> End {
+    async fn pieces(
+        &self,
+        record: &mut Record,
+        (long, term, mut scan): (&mut Long, &mut Term, Scan),
+        client: &Client,
+    ) -> End {
         loop {
-            match long.next().await {
-                Some(Ok(Part::Piece(piece))) => {
-                    if !pass(record, client, piece).await {
-                        return End::Abandoned;
-                    }
-                }
-                Some(Ok(Part::Rim(mut rim))) => match self.rim(&mut record.exchange, &mut rim).await {
-                    Ok((rim, outcome)) => return End::Complete(outcome, format!("{}}}}}", spliced(&rim)).into()),
-                    Err(error) => return broken_off(record, &error.message),
+            let part = tokio::select! {
+                biased;
+                refusal = term.over(self, &record.exchange) => return End::Revoked(refusal.reason),
+                part = long.next() => part,
+            };
+            match part {
+                Some(Ok(Part::Piece(piece))) => match scan.push(piece) {
+                    Ok(piece) if piece.is_empty() || pass(record, client, piece.clone()).await => {}
+                    Ok(_) => return End::Abandoned,
+                    Err(error) => return unblottable(record, error),
                 },
+                Some(Ok(Part::Rim(mut rim))) => {
+                    let held = match scan.finish() {
+                        Ok((held, redacted)) => {
+                            redaction::note(&mut record.exchange, &redacted);
+                            String::from_utf8_lossy(&held).into_owned()
+                        }
+                        Err(error) => return unblottable(record, error),
+                    };
+                    return match self.rim(&mut record.exchange, &mut rim).await {
+                        Ok((rim, outcome)) => End::Complete(outcome, format!("{held}{}}}}}", spliced(&rim)).into()),
+                        Err(error) => broken_off(record, &error.message),
+                    };
+                }
                 Some(Err(error)) => return broken_off(record, &error.to_string()),
                 None => return broken_off(record, "the server ended without an answer"),
             }
@@ -102,6 +136,13 @@ impl Pipeline {
 async fn pass(record: &mut Record, client: &Client, bytes: Bytes) -> bool {
     record.passed(&bytes);
     client.send(Outgoing::Piece { bytes, last: false }).await.is_ok()
+}
+
+/// What is left of it would not be JSON.
+fn unblottable(record: &mut Record, error: Unblottable) -> End {
+    let end = broken_off(record, &error.to_string());
+    redaction::note(&mut record.exchange, &Redacted::from([(error.0, 1)]));
+    end
 }
 
 /// The client can only be told by what it misses.

@@ -1,10 +1,11 @@
 //! The compiled table of one project: what its servers offer together, and whose it is.
 //!
-//! What two servers offer under one name is offered by neither, so that no server can take another's place.
+//! What two servers offer under one name, or under names that differ in the case of letters alone, is offered by neither, so
+//! that no server can take another's place.
 
 use super::{connecting, more};
-use crate::servers::offer::{Listed, Offer};
-use control_plane_api::name::Name;
+use crate::servers::offer::{Listed, Offer, look};
+use control_plane_api::{argument::Declared, name::Name};
 use filters::Target;
 use protocol::{method::Primitive, param_headers::ParamHeaders};
 use std::{
@@ -56,11 +57,12 @@ impl Table {
     pub fn merge(offers: Vec<Option<Arc<Offer>>>, epoch: u64) -> Self {
         let mut table = Self { epoch, complete: offers.iter().all(Option::is_some), ..Self::default() };
         table.offers = offers.into_iter().flatten().collect();
+        let mut looks = HashMap::new();
         for offer in table.offers.clone() {
-            table.enter(&offer.tools, Primitive::Tool);
-            table.enter(&offer.prompts, Primitive::Prompt);
-            table.enter(&offer.resources, Primitive::Resource);
-            table.enter(&offer.templates, Primitive::Resource);
+            table.enter(&offer.tools, Primitive::Tool, &mut looks);
+            table.enter(&offer.prompts, Primitive::Prompt, &mut looks);
+            table.enter(&offer.resources, Primitive::Resource, &mut looks);
+            table.enter(&offer.templates, Primitive::Resource, &mut looks);
         }
         table.appearances();
         table.tools = table.kept(|offer| &offer.tools, Primitive::Tool);
@@ -112,8 +114,25 @@ impl Table {
     /// The arguments of tool `exposed` that are mirrored in headers; none where there are none.
     #[must_use]
     pub fn mirrored(&self, exposed: &str) -> Option<&ParamHeaders> {
-        let target = self.index.get(&Primitive::Tool(exposed.to_owned()))?.as_ref()?;
-        self.offers.iter().find(|offer| offer.server == target.server)?.mirrored(exposed)
+        self.offer_of(&Primitive::Tool(exposed.to_owned()))?.mirrored(exposed)
+    }
+
+    /// What the schema of `tool` declares about its arguments; none where that is not known.
+    #[must_use]
+    pub fn declared(&self, tool: &Primitive) -> Option<Arc<Declared>> {
+        self.offer_of(tool)?.declared(tool.name()).cloned()
+    }
+
+    /// The offer of the server whose `primitive` it is.
+    fn offer_of(&self, primitive: &Primitive) -> Option<&Offer> {
+        let target = self.index.get(primitive)?.as_ref()?;
+        self.offers.iter().find(|offer| offer.server == target.server).map(|offer| &**offer)
+    }
+
+    /// Why tool `exposed`, which a server has, is offered by nobody; none if it is offered, or nobody has it.
+    #[must_use]
+    pub fn withheld(&self, exposed: &str) -> Option<&str> {
+        self.offers.iter().find_map(|offer| offer.withheld.get(exposed)).map(String::as_str)
     }
 
     /// What each server says about itself.
@@ -134,9 +153,25 @@ impl Table {
         best.and_then(|(_, offer)| offer)
     }
 
-    fn enter(&mut self, entries: &[Arc<Listed>], kind: fn(String) -> Primitive) {
+    /// Enters what one server offers; `looks` has the first of everything that looks alike.
+    fn enter(
+        &mut self,
+        entries: &[Arc<Listed>],
+        kind: fn(String) -> Primitive,
+        looks: &mut HashMap<Primitive, (String, Name)>,
+    ) {
         for listed in entries {
             let target = Target::new(listed.server.clone(), listed.own.clone());
+            let first = looks
+                .entry(look(kind(listed.exposed.clone())))
+                .or_insert_with(|| (listed.exposed.clone(), target.server.clone()));
+            if first.0 != listed.exposed {
+                let (name, other) = first.clone();
+                self.collisions.push(Collision { first: other, second: target.server, name: name.clone() });
+                self.index.insert(kind(name), None);
+                self.index.insert(kind(listed.exposed.clone()), None);
+                continue;
+            }
             match self.index.entry(kind(listed.exposed.clone())) {
                 Entry::Vacant(place) => {
                     place.insert(Some(target));
@@ -197,16 +232,17 @@ mod tests {
     use super::*;
     use crate::servers::lists::Lists;
     use serde_json::{Value, json};
+    use std::collections::BTreeMap;
 
     /// The offer of `server` under `prefix`: tools by name, resources and templates by URI.
     fn offer(server: &str, prefix: &str, tools: Value, uris: &[&str]) -> Option<Arc<Offer>> {
-        let mut lists = Lists { tools: serde_json::from_value(tools).unwrap(), ..Lists::default() };
+        let mut lists = Lists::of_tools(tools);
         for uri in uris {
             let member = if uri.contains('{') { "uriTemplate" } else { "uri" };
             let entry = serde_json::value::to_raw_value(&json!({ member: uri, "name": "x" })).unwrap();
             if uri.contains('{') { &mut lists.templates } else { &mut lists.resources }.push(entry);
         }
-        Some(Arc::new(Offer::compile(&server.parse().unwrap(), prefix, &lists)))
+        Some(Arc::new(Offer::compile(&server.parse().unwrap(), prefix, &lists, &BTreeMap::new())))
     }
 
     fn check(table: &Table, uri: &str) -> Option<String> {
@@ -222,6 +258,26 @@ mod tests {
         assert_eq!(check(&table, "mem://n"), None);
         let names: Vec<&str> = table.collisions.iter().map(|collision| collision.name.as_str()).collect();
         assert_eq!(names, ["a_b_c", "mem://n"]);
+    }
+
+    #[test]
+    fn names_that_differ_in_case_alone_are_one_name_between_servers() {
+        let tools = |names: &[&str]| names.iter().map(|name| json!({"name": name})).collect::<Value>();
+        let one = offer("one", "", tools(&["Search", "own"]), &["mem://N"]);
+        let two = offer("two", "", tools(&["search", "other"]), &["mem://n"]);
+        let three = offer("three", "", tools(&["SEARCH", "third"]), &[]);
+        let table = Table::merge(vec![one, two, three], 1);
+        assert_eq!(table.tools.iter().map(|tool| tool.exposed.as_str()).collect::<Vec<_>>(), ["own", "other", "third"]);
+        for name in ["Search", "search", "SEARCH"] {
+            assert_eq!(table.target(&Primitive::Tool(name.to_owned())), None, "{name}");
+        }
+        let servers: Vec<(&str, &str)> =
+            table.collisions.iter().map(|collision| (collision.first.as_str(), collision.second.as_str())).collect();
+        assert_eq!(servers, [("one", "two"), ("one", "three")]);
+        assert_eq!(
+            (check(&table, "mem://N").as_deref(), check(&table, "mem://n").as_deref()),
+            (Some("one"), Some("two"))
+        );
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! What one server offers, fetched page by page.
 
-use super::Kind;
-use crate::upstream::{Caller, Said, Upstream, UpstreamError};
+use super::{Kind, offer::is_tool_name};
+use crate::{
+    pins::Definitions,
+    upstream::{Caller, Said, Upstream, UpstreamError},
+};
 use control_plane_api::limits::Limits;
 use futures::StreamExt as _;
-use protocol::{Id, Members, Message, Request, Response, meta, method};
+use protocol::{Definition, Id, Members, Message, Request, Response, meta, method};
 use serde_json::value::RawValue;
 
 /// The lists of one server, entries as it gave them.
@@ -22,6 +25,8 @@ pub struct Lists {
     pub capabilities: Members,
     /// What it says about itself.
     pub instructions: Option<String>,
+    /// The definitions of its tools, by name; of one that is listed twice the first.
+    pub definitions: Definitions,
 }
 
 impl Lists {
@@ -72,6 +77,15 @@ impl Lists {
     }
 }
 
+#[cfg(test)]
+impl Lists {
+    /// Of a server that has these tools and nothing else.
+    pub(crate) fn of_tools(tools: serde_json::Value) -> Self {
+        let tools: Vec<Box<RawValue>> = serde_json::from_value(tools).unwrap();
+        Self { definitions: definitions(&tools, u64::MAX), tools, ..Self::default() }
+    }
+}
+
 fn differ(known: &[Box<RawValue>], new: &[Box<RawValue>]) -> bool {
     known.len() != new.len() || known.iter().zip(new).any(|(known, new)| known.get() != new.get())
 }
@@ -88,6 +102,7 @@ pub async fn fetch(upstream: &dyn Upstream, limits: &Limits) -> Result<Lists, Up
     let mut lists = Lists { instructions, capabilities: capabilities.clone(), ..Lists::default() };
     if capabilities.get("tools").is_some() {
         lists.tools = pages(upstream, method::TOOLS_LIST, limits).await?;
+        lists.definitions = definitions(&lists.tools, limits.definition_bytes_max);
     }
     if capabilities.get("prompts").is_some() {
         lists.prompts = pages(upstream, method::PROMPTS_LIST, limits).await?;
@@ -103,18 +118,50 @@ pub async fn fetch(upstream: &dyn Upstream, limits: &Limits) -> Result<Lists, Up
 /// know nothing of one of its methods.
 async fn pages(upstream: &dyn Upstream, list: &str, limits: &Limits) -> Result<Vec<Box<RawValue>>, UpstreamError> {
     let member = method::list_member(list).unwrap_or_default();
-    let mut entries = Vec::new();
+    let mut entries: Vec<Box<RawValue>> = Vec::new();
     let mut cursor = None;
+    let mut bytes_left = limits.list_bytes_max;
     for _ in 0..limits.list_pages_max {
         let response = ask(upstream, list, cursor.as_deref()).await?;
         let Some(result) = response.result() else { break };
-        entries.extend(result.read::<Vec<Box<RawValue>>>(member).unwrap_or_default());
+        for entry in result.read::<Vec<Box<RawValue>>>(member).unwrap_or_default() {
+            match bytes_left.checked_sub(bytes(&entry)) {
+                Some(left) => bytes_left = left,
+                None => {
+                    tracing::warn!(
+                        list,
+                        bytes_max = limits.list_bytes_max,
+                        "a list is too long: what comes after is left out"
+                    );
+                    return Ok(entries);
+                }
+            }
+            entries.push(entry);
+        }
         cursor = result.read::<String>("nextCursor");
         if cursor.is_none() {
             break;
         }
     }
     Ok(entries)
+}
+
+/// The definitions of the `tools` that have a name clients can say.
+fn definitions(tools: &[Box<RawValue>], bytes_max: u64) -> Definitions {
+    let mut definitions = Definitions::new();
+    for tool in tools {
+        let name = Members::open(tool).ok().and_then(|tool| tool.read::<String>("name"));
+        let Some(name) = name.filter(|name| is_tool_name(name)) else { continue };
+        definitions.entry(name).or_insert_with(|| match bytes(tool) {
+            long if long > bytes_max => Err(format!("its definition has {long} bytes, and {bytes_max} are the most")),
+            _ => Definition::of(tool).map_err(|error| format!("its definition has {error}")),
+        });
+    }
+    definitions
+}
+
+fn bytes(entry: &RawValue) -> u64 {
+    u64::try_from(entry.get().len()).unwrap_or(u64::MAX)
 }
 
 async fn ask(upstream: &dyn Upstream, what: &str, cursor: Option<&str>) -> Result<Response, UpstreamError> {

@@ -2,16 +2,17 @@
 //!
 //! What clients could not use is left out, with the reason. Deliberately unknown here: other servers.
 
-use super::lists::Lists;
-use crate::router::template::Shape;
-use control_plane_api::name::Name;
+use super::{declared, lists::Lists};
+use crate::{pins::Withheld, router::template::Shape};
+use control_plane_api::{argument::Declared, name::Name};
 use protocol::{
     Members,
+    method::Primitive,
     param_headers::{InvalidAnnotation, ParamHeaders},
 };
 use serde_json::value::RawValue;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -37,7 +38,10 @@ pub struct Offer {
     pub instructions: Option<String>,
     /// What is left out, and why.
     pub problems: Vec<String>,
+    /// Of the tools that are left out because their definitions are not trusted why, by the names clients know.
+    pub withheld: HashMap<String, String>,
     mirrored: HashMap<String, ParamHeaders>,
+    declared: HashMap<String, Arc<Declared>>,
     shapes: Vec<Shape>,
 }
 
@@ -57,9 +61,9 @@ pub struct Listed {
 }
 
 impl Offer {
-    /// Of the `lists` of `server`, whose names get `prefix`.
+    /// Of the `lists` of `server`, whose names get `prefix`, without the tools that are `withheld`.
     #[must_use]
-    pub fn compile(server: &Name, prefix: &str, lists: &Lists) -> Self {
+    pub fn compile(server: &Name, prefix: &str, lists: &Lists, withheld: &BTreeMap<String, Withheld>) -> Self {
         let mut offer = Self {
             server: server.clone(),
             tools: Vec::new(),
@@ -68,17 +72,32 @@ impl Offer {
             templates: Vec::new(),
             instructions: lists.instructions.clone(),
             problems: Vec::new(),
+            withheld: HashMap::new(),
             mirrored: HashMap::new(),
+            declared: HashMap::new(),
             shapes: Vec::new(),
         };
-        offer.tools = offer.admitted(&lists.tools, "tool", |entry| tool(server, prefix, entry));
-        offer.prompts = offer.admitted(&lists.prompts, "prompt", |entry| named(server, prefix, entry));
-        offer.resources = offer.admitted(&lists.resources, "resource", |entry| located(server, "uri", entry));
+        offer.tools = offer.admitted(&lists.tools, ("tool", Primitive::Tool), |entry| {
+            let listed = tool(server, prefix, entry)?;
+            match withheld.get(&listed.own) {
+                None if lists.definitions.contains_key(&listed.own) => Ok(listed),
+                None => Err(format!("`{}`: nobody knows its definition", listed.exposed)),
+                Some(reason) => Err(format!("`{}`: {reason}", listed.exposed)),
+            }
+        });
+        let reason = |(own, reason): (&String, &Withheld)| (exposed_name(prefix, own), reason.to_string());
+        offer.withheld = withheld.iter().map(reason).collect();
+        offer.prompts =
+            offer.admitted(&lists.prompts, ("prompt", Primitive::Prompt), |entry| named(server, prefix, entry));
+        let resource = |entry: &RawValue| located(server, "uri", entry);
+        offer.resources = offer.admitted(&lists.resources, ("resource", Primitive::Resource), resource);
         let template = |entry: &RawValue| located(server, "uriTemplate", entry);
-        offer.templates = offer.admitted(&lists.templates, "resource template", template);
+        offer.templates = offer.admitted(&lists.templates, ("resource template", Primitive::Resource), template);
         offer.shapes = offer.templates.iter().map(|template| Shape::of(&template.exposed)).collect();
         let mirrored = |tool: &Arc<Listed>| Some((tool.exposed.clone(), mirrored(&tool.entry).ok()??));
         offer.mirrored = offer.tools.iter().filter_map(mirrored).collect();
+        let declared = |tool: &Arc<Listed>| Some((tool.exposed.clone(), Arc::new(declared::of_tool(&tool.entry)?)));
+        offer.declared = offer.tools.iter().filter_map(declared).collect();
         offer
     }
 
@@ -88,21 +107,29 @@ impl Offer {
         self.mirrored.get(exposed)
     }
 
+    /// What the schema of tool `exposed` declares about its arguments; none without a schema.
+    #[must_use]
+    pub fn declared(&self, exposed: &str) -> Option<&Arc<Declared>> {
+        self.declared.get(exposed)
+    }
+
     /// How closely `uri` fits one of its templates: the literal bytes of the best; none if it fits none.
     #[must_use]
     pub fn fit(&self, uri: &str) -> Option<usize> {
         self.shapes.iter().filter(|shape| shape.fits(uri)).map(Shape::literal_bytes).max()
     }
 
-    /// The entries that can be offered. The same one twice is offered once; of two that would have one name none is.
+    /// The entries that can be offered. The same one twice is offered once; of two that would have one name none is; of two
+    /// whose names differ in the case of letters the first is.
     fn admitted(
         &mut self,
         entries: &[Box<RawValue>],
-        kind: &str,
+        (kind, primitive): (&str, fn(String) -> Primitive),
         admit: impl Fn(&RawValue) -> Result<Listed, String>,
     ) -> Vec<Arc<Listed>> {
         let mut kept: Vec<Arc<Listed>> = Vec::new();
         let (mut owns, mut unclear) = (HashMap::<String, String>::new(), HashSet::new());
+        let mut looks = HashMap::<Primitive, String>::new();
         let mut problem = |reason: String| self.problems.push(format!("a {kind} is not offered: {reason}"));
         for entry in entries {
             let listed = match admit(entry) {
@@ -112,6 +139,16 @@ impl Offer {
                     continue;
                 }
             };
+            let look = look(primitive(listed.exposed.clone()));
+            if let Some(first) = looks.get(&look).filter(|first| **first != listed.exposed) {
+                problem(format!(
+                    "`{}` looks like `{}`, which is in the list before it",
+                    shown(&listed.exposed),
+                    shown(first)
+                ));
+                continue;
+            }
+            looks.insert(look, listed.exposed.clone());
             match owns.get(&listed.exposed) {
                 None => {
                     owns.insert(listed.exposed.clone(), listed.own.clone());
@@ -153,6 +190,9 @@ impl Listed {
 /// A tool: every client can say its name, and its headers can be made.
 fn tool(server: &Name, prefix: &str, entry: &RawValue) -> Result<Listed, String> {
     let mut listed = named(server, prefix, entry)?;
+    if listed.own.is_empty() {
+        return Err("its name is empty".to_owned());
+    }
     if !is_tool_name(&listed.exposed) {
         let name = shown(&listed.exposed);
         return Err(format!("`{name}` is not a name of 1 to 128 of A-Z, a-z, 0-9, `_`, `.`, `-`"));
@@ -191,13 +231,22 @@ pub fn exposed_name(prefix: &str, own: &str) -> String {
     if prefix.is_empty() || already { own.to_owned() } else { format!("{prefix}_{own}") }
 }
 
+/// What `primitive` is to who does not heed the case of letters in names. URIs heed it (RFC 3986 §6.2.2.1).
+pub(crate) fn look(primitive: Primitive) -> Primitive {
+    match primitive {
+        Primitive::Tool(name) => Primitive::Tool(name.to_lowercase()),
+        Primitive::Prompt(name) => Primitive::Prompt(name.to_lowercase()),
+        Primitive::Resource(uri) => Primitive::Resource(uri),
+    }
+}
+
 fn appearance(tool: &Members) -> Option<String> {
     let meta = tool.object("_meta")?;
     meta.object("ui").and_then(|ui| ui.read("resourceUri")).or_else(|| meta.read(FLAT_APPEARANCE))
 }
 
 /// Whether every client can say `name` (2026-07-28 server/tools).
-fn is_tool_name(name: &str) -> bool {
+pub(super) fn is_tool_name(name: &str) -> bool {
     (1..=128).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
@@ -214,8 +263,7 @@ mod tests {
 
     /// What of `tools` is offered under the prefix `s`, and the problems.
     fn check(tools: serde_json::Value) -> (Vec<String>, String) {
-        let lists = Lists { tools: serde_json::from_value(tools).unwrap(), ..Lists::default() };
-        let offer = Offer::compile(&"slack".parse().unwrap(), "s", &lists);
+        let offer = Offer::compile(&"slack".parse().unwrap(), "s", &Lists::of_tools(tools), &BTreeMap::new());
         (offer.tools.iter().map(|tool| tool.exposed.clone()).collect(), offer.problems.join("\n"))
     }
 
@@ -234,8 +282,8 @@ mod tests {
             {"name": "good"}, {"name": "two words"}, {"name": "\u{430}"}, {"name": "x".repeat(127)}, {"title": "no name"}, 7,
             {"name": "bad-header", "inputSchema": bad}, {"name": ""}, {"name": "line\nbreak"}
         ]));
-        assert_eq!(offered, ["s_good", "s_"]);
-        assert_eq!(problems.lines().count(), 7, "{problems}");
+        assert_eq!(offered, ["s_good"]);
+        assert_eq!(problems.lines().count(), 8, "{problems}");
         assert!(
             problems.contains("`s_two words`") && problems.contains("x-mcp-header") && problems.contains("no name")
         );
@@ -250,10 +298,19 @@ mod tests {
     }
 
     #[test]
+    fn of_two_names_that_differ_in_case_alone_the_first_is_offered() {
+        let (offered, problems) =
+            check(json!([{"name": "Search"}, {"name": "search"}, {"name": "SEARCH"}, {"name": "b"}]));
+        assert_eq!(offered, ["s_Search", "s_b"]);
+        assert!(problems.contains("`s_search` looks like `s_Search`, which is in the list before it"), "{problems}");
+        assert_eq!(problems.lines().count(), 2);
+    }
+
+    #[test]
     fn a_tool_can_lose_its_appearance_and_nothing_else() {
         let tool = json!({"name": "a", "_meta": {"ui": {"resourceUri": "ui://a", "visibility": ["app"]}, "ui/resourceUri": "ui://a", "n": 1.0}});
-        let lists = Lists { tools: serde_json::from_value(json!([tool])).unwrap(), ..Lists::default() };
-        let offer = Offer::compile(&"slack".parse().unwrap(), "", &lists);
+        let lists = Lists::of_tools(json!([tool]));
+        let offer = Offer::compile(&"slack".parse().unwrap(), "", &lists, &BTreeMap::new());
         assert_eq!(offer.tools[0].appearance.as_deref(), Some("ui://a"));
         let plain = offer.tools[0].plain();
         assert_eq!(plain.entry.get(), r#"{"name":"a","_meta":{"ui":{"visibility":["app"]},"n":1.0}}"#);

@@ -108,7 +108,7 @@ impl Gemini {
         let failed = |what: &str| TierError::Failed(format!("its program {what}"));
         let _permit = self.permits.acquire().await.map_err(|_| TierError::Late)?;
         let (mut child, Pipes { mut stdin, stdout, stderr }) =
-            Child::spawn(&mut self.command()).map_err(|error| failed(&format!("cannot be started: {error}")))?;
+            Child::spawn(self.command()).map_err(|error| failed(&format!("cannot be started: {error}")))?;
         let question = prompt::question(intent, texts);
         let write = async move {
             // A program that does not read is known by its end.

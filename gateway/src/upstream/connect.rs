@@ -102,7 +102,7 @@ impl Upstream for Connecting {
     }
 
     fn health(&self) -> Health {
-        Health { state: ServerState::Ready, era: None, error: None, restarts: 0, pid: None }
+        Health { state: ServerState::Ready, era: None, error: None, restarts: 0, pid: None, unconfined: None }
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

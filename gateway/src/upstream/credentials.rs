@@ -69,9 +69,6 @@ pub trait Credentials: Send + Sync {
     /// Told that the server did not take `refused` either, which [`Self::replaced`] had given.
     async fn given_up(&self, refused: &Bearer);
 
-    /// `text` without any token of the server: not every server keeps them to itself.
-    fn redact(&self, text: String) -> String;
-
     /// Counts up whenever there may be other tokens: who was refused may try again.
     fn changes(&self) -> watch::Receiver<u64>;
 }
@@ -85,6 +82,16 @@ pub struct Tokens {
 }
 
 type Table = BTreeMap<Name, Held>;
+
+/// Tokens that are not in use yet.
+pub struct Opened(Table);
+
+impl Opened {
+    /// Each of them, and the server it is for.
+    pub fn secrets(&self) -> impl Iterator<Item = (&Name, &Secret)> {
+        self.0.iter().flat_map(|(server, held)| held.tokens.values().map(move |token| (server, &token.secret)))
+    }
+}
 
 /// The tokens for one server.
 struct Held {
@@ -122,8 +129,9 @@ impl Tokens {
         Self { refusals: Refusals::new(control_plane), ..Self::default() }
     }
 
-    /// Puts the tokens of `snapshot` into use and those that are not in it out of use.
-    pub fn replace(&self, snapshot: &Snapshot, keyring: &Keyring) {
+    /// The tokens of `snapshot`, opened; none is in use before [`Self::put`].
+    #[must_use]
+    pub fn open(&self, snapshot: &Snapshot, keyring: &Keyring) -> Opened {
         let before = self.table.borrow().clone();
         let mut connections: HashMap<&Name, Vec<(&Name, &ConnectionSpec)>> = HashMap::new();
         for (id, spec) in snapshot.connections() {
@@ -145,7 +153,7 @@ impl Tokens {
                     let same = known.and_then(|held| held.tokens.get(id)).filter(|t| t.sealed == connection.sealed);
                     let secret = match same {
                         Some(token) => token.secret.clone(),
-                        None => open(keyring, server, connection)?,
+                        None => unseal(keyring, server, connection)?,
                     };
                     let (user, expires_at) = (connection.user.clone(), connection.expires_at);
                     Some((id.clone(), Token { user, sealed: connection.sealed.clone(), secret, expires_at }))
@@ -153,7 +161,12 @@ impl Tokens {
                 .collect();
             table.insert(server.clone(), Held { mode: oauth.mode, tokens });
         }
-        self.table.send_replace(Arc::new(table));
+        Opened(table)
+    }
+
+    /// Puts `opened` into use and what is not in it out of use.
+    pub fn put(&self, opened: Opened) {
+        self.table.send_replace(Arc::new(opened.0));
         self.epoch.send_modify(|epoch| *epoch += 1);
     }
 
@@ -228,12 +241,6 @@ impl Credentials for OfServer {
         self.tell(refused, true).await;
     }
 
-    fn redact(&self, text: String) -> String {
-        let table = self.tokens.table.borrow();
-        let tokens = table.get(&self.server).into_iter().flat_map(|held| held.tokens.values());
-        tokens.fold(text, |text, token| text.replace(token.secret.expose(), "***"))
-    }
-
     fn changes(&self) -> watch::Receiver<u64> {
         self.tokens.epoch.subscribe()
     }
@@ -257,7 +264,7 @@ fn bearer(table: &Table, server: &Name, caller: &Caller) -> Result<Option<Bearer
 }
 
 /// One token that cannot be opened is that connection's misfortune, not the configuration's.
-fn open(keyring: &Keyring, server: &Name, connection: &ConnectionSpec) -> Option<Secret> {
+fn unseal(keyring: &Keyring, server: &Name, connection: &ConnectionSpec) -> Option<Secret> {
     match keyring.open(&SecretSpec { sealed: connection.sealed.clone() }) {
         Ok(secret) => Some(secret),
         Err(error) => {

@@ -13,6 +13,7 @@ mod mirrored;
 mod passing;
 mod refusal;
 mod remote;
+mod repeat;
 mod running;
 mod sse;
 mod streamable;

@@ -15,7 +15,12 @@ const LISTEN_LIFETIME_MS: u64 = 3_600_000;
 
 /// How long a server may go on about a request of `method`, where a call may take `call`: a listen is meant to last.
 pub(super) fn patience(method: &str, call: Duration) -> Duration {
-    if method == method::LISTEN { call.max(Duration::from_millis(LISTEN_LIFETIME_MS)) } else { call }
+    if lasts(method) { call.max(Duration::from_millis(LISTEN_LIFETIME_MS)) } else { call }
+}
+
+/// Whether a request of `method` is meant to last.
+pub(super) fn lasts(method: &str) -> bool {
+    method == method::LISTEN
 }
 
 /// `hearing` as a reply that is over by `deadline`; `late` is said when it is not.
@@ -23,9 +28,11 @@ pub(super) fn reply(hearing: Hearing, deadline: Instant, late: UpstreamError) ->
     Box::pin(stream::unfold(Some((hearing, late)), move |state| async move {
         let (mut hearing, late) = state?;
         loop {
+            // A server that always has something to say never lets the clock be looked at otherwise.
+            let in_time = Instant::now() < deadline;
             let heard = match timeout_at(deadline, hearing.next()).await {
-                Ok(heard) => heard?,
-                Err(_) => return Some((Err(late), None)),
+                Ok(heard) if in_time => heard?,
+                _ => return Some((Err(late), None)),
             };
             match heard {
                 Ok(Heard::Note(note)) => return Some((Ok(Message::Notification(note).into()), Some((hearing, late)))),

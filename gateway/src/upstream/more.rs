@@ -13,7 +13,7 @@ use control_plane_api::gateway::ServerState;
 use filters::{
     Exchange, Principal,
     originals::{self, Owner},
-    permissions::Permissions,
+    permissions::{Asked, Permissions},
     relevance_policy::RelevancePolicy,
 };
 use filters_relevance::{
@@ -88,7 +88,9 @@ impl More {
         let opening = move || store.get(&owner, &id).map(|opened| (owner, opened));
         let (owner, opened) = tokio::task::spawn_blocking(opening).await.ok()??;
         let (project, origin) = (owner.project.as_deref(), &opened.origin);
-        let decided = self.rests.permissions.decide(&self.principal, project, &origin.primitive, Some(&origin.target));
+        let arguments = origin.arguments.as_deref().map(serde_json::from_str).transpose().ok()?;
+        let call = (&origin.primitive, Some(&origin.target));
+        let decided = self.rests.permissions.decide(&self.principal, project, call, Asked::Used(arguments));
         decided.is_ok().then_some((owner, opened))
     }
 
@@ -165,7 +167,7 @@ impl Upstream for More {
     }
 
     fn health(&self) -> Health {
-        Health { state: ServerState::Ready, era: None, error: None, restarts: 0, pid: None }
+        Health { state: ServerState::Ready, era: None, error: None, restarts: 0, pid: None, unconfined: None }
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

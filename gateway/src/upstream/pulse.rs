@@ -14,8 +14,9 @@ pub(super) struct Pulse {
 }
 
 impl Pulse {
-    pub(super) fn new() -> Self {
-        let health = Health { state: ServerState::Idle, era: None, error: None, restarts: 0, pid: None };
+    /// Of one that was not asked for anything yet; `unconfined` as in [`Health`].
+    pub(super) fn new(unconfined: Option<String>) -> Self {
+        let health = Health { state: ServerState::Idle, era: None, error: None, restarts: 0, pid: None, unconfined };
         Self { health: Mutex::new(health), changes: watch::Sender::new(0) }
     }
 
@@ -97,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_change_is_told_once_and_nothing_else_is() {
-        let pulse = Pulse::new();
+        let pulse = Pulse::new(None);
         let mut changes = pulse.changes();
         pulse.ready(Era::Legacy);
         assert!(changes.has_changed().unwrap());

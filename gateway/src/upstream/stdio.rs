@@ -21,7 +21,6 @@ use super::{
     modern,
     pool::{Kept, Key, Place, Pool},
     pulse::Pulse,
-    redactor::Redactor,
     slot::{self, Opener, Slot},
     strays::Strays,
 };
@@ -55,9 +54,8 @@ pub fn open(endpoint: Endpoint) -> Arc<dyn Upstream> {
     let (rim, private) = (Rim::new(endpoint.name.clone(), &endpoint.limits), Pool::new(&endpoint.limits));
     let shared = Shared {
         restarts: Restarts::new(&endpoint.limits),
-        redactor: Redactor::new(&endpoint),
         strays: Strays::new(&endpoint),
-        pulse: Pulse::new(),
+        pulse: Pulse::new(command::shortfall(&endpoint)),
         unaskable: Unaskable::default(),
         started_before: AtomicBool::new(false),
         tasks: TaskTracker::new(),
@@ -78,7 +76,6 @@ struct Stdio {
 /// What outlives a child, and what its tasks need.
 struct Shared {
     endpoint: Endpoint,
-    redactor: Redactor,
     strays: Strays,
     pulse: Pulse,
     restarts: Restarts,
@@ -236,10 +233,16 @@ impl Shared {
 
 impl Shared {
     fn unreachable(&self, reason: &str) -> UpstreamError {
-        UpstreamError::Unreachable { server: self.endpoint.name.clone(), reason: self.redactor.redact(reason) }
+        UpstreamError::Unreachable {
+            server: self.endpoint.name.clone(),
+            reason: self.endpoint.scrubber.text(reason).into_owned(),
+        }
     }
 
     fn unusable(&self, reason: &str) -> UpstreamError {
-        UpstreamError::Unusable { server: self.endpoint.name.clone(), reason: self.redactor.redact(reason) }
+        UpstreamError::Unusable {
+            server: self.endpoint.name.clone(),
+            reason: self.endpoint.scrubber.text(reason).into_owned(),
+        }
     }
 }

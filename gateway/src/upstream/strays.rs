@@ -1,20 +1,23 @@
 //! What a server sends where only messages may be, and what is none: dropped, counted, and told once.
 
-use super::{Endpoint, redactor::Redactor};
+use super::Endpoint;
 use crate::metrics::Metrics;
 use control_plane_api::name::Name;
+use filters::redaction::Scrubber;
 use std::{
     fmt::Display,
     sync::atomic::{AtomicBool, Ordering},
 };
 
-/// Bytes of it that are logged.
-const EXCERPT_BYTES_MAX: usize = 200;
+/// Bytes of it that are looked at.
+const READ_BYTES_MAX: usize = 16 << 10;
+/// Characters of it that are logged.
+const EXCERPT_CHARS_MAX: usize = 200;
 
 /// See the module.
 pub(super) struct Strays {
     server: Name,
-    redactor: Redactor,
+    scrubber: Scrubber,
     metrics: Metrics,
     told: AtomicBool,
 }
@@ -23,7 +26,7 @@ impl Strays {
     pub(super) fn new(endpoint: &Endpoint) -> Self {
         Self {
             server: endpoint.name.clone(),
-            redactor: Redactor::new(endpoint),
+            scrubber: endpoint.scrubber.clone(),
             metrics: endpoint.metrics.clone(),
             told: AtomicBool::new(false),
         }
@@ -33,8 +36,10 @@ impl Strays {
     pub(super) fn dropped(&self, text: &[u8], error: &impl Display) {
         let server = &self.server;
         self.metrics.upstream_message_dropped(server);
-        let head = text.get(..EXCERPT_BYTES_MAX).unwrap_or(text);
-        let head = self.redactor.redact(&String::from_utf8_lossy(head));
+        let head = String::from_utf8_lossy(text.get(..READ_BYTES_MAX).unwrap_or(text));
+        // Blotted out before it is cut: half a credential would not be recognised.
+        let blotted = self.scrubber.beginning(&head);
+        let head: String = blotted.chars().take(EXCERPT_CHARS_MAX).collect();
         if self.told.swap(true, Ordering::Relaxed) {
             tracing::debug!(%server, "server `{server}` sent something that is no message ({error}): {head}");
         } else {

@@ -1,22 +1,29 @@
 //! What the tests of both transports ask, and how they read the answer.
 
 use super::{Caller, Endpoint, Reply, Said, Tokens, Upstream, UpstreamError};
-use crate::metrics::Metrics;
-use control_plane_api::limits::Limits;
+use crate::{confine::Confiner, metrics::Metrics};
+use control_plane_api::{limits::Limits, secret::Secret};
+use filters::redaction::{Credential, Scrubber};
 use futures::StreamExt as _;
 use protocol::{Id, Members, Message, Request, meta, method};
 use serde_json::{Value, json};
 
 /// The endpoint of a server called `x`. `spec` is its `transport`, or a whole spec.
 pub(super) fn endpoint(spec: Value, values: &[(&str, &str)], limits: Limits) -> Endpoint {
+    let scrubber = Scrubber::default();
+    let secret = |value: &str| Secret::new(value.to_owned());
+    let credential = |(name, value): &(&str, &str)| Credential { name: (*name).into(), value: secret(value) };
+    scrubber.replace(values.iter().map(credential).collect()).unwrap();
     let spec = if spec.get("transport").is_some() { spec } else { json!({ "transport": spec }) };
     Endpoint {
         name: "x".parse().unwrap(),
         spec: serde_json::from_value(spec).unwrap(),
-        values: values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        values: values.iter().map(|(key, value)| ((*key).to_owned(), secret(value))).collect(),
         limits,
+        scrubber,
         tokens: Tokens::default().of(&"x".parse().unwrap()),
         metrics: Metrics::new().unwrap(),
+        confiner: Confiner::off(),
     }
 }
 

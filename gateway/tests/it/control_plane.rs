@@ -2,6 +2,7 @@
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use control_plane_api::{
+    snapshot::SignedEvent,
     timestamp::Timestamp,
     token::{self, TokenKind},
 };
@@ -9,7 +10,10 @@ use crypto_box::{PublicKey, aead::OsRng};
 use ed25519_dalek::{Signer as _, SigningKey};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
@@ -30,6 +34,9 @@ struct State {
     refusals: Mutex<Vec<Value>>,
     /// What it answers to that.
     replacement: Mutex<&'static str>,
+    /// The pins it was told of, and whether it hears of them.
+    pins: Mutex<Vec<Value>>,
+    takes_pins: AtomicBool,
 }
 
 impl ControlPlane {
@@ -43,6 +50,8 @@ impl ControlPlane {
             newest: watch::channel(None).0,
             refusals: Mutex::default(),
             replacement: Mutex::new("renewed"),
+            pins: Mutex::default(),
+            takes_pins: AtomicBool::new(true),
         });
         let own = state.clone();
         tokio::spawn(async move {
@@ -79,6 +88,16 @@ impl ControlPlane {
         let text = |refusal: &Value, field: &str| refusal[field].as_str().unwrap().to_owned();
         let told = |refusal: &Value| (text(refusal, "connection"), text(refusal, "digest"), refusal["again"] == true);
         self.state.refusals.lock().iter().map(told).collect()
+    }
+
+    /// Whether it takes pins from now on.
+    pub(crate) fn takes_pins(&self, takes: bool) {
+        self.state.takes_pins.store(takes, Ordering::SeqCst);
+    }
+
+    /// The reports of pins it took.
+    pub(crate) fn pins(&self) -> Vec<Value> {
+        self.state.pins.lock().clone()
     }
 
     pub(crate) fn publish(&self, revision: u64, objects: &[Value]) {
@@ -120,6 +139,9 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
     } else if path.ends_with("/refused-token") {
         state.refusals.lock().push(serde_json::from_slice(&body).unwrap());
         ("200 OK", json!({"replacement": *state.replacement.lock()}).to_string())
+    } else if path.ends_with("/pins") && state.takes_pins.load(Ordering::SeqCst) {
+        state.pins.lock().push(serde_json::from_slice(&body).unwrap());
+        ("204 No Content", String::new())
     } else if path.ends_with("/status") {
         ("204 No Content", String::new())
     } else {
@@ -138,7 +160,8 @@ async fn events(stream: &mut TcpStream, state: &State) {
         let snapshot = newest.borrow_and_update().clone();
         if let Some(snapshot) = snapshot {
             let payload = snapshot.to_string();
-            let signature = hex::encode(state.signing.sign(payload.as_bytes()).to_bytes());
+            let text = SignedEvent::signed_text(&"local".parse().unwrap(), &payload);
+            let signature = hex::encode(state.signing.sign(text.as_bytes()).to_bytes());
             let event = json!({"payload": payload, "signature": signature});
             if stream.write_all(format!("data: {event}\n\n").as_bytes()).await.is_err() {
                 return;

@@ -254,3 +254,26 @@ async fn it_flows_through_two_gateways_alike() {
     let whole: Value = serde_json::from_slice(&body).unwrap();
     assert!(whole["result"]["content"][0]["text"].as_str().unwrap().len() > 3 * MIB);
 }
+
+#[tokio::test]
+async fn a_result_is_cut_off_in_the_middle_when_its_token_is_revoked() {
+    let flood = Flood::start().await;
+    let world = flood.world().await;
+    let mut pieces = call(&world, json!({"lines": 1 << 20})).await.bytes_stream();
+    assert!(pieces.next().await.unwrap().is_ok());
+    let server = json!({"kind": "server", "name": "web", "spec": {"prefix": "",
+        "transport": {"type": "http", "url": flood.url}, "tools": [{"tool": "*", "class": "read"}]}});
+    let mut changed = objects(&[server]);
+    for object in changed.iter_mut().filter(|object| object["name"] == "ada") {
+        object["spec"]["tokens"] = json!([]);
+    }
+    world.configure(2, &changed);
+    let mut broken = false;
+    while let Some(piece) = pieces.next().await {
+        broken = piece.is_err();
+    }
+    assert!(broken, "it must not look complete");
+    eventually("the server to be left", async || flood.left.load(Ordering::SeqCst).then_some(())).await;
+    let last = outcome(&world).await;
+    assert!(last.outcome == Outcome::Denied && last.reply_bytes > 0, "{:?}", last.outcome);
+}

@@ -3,7 +3,8 @@
 use super::Check;
 use crate::{Invocation, client::Client, failure::Failure, grants};
 use control_plane_api::gateway::{ConfigState, GatewaySummary, ServerState};
-use std::{net::ToSocketAddrs as _, time::Duration};
+use protocol::definition::visible;
+use std::{collections::BTreeSet, net::ToSocketAddrs as _, time::Duration};
 use url::Url;
 
 /// Time to connect to a port.
@@ -37,6 +38,7 @@ pub(super) async fn all(invocation: &Invocation) -> Vec<Check> {
         Ok(gateways) => {
             checks.extend(gateways.iter().map(|gateway| applied(gateway, plane.revision)));
             checks.push(servers(&gateways));
+            checks.extend(changed_tools(&gateways));
         }
         Err(failure) => checks.push(Check::failure("gateways", failure)),
     }
@@ -86,6 +88,18 @@ fn applied(gateway: &GatewaySummary, newest: u64) -> Check {
             Check::ok(NAME, format!("{} has revision {revision} in force", gateway.name))
         }
     }
+}
+
+/// Tools that changed since they were trusted; said only where there are some.
+fn changed_tools(gateways: &[GatewaySummary]) -> Option<Check> {
+    let servers = gateways.iter().filter_map(|gateway| gateway.status.as_ref()).flat_map(|status| &status.servers);
+    let changed = servers.flat_map(|server| &server.tools).filter(|tool| tool.quarantine.is_some());
+    let names: BTreeSet<String> = changed.map(|tool| visible(&tool.exposed)).collect();
+    let first = names.first()?;
+    let hint = format!("look at it with `mcpctl tools describe {first}`, then `mcpctl tools approve {first}`");
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let told = format!("offered to nobody, because the definition changed: {}", names.join(", "));
+    Some(Check::warn("tools", told, hint))
 }
 
 fn servers(gateways: &[GatewaySummary]) -> Check {

@@ -63,7 +63,7 @@ impl Description {
             name: tool.name.clone(),
             exposed: tool.exposed.clone(),
             class: tool.class,
-            verdict: grants::judge(&profile.spec, &tool.name, tool.class),
+            verdict: grants::judge(&profile, &tool.name, tool.class),
             read_only_hint: tool.read_only_hint,
         };
         let tools = status.map(|status| status.tools.iter().map(verdict).collect()).unwrap_or_default();

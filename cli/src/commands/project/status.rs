@@ -63,7 +63,7 @@ impl Status {
                 access: profile.spec.access,
                 state: server.map(|s| s.state),
                 error: server.and_then(|s| s.error.clone()),
-                tools_granted: grants::granted(&[&profile.spec], offered).len(),
+                tools_granted: grants::granted(&[*profile], offered).len(),
                 tools_offered: offered.len(),
             }
         };
@@ -77,14 +77,14 @@ impl Status {
     }
 }
 
-/// Tools the profiles grant together: two profiles about one server grant what either grants.
+/// Tools the profiles grant together: two profiles about one server grant what either grants and neither denies.
 fn tools_of(used: &[&Named<ProfileSpec>], gateways: &[GatewaySummary]) -> usize {
     let mut servers: Vec<&Name> = used.iter().map(|profile| &profile.spec.server).collect();
     servers.sort();
     servers.dedup();
     let of_server = |server: &&Name| {
-        let specs: Vec<&ProfileSpec> = used.iter().map(|p| &p.spec).filter(|spec| spec.server == **server).collect();
-        grants::status_of(gateways, server).map_or(0, |status| grants::granted(&specs, &status.tools).len())
+        let of: Vec<&Named<ProfileSpec>> = used.iter().copied().filter(|p| p.spec.server == **server).collect();
+        grants::status_of(gateways, server).map_or(0, |status| grants::granted(&of, &status.tools).len())
     };
     servers.iter().map(of_server).sum()
 }

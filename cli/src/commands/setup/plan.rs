@@ -16,6 +16,8 @@ use control_plane_api::{
     pattern::Pattern,
     profile::{AccessLevel, ProfileSpec},
     relevance::RelevanceSettings,
+    sandbox::{Sandbox, SandboxLevel},
+    secret::Secret,
     server::{Era, ServerSpec, ToolClass, ToolRule, Transport, Value},
 };
 use std::{collections::BTreeMap, path::Path};
@@ -23,7 +25,7 @@ use std::{collections::BTreeMap, path::Path};
 /// A secret to store.
 pub(super) struct PlannedSecret {
     pub(super) name: Name,
-    pub(super) value: String,
+    pub(super) value: Secret,
 }
 
 /// Everything a setup stores.
@@ -97,7 +99,7 @@ impl Plan {
     /// Says exactly what will run, and with what; never a secret's value.
     pub(super) fn show(&self, output: Output) {
         let values = match &self.transport {
-            Transport::Stdio { command, args, env } => {
+            Transport::Stdio { command, args, env, .. } => {
                 let line: Vec<String> = std::iter::once(command).chain(args).map(|word| quoted(word)).collect();
                 output.note(format!("{} will run as: {}", self.name, line.join(" ")));
                 if !is_installed(command) {
@@ -154,7 +156,8 @@ fn transport(
         (None, None) => return Err(catalogue::unknown(&args.server)),
     };
     let env = stored(name, values.env, secrets)?;
-    Ok(Transport::Stdio { command: program.command, args: program.args, env })
+    let sandbox = Sandbox { level: launch.sandbox.map(SandboxLevel::from).unwrap_or_default(), ..Sandbox::default() };
+    Ok(Transport::Stdio { command: program.command, args: program.args, env, sandbox })
 }
 
 /// Puts the secret ones among `given` aside, and refers to them.
@@ -170,7 +173,7 @@ fn stored(
             secrets.push(PlannedSecret { name: name.clone(), value });
             Value::Secret { secret: name, prefix: String::new() }
         } else {
-            Value::Plain(value)
+            Value::Plain(value.expose().to_owned())
         };
         values.insert(key, stored);
     }
@@ -229,7 +232,10 @@ mod tests {
     }
 
     fn secret(key: &str, value: &str) -> Values {
-        Values { env: vec![Given { key: key.to_owned(), value: value.to_owned(), secret: true }], ..Values::default() }
+        Values {
+            env: vec![Given { key: key.to_owned(), value: Secret::new(value.to_owned()), secret: true }],
+            ..Values::default()
+        }
     }
 
     fn names(plan: &Plan) -> Vec<String> {
@@ -261,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_url_gets_its_bearer_as_a_secret() {
-        let values = Values { bearer: Some("t0p".to_owned()), ..Values::default() };
+        let values = Values { bearer: Some(Secret::new("t0p".to_owned())), ..Values::default() };
         let plan = plan(&["search", "--url", "https://s/mcp", "--bearer-stdin"], values).unwrap();
         assert_eq!(plan.secrets[0].name.as_str(), "search-bearer");
         assert!(!serde_json::to_string(&plan.objects).unwrap().contains("t0p"));

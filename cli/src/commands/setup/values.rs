@@ -4,19 +4,21 @@ use crate::{
     args::setup::Setup,
     catalogue::{Definition, Input},
     clients::secret_scan,
-    failure::{During as _, Failure, Status},
+    failure::{Failure, Status},
+    given,
     output::Output,
     prompt, suggest,
 };
-use std::{collections::BTreeMap, env, fs};
+use control_plane_api::secret::Secret;
+use std::{collections::BTreeMap, env};
 
 /// One environment variable or header for the server.
 #[derive(Clone)]
 pub(super) struct Given {
     /// The variable or header.
     pub(super) key: String,
-    /// Its value.
-    pub(super) value: String,
+    /// Its value; also one that is no secret may be one by mistake.
+    pub(super) value: Secret,
     /// Whether it goes into the secret store.
     pub(super) secret: bool,
 }
@@ -29,7 +31,7 @@ pub(super) struct Values {
     /// Headers.
     pub(super) headers: Vec<Given>,
     /// A bearer token for the URL.
-    pub(super) bearer: Option<String>,
+    pub(super) bearer: Option<Secret>,
 }
 
 /// Gathers the values; everything that is missing is named at once.
@@ -45,7 +47,7 @@ pub(super) fn gather(
         let split = |pair: &String| {
             let (key, value) = pair_of(pair, flag)?;
             warn_of_secret(&key, &value, flag, output);
-            Ok(Given { key, value, secret: false })
+            Ok(Given { key, value: Secret::new(value), secret: false })
         };
         pairs.iter().map(split).collect()
     };
@@ -68,7 +70,7 @@ pub(super) fn gather(
     }
     for input in &inputs {
         if let Some((value, key)) = found.get(&input.name) {
-            let key = key.clone().unwrap_or_else(|| route(input, value, &found));
+            let key = key.clone().unwrap_or_else(|| route(input, value.expose(), &found));
             gathered.env.push(Given { key, value: value.clone(), secret: input.secret });
         }
     }
@@ -76,7 +78,7 @@ pub(super) fn gather(
 }
 
 /// A value, and the variable it was given for when that was said.
-type Found = BTreeMap<String, (String, Option<String>)>;
+type Found = BTreeMap<String, (Secret, Option<String>)>;
 
 fn resolve(inputs: &[Input], offered: &mut Offered, interactive: bool, output: Output) -> Result<Found, Failure> {
     let mut found = Found::new();
@@ -85,24 +87,26 @@ fn resolve(inputs: &[Input], offered: &mut Offered, interactive: bool, output: O
         let value = match offered.take(input) {
             Some(value) => Some(value),
             None if ask_all => asked(input, output)?.map(|value| (value, None)),
-            None => input.default.clone().map(|value| (value, None)),
+            None => input.default.clone().map(|value| (Secret::new(value), None)),
         };
-        if let Some(value) = value.filter(|(value, _)| !value.is_empty()) {
+        if let Some(value) = value.filter(|(value, _)| !value.expose().is_empty()) {
             found.insert(input.name.clone(), value);
         }
     }
     Ok(found)
 }
 
-fn asked(input: &Input, output: Output) -> Result<Option<String>, Failure> {
+fn asked(input: &Input, output: Output) -> Result<Option<Secret>, Failure> {
     let default = input.default.as_ref().map(|default| format!(" [{default}]")).unwrap_or_default();
     let question = format!("{}{default}: ", input.description);
     loop {
-        let answer =
-            if input.secret { prompt::ask_hidden(output, &question)? } else { prompt::ask(output, &question)? };
-        match (answer.is_empty(), &input.default) {
+        let answer = match input.secret {
+            true => prompt::ask_hidden(output, &question)?,
+            false => Secret::new(prompt::ask(output, &question)?),
+        };
+        match (answer.expose().is_empty(), &input.default) {
             (false, _) => return Ok(Some(answer)),
-            (true, Some(default)) => return Ok(Some(default.clone())),
+            (true, Some(default)) => return Ok(Some(Secret::new(default.clone()))),
             (true, None) if !input.required => return Ok(None),
             (true, None) => output.note(format!("{} is needed", input.name)),
         }
@@ -120,8 +124,8 @@ fn route(input: &Input, value: &str, found: &Found) -> String {
 
 /// What was given outside of prompts, not yet taken.
 struct Offered {
-    by_name: BTreeMap<String, String>,
-    first_secret: Option<String>,
+    by_name: BTreeMap<String, Secret>,
+    first_secret: Option<Secret>,
 }
 
 impl Offered {
@@ -135,7 +139,7 @@ impl Offered {
                     "{key} is a secret and stays in the shell's history: use `--secret {key}=@FILE` next time"
                 ));
             }
-            by_name.insert(key, value);
+            by_name.insert(key, Secret::new(value));
         }
         for pair in &args.values.secret {
             let (key, from) = pair_of(pair, "--secret")?;
@@ -151,7 +155,7 @@ impl Offered {
     }
 
     /// The value offered for `input`: by name, then stdin for the first secret, then the environment.
-    fn take(&mut self, input: &Input) -> Option<(String, Option<String>)> {
+    fn take(&mut self, input: &Input) -> Option<(Secret, Option<String>)> {
         let meant =
             |name: &str| (name != input.name && !input.aliases.iter().any(|a| a == name)).then(|| name.to_owned());
         for name in input.names() {
@@ -165,7 +169,7 @@ impl Offered {
             return Some((value, None));
         }
         let from_env = |name: &str| env::var(name).ok().map(|v| v.trim().to_owned()).filter(|value| !value.is_empty());
-        input.names().find_map(|name| from_env(name).map(|value| (value, meant(name))))
+        input.names().find_map(|name| from_env(name).map(|value| (Secret::new(value), meant(name))))
     }
 }
 
@@ -183,18 +187,12 @@ fn known<'a>(key: &str, inputs: &'a [Input], server: &str) -> Result<&'a Input, 
     })
 }
 
-fn secret_from(from: &str, pair: &str) -> Result<String, Failure> {
-    if from == "-" {
-        return prompt::read_stdin();
-    }
-    let Some(path) = from.strip_prefix('@') else {
+fn secret_from(from: &str, pair: &str) -> Result<Secret, Failure> {
+    given::source(from)?.ok_or_else(|| {
         let key = pair.split('=').next().unwrap_or_default();
-        return Err(Failure::usage(format!("`--secret {key}=…` takes a file or `-`, not the secret itself"))
-            .hint(format!("write it as `--secret {key}=@FILE` or `--secret {key}=-`")));
-    };
-    let text = fs::read_to_string(path).during(|| format!("cannot read `{path}`"))?;
-    let text = text.trim().to_owned();
-    if text.is_empty() { Err(Failure::usage(format!("`{path}` is empty"))) } else { Ok(text) }
+        Failure::usage(format!("`--secret {key}=…` takes {}, not the secret itself", given::FORMS))
+            .hint(format!("write it as `--secret {key}=@FILE` or `--secret {key}=-`"))
+    })
 }
 
 fn pair_of(pair: &str, flag: &str) -> Result<(String, String), Failure> {
@@ -251,7 +249,7 @@ mod tests {
         };
         let definition = catalogue::find(&args.server).unwrap();
         let values = gather(&args, definition.as_ref(), false, Output::new(Format::Table, true, true))?;
-        Ok(values.env.into_iter().map(|given| (given.key, given.value, given.secret)).collect())
+        Ok(values.env.into_iter().map(|given| (given.key, given.value.expose().to_owned(), given.secret)).collect())
     }
 
     fn check(line: &[&str], expected: &[(&str, &str, bool)]) {

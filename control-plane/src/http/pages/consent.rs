@@ -62,8 +62,7 @@ pub(in crate::http) async fn agree(
     let server = named(server)?;
     let stale = || Page::refusal(StatusCode::FORBIDDEN, "This form is not valid any more; open the link again");
     let visitor = browser.visitor.as_ref().ok_or_else(stale)?;
-    // Both are digests of what an attacker would have to know; how long the comparison takes says nothing about that.
-    if visitor.form_token() != agreement.form_token {
+    if !visitor.sent(&agreement.form_token) {
         return Err(stale());
     }
     let link = link::read(&app, &server, &agreement.wish).await?;
@@ -133,7 +132,7 @@ async fn let_in(app: &App, browser: &mut Browser, link: &Link) -> Result<Option<
     if !first {
         return Ok(None);
     }
-    Ok(Some(session::open(app, browser, &ticket.user, &ticket.token_id).await?))
+    Ok(Some(session::open(app, browser, (&ticket.user, Some(&ticket.token_id))).await?))
 }
 
 async fn prepared(app: &App, visitor: &Visitor, server: &Name, link: &Link) -> Result<Prepared, Page> {

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:3rem auto;padding:0 1rem;color:#222}\
 h1{font-size:1.4rem}dt{font-weight:600}dd{margin:0 0 .6rem;overflow-wrap:anywhere}\
-input[type=password]{width:100%;padding:.4rem;box-sizing:border-box}button{padding:.5rem 1rem;margin:.8rem .5rem 0 0}\
+input{width:100%;padding:.4rem;box-sizing:border-box}button{padding:.5rem 1rem;margin:.8rem .5rem 0 0}\
 .note{color:#555}";
 
 /// A page.

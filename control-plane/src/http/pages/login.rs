@@ -1,11 +1,14 @@
-//! Logging in with a token, and out again.
+//! Logging in with a password or a token, and out again.
 
 use super::{
     html::{Page, escape, hidden},
     link::{self, Wish},
     session::{self, Browser},
 };
-use crate::http::App;
+use crate::{
+    http::App,
+    identity::{LoginError, recognise_token},
+};
 use axum::{
     extract::{Form, State},
     http::{HeaderValue, StatusCode, header},
@@ -13,15 +16,19 @@ use axum::{
 };
 use control_plane_api::{
     name::Name,
-    timestamp::Timestamp,
     token::{self, TokenKind},
 };
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-/// What the login form sends.
+/// What the login form sends: user and password, or a token.
 #[derive(serde::Deserialize)]
 pub(in crate::http) struct Login {
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
+    password: String,
+    #[serde(default)]
     token: String,
     server: Name,
     #[serde(flatten)]
@@ -30,17 +37,22 @@ pub(in crate::http) struct Login {
 
 /// Asks who is there, to go on to `server` then.
 pub(super) fn form(browser: &Browser, server: &Name, wish: &Wish) -> Page {
+    let fields = [hidden("server", server.as_str()), hidden("ticket", &wish.ticket), hidden("scope", &wish.scope)];
     let body = format!(
-        "<p>To connect the server <b>{server}</b>, show that you are its user: paste a token of yours.</p>\
-         <form method=\"post\" action=\"{path}/login\">{server_field}{ticket}{scope}\
-         <label>Token <input type=\"password\" name=\"token\" autocomplete=\"off\" required autofocus></label>\
+        "<p>To connect the server <b>{server}</b>, show that you are its user.</p>\
+         <form method=\"post\" action=\"{path}/login\">{fields}\
+         <label>User <input type=\"text\" name=\"user\" autocomplete=\"username\" required autofocus></label>\
+         <label>Password <input type=\"password\" name=\"password\" autocomplete=\"current-password\" required></label>\
          <button>Log in</button></form>\
-         <p class=\"note\"><code>mcpctl token create</code> makes one. The browser keeps a cookie, not the token.</p>",
+         <p>Or paste a token of yours.</p>\
+         <form method=\"post\" action=\"{path}/login\">{fields}\
+         <label>Token <input type=\"password\" name=\"token\" autocomplete=\"off\" required></label>\
+         <button>Log in</button></form>\
+         <p class=\"note\"><code>mcpctl token create</code> makes one. The browser keeps a cookie, neither password nor \
+         token.</p>",
         server = escape(server.as_str()),
         path = escape(&browser.addresses.path()),
-        server_field = hidden("server", server.as_str()),
-        ticket = hidden("ticket", &wish.ticket),
-        scope = hidden("scope", &wish.scope),
+        fields = fields.concat(),
     );
     Page::new("Who are you?", body)
 }
@@ -52,18 +64,11 @@ pub(in crate::http) async fn login(
     Form(login): Form<Login>,
 ) -> Result<Response, Page> {
     browser.check_origin()?;
-    let presented = Zeroizing::new(login.token);
-    let refused = || Page::refusal(StatusCode::FORBIDDEN, "The token is unknown, expired or revoked");
-    if !token::is_well_formed(TokenKind::Personal, presented.trim()) {
-        return Err(refused());
-    }
     let link = link::read(&app, &login.server, &login.wish).await?;
-    let holder = app.store.read().await?.token_holder(&token::digest(presented.trim())).await?;
-    let now = Timestamp::now();
-    let holder = holder.filter(|holder| holder.expires_at.is_none_or(|end| now < end)).ok_or_else(refused)?;
-    let cookie = session::open(&app, &mut browser, &holder.user, &holder.token_id).await?;
+    let (user, opened_with) = recognised(&app, &browser, (login.user, login.password, login.token)).await?;
+    let cookie = session::open(&app, &mut browser, (&user, opened_with.as_deref())).await?;
     link.check_user(&browser).map_err(|page| page.setting(Some(cookie.clone())))?;
-    tracing::info!(user = %holder.user, "A browser logged in");
+    tracing::info!(%user, "A browser logged in");
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("ticket", &login.wish.ticket).append_pair("scope", &login.wish.scope);
     let place = format!("{}?{}", browser.addresses.connect(&login.server), query.finish());
@@ -73,6 +78,41 @@ pub(in crate::http) async fn login(
         response.headers_mut().insert(header::LOCATION, place);
     }
     Ok(response)
+}
+
+/// Whose password or token it is, and the token's id.
+async fn recognised(
+    app: &App,
+    browser: &Browser,
+    (user, password, token): (String, String, String),
+) -> Result<(Name, Option<String>), Page> {
+    let (password, token) = (Zeroizing::new(password), Zeroizing::new(token));
+    if token.is_empty() {
+        let known = app.logins.check(&app.store, (&user, password), &browser.stranger()).await.map_err(refusal)?;
+        return Ok((known.0, None));
+    }
+    let refused = || Page::refusal(StatusCode::FORBIDDEN, "The token is unknown, expired or revoked");
+    let presented = token.trim();
+    if !token::is_well_formed(TokenKind::Personal, presented) {
+        return Err(refused());
+    }
+    let holder = recognise_token(&app.store, &app.published, presented).await?.ok_or_else(refused)?;
+    Ok((holder.user, Some(holder.token_id)))
+}
+
+fn refusal(error: LoginError) -> Page {
+    match error {
+        LoginError::Refused => Page::refusal(StatusCode::FORBIDDEN, "User or password is wrong"),
+        LoginError::TooMany(wait) => {
+            let text = format!("There were too many wrong passwords; try again in {} s", wait.as_secs() + 1);
+            Page::refusal(StatusCode::TOO_MANY_REQUESTS, &text)
+        }
+        LoginError::Password(error) => {
+            tracing::error!(%error, "A password could not be checked");
+            Page::refusal(StatusCode::SERVICE_UNAVAILABLE, "The password cannot be checked now; try again in a moment")
+        }
+        LoginError::Store(error) => error.into(),
+    }
 }
 
 /// `POST /logout`.

@@ -1,26 +1,25 @@
-//! Who sits in front of the browser: a session cookie, opened with a token of the user and good as long as that is.
+//! Who sits in front of the browser: a session cookie, opened with a password, or with a token and good as long as that is.
 
 use super::html::Page;
 use crate::{
     http::App,
-    identity::{Actor, new_bearer},
+    identity::{Actor, Opening, open_session, recognise_session},
     oauth::OauthError,
     settings::Addresses,
-    store::{StoreError, StoredSession},
+    store::{SESSION_LIFETIME_MS, SessionHolder, StoreError},
 };
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use control_plane_api::{
+    access::SessionAudience,
     name::Name,
     timestamp::Timestamp,
     token::{self, TokenKind},
 };
 use std::net::SocketAddr;
-
-/// How long a browser stays logged in at most, in milliseconds.
-const SESSION_LIFETIME_MS: i64 = 12 * 3_600_000;
+use subtle::ConstantTimeEq as _;
 
 /// A browser on one of our pages.
 pub(in crate::http) struct Browser {
@@ -35,7 +34,7 @@ pub(in crate::http) struct Browser {
 
 /// A user whose browser it is.
 pub(super) struct Visitor {
-    pub(super) held: StoredSession,
+    pub(super) held: SessionHolder,
     /// The cookie's own text.
     cookie: String,
 }
@@ -50,6 +49,11 @@ impl Visitor {
     pub(super) fn form_token(&self) -> String {
         token::digest(&format!("mcpctl form|{}", self.cookie))
     }
+
+    /// Whether a form carries it.
+    pub(super) fn sent(&self, form_token: &str) -> bool {
+        self.form_token().as_bytes().ct_eq(form_token.as_bytes()).into()
+    }
 }
 
 impl Browser {
@@ -58,10 +62,15 @@ impl Browser {
         let held = self.visitor.as_ref().map(|visitor| &visitor.held);
         Actor {
             user: held.map(|held| held.user.clone()),
-            token_id: held.map(|held| held.token_id.clone()),
+            token_id: held.map(|held| held.id.clone()),
             method: self.method.clone(),
             peer: self.peer.clone(),
         }
+    }
+
+    /// The same for who is about to log in: whoever was logged in before has no part in it.
+    pub(super) fn stranger(&self) -> Actor {
+        Actor { user: None, token_id: None, ..self.actor() }
     }
 
     /// Refuses a form that another site sent, or no browser did.
@@ -84,7 +93,11 @@ impl FromRequestParts<App> for Browser {
         })?;
         let visitor = match cookie(&parts.headers, &addresses) {
             Some(cookie) => {
-                let held = app.store.read().await?.session(&token::digest(&cookie)).await?;
+                let presented = (cookie.as_str(), SessionAudience::Browser);
+                let held = recognise_session(&app.store, &app.published, presented).await?;
+                if let Some(held) = &held {
+                    app.uses.note(&held.id, Timestamp::now());
+                }
                 held.map(|held| Visitor { held, cookie })
             }
             None => None,
@@ -96,20 +109,30 @@ impl FromRequestParts<App> for Browser {
     }
 }
 
-/// Opens a session for `user`, who showed the token `token_id`: always a new one. The cookie to set.
-pub(super) async fn open(app: &App, browser: &mut Browser, user: &Name, token_id: &str) -> Result<String, StoreError> {
-    let cookie = new_bearer(TokenKind::Session);
-    let digest = token::digest(&cookie);
-    let text = set_cookie(&browser.addresses, &cookie, SESSION_LIFETIME_MS / 1_000);
-    // Not `writing`: a session is in no snapshot, so the revision stays.
+/// Opens a session for `user`: always a new one, under an id that nobody could have set before. The cookie to set.
+/// `opened_with` is the id of the token that was shown; absent: a password was.
+pub(super) async fn open(
+    app: &App,
+    browser: &mut Browser,
+    (user, opened_with): (&Name, Option<&str>),
+) -> Result<String, StoreError> {
+    let opening = Opening {
+        user: user.clone(),
+        audience: SessionAudience::Browser,
+        opened_with: opened_with.map(str::to_owned),
+        peer: browser.peer.clone(),
+    };
+    let (opened, row) = open_session(opening, &app.published.newest().peppers);
+    let text = set_cookie(&browser.addresses, &opened.token, SESSION_LIFETIME_MS / 1_000);
+    // Not `writing`: a browser's session is in no snapshot, so the revision stays.
     let mut change = app.store.change().await?;
     if let Some(earlier) = &browser.visitor {
-        change.tx().delete_session(&earlier.digest()).await?;
+        change.tx().delete_session(&earlier.held.id, None).await?;
     }
-    let expires_at = Timestamp::now().plus_millis(SESSION_LIFETIME_MS);
-    change.tx().add_session(&digest, user, token_id, expires_at).await?;
-    browser.visitor = change.tx().session(&digest).await?.map(|held| Visitor { held, cookie });
-    change.record(&browser.actor(), &format!("user/{user}"), "browser logged in").await?;
+    change.tx().add_session(&row).await?;
+    let held = change.tx().session_holder(&row.digest, SessionAudience::Browser).await?;
+    browser.visitor = held.map(|held| Visitor { held, cookie: opened.token });
+    change.record(&browser.actor(), &format!("user/{user}/sessions/{}", row.summary.id), "browser logged in").await?;
     change.commit().await?;
     Ok(text)
 }
@@ -117,9 +140,10 @@ pub(super) async fn open(app: &App, browser: &mut Browser, user: &Name, token_id
 /// Ends the browser's session. The cookie to set.
 pub(super) async fn close(app: &App, browser: &Browser) -> Result<String, StoreError> {
     if let Some(visitor) = &browser.visitor {
-        let mut tx = app.store.write().await?;
-        tx.delete_session(&visitor.digest()).await?;
-        tx.commit().await?;
+        let mut change = app.store.change().await?;
+        change.tx().delete_session(&visitor.held.id, None).await?;
+        change.record(&browser.actor(), &format!("session/{}", visitor.held.id), "browser logged out").await?;
+        change.commit().await?;
     }
     Ok(set_cookie(&browser.addresses, "", 0))
 }

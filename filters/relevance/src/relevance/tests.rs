@@ -23,7 +23,7 @@ fn result(count: usize) -> Box<RawValue> {
 fn keeper(shelf: &Arc<Shelf>) -> Keeper {
     let owner = Owner { principal: "ada".parse().unwrap(), project: None };
     let target = Target::new("slack".parse().unwrap(), "get");
-    let origin = Origin { primitive: Primitive::Tool("slack_get".to_owned()), target };
+    let origin = Origin { primitive: Primitive::Tool("slack_get".to_owned()), target, arguments: None };
     Keeper { originals: shelf.clone(), of: Some((owner, origin)), tool: Some(MORE.to_owned()) }
 }
 

@@ -52,8 +52,12 @@ impl Edge {
             let endpoint = sse::Event { event: "endpoint".to_owned(), data: endpoint, ..sse::Event::default() };
             reply::body(http, endpoint.encode(), false).await?;
             events.follow(http, follower).await
-        }
-        .await;
+        };
+        let told = tokio::select! {
+            biased;
+            () = self.shut_out(pipeline, &inbound, &session.user) => Err(Hangup),
+            told = told => told,
+        };
         self.sessions.remove(&session);
         told
     }

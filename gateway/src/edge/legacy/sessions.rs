@@ -18,14 +18,16 @@ pub(in crate::edge) struct Sessions {
 }
 
 impl Sessions {
-    /// Opens `session`; false when there are too many, after forgetting those nobody uses.
+    /// Opens `session`; false when there are too many, or too many of its user's, after forgetting those nobody uses.
     pub(super) fn insert(&self, session: &Arc<Session>, limits: &Limits) -> bool {
         let sessions_max = usize::try_from(limits.sessions_max).unwrap_or(usize::MAX);
         if lock(&self.open).len() >= sessions_max {
             self.sweep(limits);
         }
         let mut open = lock(&self.open);
-        let room = open.len() < sessions_max;
+        let own = open.values().filter(|other| other.user == session.user).count();
+        let own_max = usize::try_from(limits.principal_sessions_max).unwrap_or(usize::MAX);
+        let room = open.len() < sessions_max && own < own_max;
         if room {
             open.insert(session.id.clone(), session.clone());
         }

@@ -5,20 +5,20 @@ use super::{
     connection::{Broken, Connection, Dialer, Outgoing},
     heed::Call,
     mirrored::Mirrored,
+    repeat,
     target::Target,
 };
 use crate::upstream::{
     Caller, Endpoint, UpstreamError,
     legacy::session::{Heard, Hearing},
     pulse::Pulse,
-    redactor::Redactor,
     remap::Remap,
     strays::Strays,
 };
 use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use protocol::{Message, Request, Response, headers, method, sse::Event};
+use protocol::{Message, Request, Response, headers, sse::Event};
 use std::{
     sync::{
         Arc,
@@ -41,7 +41,6 @@ pub(super) struct Remote {
     /// Ends the tasks that would go on by themselves.
     pub(super) stop: CancellationToken,
     target: Result<Target, String>,
-    redactor: Redactor,
     strays: Strays,
     dialer: Dialer,
     next: AtomicI64,
@@ -94,10 +93,9 @@ impl Remote {
     pub(super) fn new(endpoint: Endpoint) -> Self {
         Self {
             target: Target::new(&endpoint),
-            redactor: Redactor::new(&endpoint),
             strays: Strays::new(&endpoint),
             dialer: Dialer::new(Duration::from_millis(endpoint.limits.upstream_connect_timeout_ms)),
-            pulse: Pulse::new(),
+            pulse: Pulse::new(None),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             next: AtomicI64::new(1),
@@ -125,7 +123,8 @@ impl Remote {
         request: Request,
         caller: &Caller,
     ) -> Result<Posted, Fault> {
-        let (repeatable, long) = (request.method != method::TOOLS_CALL, self.long_from(&request.method));
+        let repeatable = repeat::is_harmless(&request, &self.endpoint.spec);
+        let long = self.long_from(&request.method);
         let posted = self.post_for(caller, self.target(), map, (&Message::Request(request), repeatable)).await;
         let connection = match posted {
             Ok(connection) => connection,
@@ -310,7 +309,10 @@ impl Remote {
     pub(super) fn broken(&self, broken: Broken) -> UpstreamError {
         match broken {
             Broken::Unsent(reason) => self.unreachable(&reason),
-            Broken::Lost(reason) => UpstreamError::Lost { server: self.endpoint.name.clone(), reason },
+            Broken::Lost(reason) => {
+                let reason = self.endpoint.scrubber.text(&reason).into_owned();
+                UpstreamError::Lost { server: self.endpoint.name.clone(), reason }
+            }
         }
     }
 
@@ -320,11 +322,17 @@ impl Remote {
     }
 
     pub(super) fn unreachable(&self, reason: &str) -> UpstreamError {
-        UpstreamError::Unreachable { server: self.endpoint.name.clone(), reason: self.redactor.redact(reason) }
+        UpstreamError::Unreachable {
+            server: self.endpoint.name.clone(),
+            reason: self.endpoint.scrubber.text(reason).into_owned(),
+        }
     }
 
     pub(super) fn unusable(&self, reason: &str) -> UpstreamError {
-        UpstreamError::Unusable { server: self.endpoint.name.clone(), reason: self.redactor.redact(reason) }
+        UpstreamError::Unusable {
+            server: self.endpoint.name.clone(),
+            reason: self.endpoint.scrubber.text(reason).into_owned(),
+        }
     }
 }
 

@@ -96,8 +96,8 @@ fn headers(endpoint: &Endpoint) -> Result<Vec<(HeaderName, HeaderValue)>, String
         if FRAMING.contains(&header) {
             return Err(format!("header `{name}` is the gateway's own; remove it from the server's headers"));
         }
-        let mut value =
-            HeaderValue::from_str(value).map_err(|_| format!("header `{name}` has characters no header can carry"))?;
+        let mut value = HeaderValue::from_str(value.expose())
+            .map_err(|_| format!("header `{name}` has characters no header can carry"))?;
         value.set_sensitive(true);
         headers.push((header, value));
     }

@@ -290,21 +290,31 @@ async fn answers_are_bounded_in_size_and_time() {
 }
 
 #[tokio::test]
-async fn a_call_is_never_sent_twice_and_a_list_is_once() {
+async fn u04_a_call_that_may_write_is_never_sent_twice_and_what_only_asks_is() {
     // The second request on a connection is read, and answered by closing.
-    let fake = Fake::start(|seen| match (seen.method(), seen.connection) {
-        (method::DISCOVER, _) => json_reply(200, &seen.result(&json!({"supportedVersions": ["2026-07-28"]}))),
-        (_, 0) => Act::Close(String::new()),
-        _ => json_reply(200, &seen.result(&json!({"tools": []}))),
-    })
-    .await;
-    let list = request("l", method::TOOLS_LIST, &json!({}));
-    ask(&*upstream(&fake.url, Limits::default()), list).await.unwrap();
-    assert_eq!(fake.methods(), [method::DISCOVER, method::TOOLS_LIST, method::TOOLS_LIST]);
-    let fake = modern(|_| Act::Close(String::new())).await;
-    let error = ask(&*upstream(&fake.url, Limits::default()), tool("echo", json!({}))).await.unwrap_err();
-    assert!(matches!(error, UpstreamError::Lost { .. }), "{error}");
-    assert_eq!(fake.methods(), [method::DISCOVER, method::TOOLS_CALL]);
+    let check = async |asked: protocol::Request| {
+        let fake = Fake::start(|seen| match (seen.method(), seen.connection) {
+            (method::DISCOVER, _) => json_reply(200, &seen.result(&json!({"supportedVersions": ["2026-07-28"]}))),
+            (_, 0) => Act::Close(String::new()),
+            _ => json_reply(200, &seen.result(&json!({"tools": []}))),
+        })
+        .await;
+        let spec = json!({"transport": {"type": "http", "url": fake.url},
+            "tools": [{"tool": "get", "class": "read"}, {"tool": "set", "class": "write"}]});
+        let answer = ask(&*open(endpoint(spec, &[], Limits::default())), asked).await;
+        (answer.map(|_| ()), fake.methods())
+    };
+    for harmless in [request("l", method::TOOLS_LIST, &json!({})), tool("get", json!({}))] {
+        let name = harmless.method.clone();
+        let (answer, methods) = check(harmless).await;
+        assert!(answer.is_ok());
+        assert_eq!(methods, [method::DISCOVER, &name, &name]);
+    }
+    for writing in ["set", "nobody classed it"] {
+        let (answer, methods) = check(tool(writing, json!({}))).await;
+        assert!(matches!(answer, Err(UpstreamError::Lost { .. })), "{answer:?}");
+        assert_eq!(methods, [method::DISCOVER, method::TOOLS_CALL]);
+    }
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ impl Actor {
         ears: Ears,
     ) -> Self {
         let tail = Tail::default();
-        let follow = tail.clone().follow(pipes.stderr, shared.endpoint.name.clone(), shared.redactor.clone());
+        let follow = tail.clone().follow(pipes.stderr, shared.endpoint.name.clone(), shared.endpoint.scrubber.clone());
         let message_bytes_max =
             usize::try_from(shared.endpoint.limits.upstream_message_bytes_max).unwrap_or(usize::MAX);
         Self {

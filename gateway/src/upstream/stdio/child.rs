@@ -1,5 +1,6 @@
 //! One child process and everything it started: how it is ended, and what is said about its end.
 
+use crate::confine::{spawner, tree};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{io, process::ExitStatus, time::Duration};
 use tokio::{
@@ -10,7 +11,7 @@ use tokio::{
 /// Time a child has to leave after its stdin was closed, and again after SIGTERM, in milliseconds.
 const LEAVE_TIMEOUT_MS: u64 = 2_000;
 
-/// A running child. Dropping it kills its whole group at once; [`Child::stop`] is the decent way.
+/// A running child. Dropping it kills it with all it started at once; [`Child::stop`] is the decent way.
 pub(crate) struct Child {
     process: tokio::process::Child,
     group: Group,
@@ -41,10 +42,16 @@ impl Drop for Group {
     }
 }
 
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.kill_below();
+    }
+}
+
 impl Child {
     /// Starts `command`.
-    pub(crate) fn spawn(command: &mut Command) -> io::Result<(Self, Pipes)> {
-        let mut process = command.spawn()?;
+    pub(crate) fn spawn(command: Command) -> io::Result<(Self, Pipes)> {
+        let mut process = spawner::spawn(command)?;
         let pid = process.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
         let pipes = (process.stdin.take(), process.stdout.take(), process.stderr.take());
         let child = Self { process, group: Group(pid) };
@@ -74,8 +81,16 @@ impl Child {
         if let Ok(status) = timeout(leave, self.process.wait()).await {
             return status.ok();
         }
+        self.kill_below();
         self.group.signal(Signal::KILL);
         self.process.wait().await.ok()
+    }
+
+    /// Kills what left the group. Nothing is done once the child itself is gone: then its number may be another's.
+    fn kill_below(&self) {
+        if let Some(pid) = self.process.id() {
+            tree::kill_below(pid);
+        }
     }
 }
 
@@ -101,7 +116,8 @@ mod tests {
     fn shell(script: &str) -> (Child, Pipes) {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Child::spawn(command.process_group(0)).unwrap()
+        command.process_group(0);
+        Child::spawn(command).unwrap()
     }
 
     /// Starts `script`, waits for its first output, then stops it.

@@ -4,6 +4,7 @@
 //! variables (where programs and certificates are, language, proxies, package caches), then what the server is given.
 
 use super::super::Endpoint;
+use crate::confine::Confined;
 use control_plane_api::server::Transport;
 use std::{
     env,
@@ -56,6 +57,9 @@ const PASSED_ON: [&str; 34] = [
 /// Prefixes of more such variables: locale and the directories of the desktop standard.
 const PASSED_ON_PREFIXES: [&str; 2] = ["LC_", "XDG_"];
 
+/// Directories of the user's own.
+const XDG: [&str; 5] = ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"];
+
 /// Why a server's command cannot be executed; `Display` says what to do about it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum CommandError {
@@ -76,6 +80,9 @@ pub(crate) enum CommandError {
     /// The configuration holds something no process can be given.
     #[error("{0} holds a NUL character; check the server's configuration")]
     Nul(&'static str),
+    /// It cannot be confined as it is configured.
+    #[error("{0}")]
+    Unconfined(String),
 }
 
 /// The command of `endpoint`, ready to be spawned in a process group of its own.
@@ -83,22 +90,42 @@ pub(crate) enum CommandError {
 /// # Errors
 /// [`CommandError`] when there is no such program.
 pub(super) fn of(endpoint: &Endpoint) -> Result<Command, CommandError> {
-    let (name, args): (&str, &[String]) = match &endpoint.spec.transport {
-        Transport::Stdio { command, args, .. } => (command, args),
-        Transport::Http { .. } => ("", &[]),
+    let Transport::Stdio { command: name, args, sandbox, .. } = &endpoint.spec.transport else {
+        return Err(CommandError::Missing(String::new()));
     };
     if name.contains('\0') || args.iter().any(|arg| arg.contains('\0')) {
         return Err(CommandError::Nul("the command line"));
     }
-    if endpoint.values.iter().any(|(key, value)| key.contains('\0') || key.contains('=') || value.contains('\0')) {
+    if endpoint
+        .values
+        .iter()
+        .any(|(key, value)| key.contains('\0') || key.contains('=') || value.expose().contains('\0'))
+    {
         return Err(CommandError::Nul("the environment"));
     }
     let program = resolve(name, env::var_os("PATH").as_deref())?;
-    let mut command = Command::new(program);
-    command.args(args).env_clear().envs(passed_on()).envs(&endpoint.values);
+    let confined = endpoint.confiner.command(&endpoint.name, sandbox, (&program, args));
+    let Confined { mut command, home } = confined.map_err(CommandError::Unconfined)?;
+    command.env_clear().envs(passed_on());
+    if let Some(home) = home {
+        // What is told of the user's own directories is of no use where they cannot be reached.
+        for variable in XDG {
+            command.env_remove(variable);
+        }
+        command.env("HOME", &home).env("TMPDIR", &home);
+    }
+    command.envs(endpoint.values.iter().map(|(key, value)| (key, value.expose())));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0).kill_on_drop(true);
     Ok(command)
+}
+
+/// What is missing of the confinement that `endpoint` asks for, for people.
+pub(super) fn shortfall(endpoint: &Endpoint) -> Option<String> {
+    match &endpoint.spec.transport {
+        Transport::Stdio { sandbox, .. } => endpoint.confiner.shortfall(sandbox),
+        Transport::Http { .. } => None,
+    }
 }
 
 /// The file that `command` names.

@@ -148,11 +148,11 @@ impl Shared {
             self.restarts.died(now, now, &reason);
             self.unreachable(&reason)
         };
-        let mut command = command::of(&self.endpoint).map_err(|error| refuse(error.to_string()))?;
-        let (child, pipes) = Child::spawn(&mut command).map_err(|error| {
-            let program = command.as_std().get_program().to_string_lossy().into_owned();
-            refuse(format!("command `{program}` cannot be started: {error}"))
-        })?;
+        let command = command::of(&self.endpoint).map_err(|error| refuse(error.to_string()))?;
+        let program = command.as_std().get_program().to_string_lossy().into_owned();
+        let started = Child::spawn(command);
+        let (child, pipes) =
+            started.map_err(|error| refuse(format!("command `{program}` cannot be started: {error}")))?;
         let pid = child.id();
         match role {
             Role::Common => self.pulse.starting(pid),

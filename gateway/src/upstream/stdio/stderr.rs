@@ -1,11 +1,11 @@
 //! What a child writes to stderr: its last lines are kept for error messages, all of them go to the debug log.
 //!
-//! The values the child was given are blotted out before anything is kept or logged. Not every server keeps its tokens
+//! Credentials are blotted out before anything is kept or logged. Not every server keeps its tokens
 //! to itself.
 
 use super::lines::{Line, Lines};
-use crate::upstream::redactor::Redactor;
 use control_plane_api::name::Name;
+use filters::redaction::Scrubber;
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -29,19 +29,19 @@ pub(super) struct Tail(Arc<Mutex<VecDeque<String>>>);
 
 impl Tail {
     /// Reads `stderr` to its end.
-    pub(super) async fn follow(self, stderr: impl AsyncRead + Unpin, server: Name, redactor: Redactor) {
+    pub(super) async fn follow(self, stderr: impl AsyncRead + Unpin, server: Name, scrubber: Scrubber) {
         let mut lines = Lines::new(stderr, LINE_BYTES_MAX);
         while let Ok(Some(line)) = lines.next().await {
-            let bytes = match line {
-                Line::Whole(bytes) => bytes,
-                Line::TooLong { head, .. } => head,
+            let text = match line {
+                Line::Whole(bytes) => scrubber.text(&String::from_utf8_lossy(&bytes)).into_owned(),
+                Line::TooLong { head, .. } => scrubber.beginning(&String::from_utf8_lossy(&head)).into_owned(),
             };
-            let text = redactor.redact(String::from_utf8_lossy(&bytes).trim_end());
+            let text = text.trim_end();
             if text.is_empty() {
                 continue;
             }
             tracing::debug!(%server, "stderr: {text}");
-            self.push(&text);
+            self.push(text);
         }
     }
 
@@ -80,19 +80,23 @@ mod tests {
     use crate::upstream::testing::endpoint;
     use control_plane_api::limits::Limits;
     use serde_json::json;
+    use tokio::io::AsyncReadExt as _;
 
-    async fn check(stderr: &[u8]) -> String {
+    async fn check(stderr: impl AsyncRead + Unpin) -> String {
         let tail = Tail::default();
         let env = json!({"TOKEN": {"secret": "token"}});
         let transport = json!({"type": "stdio", "command": "x", "env": env});
-        let redactor = Redactor::new(&endpoint(transport, &[("TOKEN", "xoxb-1")], Limits::default()));
-        tail.clone().follow(stderr, "x".parse().unwrap(), redactor).await;
+        let endpoint = endpoint(transport, &[("TOKEN", "xoxb-1")], Limits::default());
+        tail.clone().follow(stderr, endpoint.name, endpoint.scrubber).await;
         tail.text()
     }
 
     #[tokio::test]
-    async fn values_are_blotted_out() {
-        assert_eq!(check(b"bad token: xoxb-1\n").await, "bad token: ***");
+    async fn s_02_credentials_are_blotted_out_also_where_a_line_is_cut() {
+        assert_eq!(check(&b"bad token: xoxb-1\n"[..]).await, "bad token: [redacted:TOKEN]");
+        // Of a line that is too long the first 64 bytes are kept, here half a credential at their end.
+        let (line, rest) = (format!("{} xoxb-1", "y".repeat(59)), " ".repeat(LINE_BYTES_MAX));
+        assert_eq!(check(line.as_bytes().chain(rest.as_bytes())).await, "y".repeat(59));
     }
 
     #[tokio::test]

@@ -17,6 +17,7 @@ mod faults;
 mod filter;
 mod fleet;
 mod http;
+mod identity;
 mod input;
 mod messages_api;
 mod model;
@@ -24,6 +25,8 @@ mod more;
 mod observed;
 mod outage;
 mod patience;
+mod pinning;
+mod policy;
 #[path = "../../../../control-plane/tests/it/postgres.rs"]
 mod postgres;
 mod programs;

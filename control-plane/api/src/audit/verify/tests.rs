@@ -37,6 +37,7 @@ fn event(id: u64) -> AuditEvent {
         reply_bytes: 0,
         reply_digest: None,
         relevance: None,
+        redacted: Vec::new(),
     }
 }
 

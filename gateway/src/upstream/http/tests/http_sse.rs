@@ -163,10 +163,6 @@ impl Credentials for Renewed {
 
     async fn given_up(&self, _refused: &Bearer) {}
 
-    fn redact(&self, text: String) -> String {
-        text
-    }
-
     fn changes(&self) -> watch::Receiver<u64> {
         watch::channel(0).1
     }

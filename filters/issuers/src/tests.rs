@@ -1,7 +1,6 @@
 //! Tokens as an attacker would make them.
 
 use super::*;
-use crate::testing;
 use proptest::prelude::{any, proptest};
 use ring::{
     hmac,
@@ -101,16 +100,23 @@ fn issuers(idp: &Idp, changes: Value) -> Issuers {
         spec[field] = value.clone();
     }
     let other = json!({"issuer": "https://other.example", "jwks": {"keys": Idp::new(2).keys()}});
-    Issuers::compile(&testing::snapshot(json!([
+    Issuers::compile(&snapshot(json!([
         {"kind": "user", "name": "ada", "spec": {"roles": ["developer"]}},
         {"kind": "issuer", "name": "idp", "spec": spec},
         {"kind": "issuer", "name": "other", "spec": other},
     ])))
 }
 
+fn snapshot(objects: Value) -> Snapshot {
+    Snapshot { objects: serde_json::from_value(objects).unwrap(), ..Snapshot::empty() }
+}
+
+fn recognised(issuers: &Issuers, token: &str) -> Result<Speaker, Rejection> {
+    issuers.recognise(token, Resource::Endpoint(RESOURCE), Timestamp::from_millis(NOW_S * 1_000))
+}
+
 fn judge(issuers: &Issuers, token: &str) -> Result<String, String> {
-    let judged = issuers.recognise(token, RESOURCE, Timestamp::from_millis(NOW_S * 1_000));
-    judged.map(|principal| principal.name().unwrap().to_string()).map_err(|refusal| refusal.to_string())
+    recognised(issuers, token).map(|speaker| speaker.user.to_string()).map_err(|rejection| rejection.to_string())
 }
 
 /// Judges a token of the first issuer, as configured by default.
@@ -128,8 +134,8 @@ fn a_good_token_of_every_family_names_its_user() {
     for token in [SIGNED_RS256, SIGNED_PS256, &es256, &idp.sign(&ed(), &claims(json!({"aud": ["x", RESOURCE]})))] {
         assert_eq!(judge(&issuers, token), Ok("ada".to_owned()), "{token}");
     }
-    let principal = issuers.recognise(SIGNED_RS256, RESOURCE, Timestamp::from_millis(NOW_S * 1_000)).unwrap();
-    assert!(matches!(principal, Principal::User { token_id, roles, .. } if token_id == "t-rsa" && roles.len() == 1));
+    let speaker = recognised(&issuers, SIGNED_RS256).unwrap();
+    assert_eq!((speaker.token_id.as_str(), speaker.roles.len()), ("t-rsa", 1));
 }
 
 #[test]
@@ -293,10 +299,46 @@ fn a_token_without_a_plain_id_is_called_by_its_digest() {
     let idp = Idp::new(1);
     for jti in [Value::Null, json!(7), json!(""), json!("a\nb"), json!("x".repeat(65))] {
         let token = idp.sign(&ed(), &claims(json!({"jti": jti})));
-        let judged = issuers(&idp, json!({})).recognise(&token, RESOURCE, Timestamp::from_millis(NOW_S * 1_000));
-        let digest = token::digest(&token);
-        assert!(matches!(judged, Ok(Principal::User { token_id, .. }) if token_id == digest[..16]));
+        let judged = recognised(&issuers(&idp, json!({})), &token).unwrap();
+        assert_eq!(judged.token_id, token::digest(&token)[..16]);
     }
+}
+
+#[test]
+fn a_token_for_a_gateway_is_none_for_the_control_plane_nor_the_other_way_round() {
+    let idp = Idp::new(1);
+    let issuers = issuers(&idp, json!({"audiences": ["api://mcp"], "control_plane_audiences": ["api://mcpd"]}));
+    let check = |aud: &str, resource: Resource<'_>, good: bool| {
+        let token = idp.sign(&ed(), &claims(json!({"aud": aud})));
+        let judged = issuers.recognise(&token, resource, Timestamp::from_millis(NOW_S * 1_000));
+        assert_eq!(judged.is_ok(), good, "{aud} {resource:?}");
+    };
+    let mcpd = Resource::ControlPlane(Some("https://mcpd.example"));
+    for aud in ["https://mcpd.example", "api://mcpd"] {
+        check(aud, mcpd, true);
+        check(aud, Resource::Endpoint(RESOURCE), false);
+    }
+    for aud in [RESOURCE, "api://mcp", "", "https://mcpd.example/"] {
+        check(aud, mcpd, false);
+        check(aud, Resource::ControlPlane(None), false);
+    }
+    check("api://mcpd", Resource::ControlPlane(None), true);
+}
+
+#[test]
+fn nobody_speaks_for_a_disabled_user() {
+    let idp = Idp::new(1);
+    let spec = json!({"issuer": "https://idp.example", "jwks": {"keys": idp.keys()}});
+    let users = |disabled: bool| {
+        Issuers::compile(&snapshot(json!([
+            {"kind": "user", "name": "ada", "spec": {"disabled": disabled}},
+            {"kind": "issuer", "name": "idp", "spec": spec},
+        ])))
+    };
+    let speaker = recognised(&users(false), &idp.sign(&ed(), &claims(json!({})))).unwrap();
+    assert!(users(false).again(&speaker).is_some());
+    assert!(users(true).again(&speaker).is_none() && Issuers::default().again(&speaker).is_none());
+    assert!(judge(&users(true), &idp.sign(&ed(), &claims(json!({})))).is_err());
 }
 
 proptest! {

@@ -2,10 +2,10 @@
 //!
 //! The claims are read strictly: a claim of the wrong type is refused, never taken for absent, and a name that is there
 //! twice is refused before anything looks into it. What a token's header says about keys (`jwk`, `jku`, `x5u`) is not
-//! even read: keys come from the snapshot.
+//! even read: keys come from the configuration. What a client is told of a rejection is unknown here.
 
-use super::{challenge::Refusal, key::Key};
-use crate::Principal;
+mod key;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use control_plane_api::{
     access::Role,
@@ -15,8 +15,9 @@ use control_plane_api::{
     timestamp::Timestamp,
     token,
 };
+use key::Key;
 use protocol::{Members, json};
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt};
 
 /// Longest token looked into, in bytes.
 const TOKEN_BYTES_MAX: usize = 8 << 10;
@@ -26,10 +27,55 @@ const CLAIMS_DEPTH_MAX: u32 = 16;
 const TOKEN_ID_BYTES_MAX: usize = 64;
 
 /// The issuers that are trusted, by their identifiers.
-pub(super) struct Issuers(HashMap<String, Trusted>);
+#[derive(Default)]
+pub struct Issuers(HashMap<String, Trusted>);
+
+/// For whom an accepted token speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Speaker {
+    /// The user.
+    pub user: Name,
+    /// The user's roles: those of the configuration, never of the token.
+    pub roles: Vec<Role>,
+    /// The issuer's identifier.
+    pub issuer: String,
+    /// What the audit log calls the token: its own id, or the beginning of its digest.
+    pub token_id: String,
+}
+
+/// Why a token is not accepted. For the audit log: who presented it is told no more than that it is not valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rejection {
+    /// Not even the form of a token.
+    Malformed,
+    /// Not accepted, and why.
+    Refused(&'static str),
+    /// A good token that may not do enough: everything that is needed.
+    Scope(Vec<String>),
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed => f.write_str("malformed token"),
+            Self::Refused(why) => f.write_str(why),
+            Self::Scope(needed) => write!(f, "a scope is missing; needed: {}", needed.join(" ")),
+        }
+    }
+}
+
+/// Where a token is presented.
+#[derive(Debug, Clone, Copy)]
+pub enum Resource<'a> {
+    /// At an endpoint of a gateway, by the URL a client types.
+    Endpoint(&'a str),
+    /// At the control plane, by its public URL if it has one.
+    ControlPlane(Option<&'a str>),
+}
 
 struct Trusted {
     audiences: Vec<String>,
+    control_plane_audiences: Vec<String>,
     algorithms: Vec<Algorithm>,
     keys: Vec<Key>,
     user_claim: String,
@@ -48,24 +94,38 @@ struct Parts<'a> {
 }
 
 impl Issuers {
-    pub(super) fn compile(snapshot: &Snapshot) -> Self {
+    /// Compiles the issuers and users of `snapshot`.
+    #[must_use]
+    pub fn compile(snapshot: &Snapshot) -> Self {
         Self(snapshot.issuers().map(|(_, spec)| (spec.issuer.clone(), Trusted::compile(snapshot, spec))).collect())
     }
 
     /// Whose token `presented` is, if it is one for `resource`.
-    pub(super) fn recognise(&self, presented: &str, resource: &str, now: Timestamp) -> Result<Principal, Refusal> {
+    ///
+    /// # Errors
+    /// Why it is not accepted.
+    pub fn recognise(&self, presented: &str, resource: Resource<'_>, now: Timestamp) -> Result<Speaker, Rejection> {
         if self.0.is_empty() {
-            return Err(Refusal::Malformed);
+            return Err(Rejection::Malformed);
         }
-        let parts = Parts::take(presented).ok_or(Refusal::Malformed)?;
-        let issuer = parts.claims.read::<String>("iss").and_then(|iss| self.0.get(&iss));
-        let issuer = issuer.ok_or(Refusal::Rejected("token of an unknown issuer"))?;
+        let parts = Parts::take(presented).ok_or(Rejection::Malformed)?;
+        let identifier = parts.claims.read::<String>("iss").filter(|iss| self.0.contains_key(iss)).unwrap_or_default();
+        let issuer = self.0.get(&identifier).ok_or(Rejection::Refused("token of an unknown issuer"))?;
         issuer.check_signature(&parts)?;
         issuer.check_times(&parts.claims, now)?;
         issuer.check_audience(&parts.claims, resource)?;
-        let (name, roles) = issuer.user(&parts.claims)?;
+        let (user, roles) = issuer.user(&parts.claims)?;
         issuer.check_scopes(&parts.claims)?;
-        Ok(Principal::User { name, roles, token_id: token_id(&parts.claims, presented) })
+        Ok(Speaker { user, roles, issuer: identifier, token_id: token_id(&parts.claims, presented) })
+    }
+
+    /// The same for a token that was recognised before. The token itself is not there any
+    /// more: whether it has expired meanwhile is asked when the next one is presented. None: the issuer or the user is gone.
+    #[must_use]
+    pub fn again(&self, speaker: &Speaker) -> Option<Speaker> {
+        let users = &self.0.get(&speaker.issuer)?.users;
+        let (_, roles) = users.values().find(|(name, _)| *name == speaker.user)?;
+        Some(Speaker { roles: roles.clone(), ..speaker.clone() })
     }
 }
 
@@ -87,7 +147,8 @@ impl<'a> Parts<'a> {
 
 impl Trusted {
     fn compile(snapshot: &Snapshot, spec: &IssuerSpec) -> Self {
-        let known: HashMap<&Name, &Vec<Role>> = snapshot.users().map(|(name, user)| (name, &user.roles)).collect();
+        let users = snapshot.users().filter(|(_, user)| !user.disabled);
+        let known: HashMap<&Name, &Vec<Role>> = users.map(|(name, user)| (name, &user.roles)).collect();
         let holder = |value: &str, name: &Name| {
             known.get(name).map(|roles| (value.to_owned(), (name.clone(), (*roles).clone())))
         };
@@ -98,6 +159,7 @@ impl Trusted {
         };
         Self {
             audiences: spec.audiences.clone(),
+            control_plane_audiences: spec.control_plane_audiences.clone(),
             algorithms: spec.algorithms.clone(),
             keys: spec.jwks.keys.iter().filter_map(|key| Key::read(key, &spec.algorithms)).collect(),
             user_claim: spec.user_claim.clone(),
@@ -107,17 +169,17 @@ impl Trusted {
         }
     }
 
-    fn check_signature(&self, parts: &Parts<'_>) -> Result<(), Refusal> {
+    fn check_signature(&self, parts: &Parts<'_>) -> Result<(), Rejection> {
         let header = &parts.header;
         if header.get("crit").is_some() {
-            return Err(Refusal::Rejected("token with an extension that is not known"));
+            return Err(Rejection::Refused("token with an extension that is not known"));
         }
         if header.get("typ").is_some() && !header.read::<String>("typ").is_some_and(|typ| is_access_token(&typ)) {
-            return Err(Refusal::Rejected("token that is not an access token"));
+            return Err(Rejection::Refused("token that is not an access token"));
         }
         let alg = header.read::<String>("alg");
         let algorithm = self.algorithms.iter().copied().find(|one| alg.as_deref() == Some(one.as_str()));
-        let algorithm = algorithm.ok_or(Refusal::Rejected("token signed by an algorithm that is not accepted"))?;
+        let algorithm = algorithm.ok_or(Rejection::Refused("token signed by an algorithm that is not accepted"))?;
         let signed = |key: &Key| key.verifies(algorithm, parts.message, &parts.signature);
         let good = match (header.get("kid").is_some(), header.read::<String>("kid"), self.keys.as_slice()) {
             (true, Some(kid), keys) => keys.iter().filter(|key| key.is_called(&kid)).any(signed),
@@ -125,47 +187,52 @@ impl Trusted {
             (false, _, [only]) => signed(only),
             _ => false,
         };
-        if good { Ok(()) } else { Err(Refusal::Rejected("token with a signature of none of the issuer's keys")) }
+        if good { Ok(()) } else { Err(Rejection::Refused("token with a signature of none of the issuer's keys")) }
     }
 
-    fn check_times(&self, claims: &Members, now: Timestamp) -> Result<(), Refusal> {
+    fn check_times(&self, claims: &Members, now: Timestamp) -> Result<(), Rejection> {
         let moment = |claim: &str| claims.read::<f64>(claim).map(millis);
-        let end = moment("exp").ok_or(Refusal::Rejected("token without an end"))?;
+        let end = moment("exp").ok_or(Rejection::Refused("token without an end"))?;
         if end.saturating_add(self.skew_ms) <= now.as_millis() {
-            return Err(Refusal::Rejected("expired token"));
+            return Err(Rejection::Refused("expired token"));
         }
         if claims.get("nbf").is_none() {
             return Ok(());
         }
         match moment("nbf") {
             Some(begin) if begin.saturating_sub(self.skew_ms) <= now.as_millis() => Ok(()),
-            _ => Err(Refusal::Rejected("token that is not valid yet")),
+            _ => Err(Rejection::Refused("token that is not valid yet")),
         }
     }
 
-    fn check_audience(&self, claims: &Members, resource: &str) -> Result<(), Refusal> {
+    /// A token for the endpoints of gateways is none for the control plane, nor the other way round.
+    fn check_audience(&self, claims: &Members, resource: Resource<'_>) -> Result<(), Rejection> {
         let one = claims.read::<String>("aud").map(|one| vec![one]);
         let named = one.or_else(|| claims.read::<Vec<String>>("aud")).unwrap_or_default();
-        if named.iter().any(|audience| audience == resource || self.audiences.contains(audience)) {
+        let (url, others) = match resource {
+            Resource::Endpoint(url) => (Some(url), &self.audiences),
+            Resource::ControlPlane(url) => (url, &self.control_plane_audiences),
+        };
+        if named.iter().any(|audience| Some(audience.as_str()) == url || others.contains(audience)) {
             Ok(())
         } else {
-            Err(Refusal::Rejected("token for another audience"))
+            Err(Rejection::Refused("token for another audience"))
         }
     }
 
-    fn user(&self, claims: &Members) -> Result<(Name, Vec<Role>), Refusal> {
+    fn user(&self, claims: &Members) -> Result<(Name, Vec<Role>), Rejection> {
         // An address that somebody only claims to have is nobody's.
         let verified = claims.get("email_verified").is_none_or(|raw| matches!(raw.get(), "true" | "\"true\""));
         if self.user_claim == "email" && !verified {
-            return Err(Refusal::Rejected("token with an address that is not verified"));
+            return Err(Rejection::Refused("token with an address that is not verified"));
         }
         let value = claims.read::<String>(&self.user_claim);
         let user = value.and_then(|value| self.users.get(&value).cloned());
-        user.ok_or(Refusal::Rejected("token of nobody who is a user here"))
+        user.ok_or(Rejection::Refused("token of nobody who is a user here"))
     }
 
     /// `scope` (RFC 9068 §2.2.3), or `scp` as some issuers call it.
-    fn check_scopes(&self, claims: &Members) -> Result<(), Refusal> {
+    fn check_scopes(&self, claims: &Members) -> Result<(), Rejection> {
         let texts = |claim: &str| {
             let one = claims.read::<String>(claim).map(|one| vec![one]);
             one.or_else(|| claims.read::<Vec<String>>(claim)).unwrap_or_default()
@@ -174,7 +241,7 @@ impl Trusted {
         if self.scopes.iter().all(|needed| given.split(' ').any(|scope| scope == needed)) {
             Ok(())
         } else {
-            Err(Refusal::Scope(self.scopes.clone()))
+            Err(Rejection::Scope(self.scopes.clone()))
         }
     }
 }

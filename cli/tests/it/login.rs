@@ -1,0 +1,130 @@
+//! Logging in and out, passwords, and shutting users out.
+
+use crate::{
+    stub::{Reply, Stub},
+    world::{Ran, TOKEN, World, mode},
+};
+use control_plane_api::token::{self, TokenKind};
+use std::{fs, io::Write as _, process::Stdio};
+
+const PASSWORD: &str = "  correct horse battery ";
+
+fn session() -> String {
+    token::format(TokenKind::Session, &[7; 32])
+}
+
+fn control_plane() -> Stub {
+    Stub::start(|seen, _| match (seen.method.as_str(), seen.path.as_str()) {
+        ("POST", "/api/v1/sessions") if seen.body.contains("wrong") => Reply::new(
+            401,
+            "application/problem+json",
+            r#"{"type":"urn:mcpctl:problem:login-refused","title":"x","status":401,"detail":"user or password is wrong","hint":"try again"}"#,
+        ),
+        ("POST", "/api/v1/sessions") => Reply::new(
+            201,
+            "application/json",
+            &format!(
+                r#"{{"id":"s1","user":"alice","audience":"api","created_at":"2026-07-28T09:00:00.000Z",
+                "used_at":"2026-07-28T09:00:00.000Z","expires_at":"2026-08-04T09:00:00.000Z","token":"{}"}}"#,
+                session()
+            ),
+        ),
+        ("GET", "/api/v1/whoami") => Reply::json(r#"{"user":"alice","roles":["developer"],"session":"s1"}"#),
+        ("GET", "/api/v1/users/bob") => Reply::json(r#"{"name":"bob","revision":2,"spec":{"roles":["operator"]}}"#),
+        ("POST", "/api/v1/apply") => {
+            Reply::json(r#"{"revision":3,"objects":[{"object":{"kind":"user","name":"bob"},"effect":"configured"}]}"#)
+        }
+        ("DELETE" | "PUT", _) => Reply::status(204),
+        _ => Reply::status(404),
+    })
+}
+
+/// Runs with `input` on stdin.
+fn run(world: &World, args: &[&str], input: &str) -> Ran {
+    let mut child =
+        world.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    Ran {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn a_password_becomes_a_session_that_is_kept_until_logout() {
+    let stub = control_plane();
+    let world = World::connected(&stub.url);
+    fs::remove_file(world.home().join("token")).unwrap();
+    let ran = run(&world, &["login", "--user", "alice", "--password-stdin"], &format!("{PASSWORD}\n"));
+    ran.succeeds();
+    assert!(ran.err.contains("logged in as alice") && !ran.err.contains("horse"), "{ran:?}");
+    let sent: serde_json::Value = serde_json::from_str(&stub.seen()[0].body).unwrap();
+    assert_eq!((sent["user"].as_str(), sent["password"].as_str()), (Some("alice"), Some(PASSWORD)));
+    let file = world.home().join("token");
+    assert_eq!((fs::read_to_string(&file).unwrap().trim(), mode(&file)), (session().as_str(), 0o600));
+    let whoami = world.run(&["whoami", "--format", "json"]);
+    assert!(whoami.succeeds().contains("\"session\": \"s1\""), "{whoami:?}");
+    world.run(&["logout"]).succeeds();
+    let ended = stub.wait_for(|seen| seen.method == "DELETE");
+    assert_eq!(ended.path, "/api/v1/sessions/current");
+    assert_eq!(ended.header("authorization"), format!("Bearer {}", session()));
+    assert!(!file.exists());
+    world.run(&["logout"]).succeeds();
+}
+
+#[test]
+fn a_wrong_password_is_exit_4_and_keeps_what_was_there() {
+    let stub = control_plane();
+    let world = World::connected(&stub.url);
+    run(&world, &["login", "--user", "alice", "--password-stdin"], "wrong\n")
+        .fails(4, &["error: user or password is wrong", "hint: try again"]);
+    assert_eq!(fs::read_to_string(world.home().join("token")).unwrap(), TOKEN);
+    run(&world, &["login", "--user", "alice", "--password-stdin"], "").fails(2, &["stdin holds no password"]);
+    world.run(&["login", "--user", "alice"]).fails(2, &["there is nobody to ask", "--password-stdin"]);
+    world.run(&["login", "--user", "alice", "--password", "x"]).fails(2, &[]);
+}
+
+#[test]
+fn a_token_is_kept_once_the_control_plane_knows_it() {
+    let stub = control_plane();
+    let world = World::connected(&stub.url);
+    let token = token::format(TokenKind::Personal, &[8; 32]);
+    run(&world, &["login", "--token", "-"], &format!("{token}\n")).succeeds();
+    assert_eq!(stub.seen()[0].header("authorization"), format!("Bearer {token}"));
+    assert_eq!(fs::read_to_string(world.home().join("token")).unwrap().trim(), token);
+    run(&world, &["login", "--token", "-"], "xoxb-1\n").fails(2, &["is not a token of mcpctl"]);
+    // On the command line everybody could read it.
+    world.run(&["login", "--token", &token]).fails(2, &[]);
+    let ran = world.run(&["logout"]);
+    ran.succeeds();
+    assert!(ran.err.contains("mcpctl token revoke"), "{ran:?}");
+    assert!(!stub.seen().iter().any(|seen| seen.method == "DELETE"));
+}
+
+#[test]
+fn a_password_is_set_from_stdin_and_an_own_one_needs_the_one_so_far() {
+    let stub = control_plane();
+    let world = World::connected(&stub.url);
+    run(&world, &["user", "passwd", "bob", "--stdin"], "another horse battery\n").succeeds();
+    let sent = stub.wait_for(|seen| seen.path == "/api/v1/users/bob/password");
+    assert_eq!(sent.body, r#"{"password":"another horse battery"}"#);
+    run(&world, &["user", "passwd", "alice", "--stdin"], "old horse battery\nnew horse battery\n").succeeds();
+    let sent = stub.wait_for(|seen| seen.path == "/api/v1/users/alice/password");
+    assert_eq!(sent.body, r#"{"password":"new horse battery","current":"old horse battery"}"#);
+    run(&world, &["user", "passwd", "alice", "--stdin"], "old horse battery\n").fails(2, &["stdin lacks a line"]);
+    let world = World::connected(&stub.url);
+    world.run(&["user", "passwd", "bob", "--remove"]).succeeds();
+    stub.wait_for(|seen| seen.path == "/api/v1/users/bob/password" && seen.body == "{}");
+}
+
+#[test]
+fn a_user_is_shut_out_with_the_roles_kept() {
+    let stub = control_plane();
+    let world = World::connected(&stub.url);
+    assert_eq!(world.run(&["user", "disable", "bob"]).succeeds(), "user/bob configured\n");
+    let sent: serde_json::Value = serde_json::from_str(&stub.wait_for(|seen| seen.method == "POST").body).unwrap();
+    let spec = &sent["objects"][0]["spec"];
+    assert_eq!((&spec["roles"][0], &spec["disabled"]), (&"operator".into(), &true.into()));
+}

@@ -1,0 +1,87 @@
+//! How long an exchange may go on: as long as the configuration in force would let it begin.
+//!
+//! An exchange keeps the pipeline it began with. When a newer one comes into force, a token may have been revoked, a user
+//! shut out, a profile taken away: then it is judged again by the newest, and broken off if that refuses it.
+
+use super::Pipeline;
+use control_plane_api::name::Name;
+use filters::{Exchange, Filter as _, LocalReply};
+use http::HeaderMap;
+use std::{future, ops::ControlFlow, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+/// See the module.
+pub(super) struct Term {
+    /// Cancelled once there is a newer pipeline than the one that last judged the exchange.
+    superseded: CancellationToken,
+}
+
+impl Term {
+    /// Of an exchange that `pipeline` let pass.
+    pub(super) fn begin(pipeline: &Pipeline) -> Self {
+        Self { superseded: pipeline.superseded.clone() }
+    }
+
+    /// Ends when `exchange`, which is served by `pipeline`, may not go on; what its client is told. May be dropped and
+    /// asked again.
+    pub(super) async fn over(&mut self, pipeline: &Pipeline, exchange: &Exchange) -> LocalReply {
+        loop {
+            self.superseded.cancelled().await;
+            let Some(newest) = pipeline.newest() else {
+                // The gateway is stopping, which has its own way of ending exchanges.
+                return future::pending().await;
+            };
+            if let Err(refusal) = newest.judge_again(exchange).await {
+                return refusal;
+            }
+            self.superseded = newest.superseded.clone();
+        }
+    }
+}
+
+impl Pipeline {
+    /// The pipeline in force; none when the gateway is stopping.
+    pub(crate) fn newest(&self) -> Option<Arc<Self>> {
+        self.newest.upgrade()?.load_full()
+    }
+
+    /// Whether `user` is recognised by what `exchange` presents, and may use its project.
+    pub(crate) async fn admits(&self, exchange: &Exchange, user: &Name) -> bool {
+        let Ok(principal) = self.authenticate(&exchange.headers, &exchange.endpoint) else { return false };
+        let same = principal.name() == Some(user);
+        let mut opening = Exchange {
+            principal,
+            project: exchange.project.clone(),
+            ..Exchange::new(exchange.request.clone(), HeaderMap::new())
+        };
+        same && self.rests.permissions.on_request(&mut opening).await.is_continue()
+    }
+
+    /// Whether `exchange`, which an earlier pipeline let pass, may go on under this one: who asks is still recognised, and
+    /// may still do what is asked. Where it goes was decided when it began.
+    ///
+    /// # Errors
+    /// What the client is told.
+    async fn judge_again(&self, exchange: &Exchange) -> Result<(), LocalReply> {
+        let mut again = Exchange {
+            principal: self.authentication.again(exchange).map_err(broken_off)?,
+            credential: exchange.credential.clone(),
+            endpoint: exchange.endpoint.clone(),
+            project: exchange.project.clone(),
+            affinity: exchange.affinity.clone(),
+            target: exchange.target.clone(),
+            sealed: exchange.sealed.clone(),
+            primitive: exchange.primitive.clone(),
+            ..Exchange::new(exchange.request.clone(), HeaderMap::new())
+        };
+        match self.rests.permissions.on_request(&mut again).await {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(refusal) => Err(broken_off(refusal)),
+        }
+    }
+}
+
+/// The audit log is told that it was allowed when it began.
+fn broken_off(refusal: LocalReply) -> LocalReply {
+    LocalReply { reason: format!("revoked while it ran: {}", refusal.reason), ..refusal }
+}
