@@ -143,8 +143,7 @@ pub async fn serve(
     let addresses = settings.addresses(address).map_err(StartError::PublicUrl)?;
     let checkpoints = Checkpoints { store: store.clone(), keys: Arc::clone(&keys) };
     checkpoints.announce().await?;
-    let (publisher, published) =
-        Publisher::start(store.clone(), Arc::clone(&keys), addresses.clone(), seen).await?;
+    let (publisher, published) = Publisher::start(store.clone(), Arc::clone(&keys), addresses.clone(), seen).await?;
     let addressed = Addressed::by(&settings.allowed_hosts, addresses.as_ref().map(Addresses::origin));
     let fetcher = SafeFetcher::new(settings.trusts_loopback(address))?;
     let key_sets = KeySets { store: store.clone(), published: published.clone(), fetcher: fetcher.clone() };
