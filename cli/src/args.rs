@@ -6,6 +6,7 @@ pub(crate) mod bridge;
 pub(crate) mod claude;
 pub(crate) mod connection;
 pub(crate) mod daemon;
+pub(crate) mod db;
 pub(crate) mod filter;
 pub(crate) mod identity;
 pub(crate) mod instance;
@@ -154,6 +155,9 @@ pub(crate) enum Command {
     /// Check this installation and say how to mend it
     #[command(after_help = "Examples:\n  mcpctl doctor\n  mcpctl doctor --format json")]
     Doctor,
+    /// Back up, restore, move and migrate the control plane's database
+    #[command(subcommand)]
+    Db(db::Command),
     /// Show the tools the servers offer
     #[command(subcommand)]
     Tools(tools::Command),

@@ -7,6 +7,7 @@ pub(crate) mod claude;
 pub(crate) mod completion;
 pub(crate) mod connection;
 pub(crate) mod daemon;
+pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod filter;
 pub(crate) mod instance;
@@ -46,6 +47,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Status => done(status::run(invocation).await),
         Command::Version => done(version::run(invocation).await),
         Command::Doctor => doctor::run(invocation).await,
+        Command::Db(command) => done(db::run(command, invocation)),
         Command::Tools(command) => done(tools::run(command, invocation).await),
         Command::Login(login) => done(login::log_in(login, invocation).await),
         Command::Logout => done(login::log_out(invocation).await),

@@ -8,6 +8,7 @@
 //! here: no request of an MCP client ever passes through this process.
 
 mod audit;
+mod backup;
 mod compile;
 mod configure;
 mod fetch;
@@ -17,16 +18,21 @@ mod identity;
 mod instances;
 mod key_sets;
 mod listener;
+pub mod maintenance;
 pub mod memory;
 mod oauth;
 mod publish;
+mod retention;
+mod rollback;
 mod secrets;
 pub mod server;
 pub mod settings;
 mod store;
 
+pub use backup::{BackupError, RestoreError};
 pub use home::HomeError;
 pub use identity::Access;
+pub use rollback::RollbackError;
 pub use secrets::MasterKeyError;
 pub use server::{StartError, serve};
 pub use store::OpenError;

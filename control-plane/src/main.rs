@@ -3,10 +3,11 @@
 use anyhow::Context as _;
 use clap::Parser as _;
 use control_plane::{
-    http, memory, serve,
+    http, maintenance, memory, serve,
     server::{self, StartError},
-    settings::{Command, CommandLine, LogFormat, Settings},
+    settings::{Command, CommandLine, DbCommand, LogFormat, Settings},
 };
+use serde_json::json;
 use std::{
     io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
@@ -23,6 +24,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     let done = match line.command {
         None => run(&line.settings).await,
+        Some(Command::Db(command)) => return Ok(database(&line.settings, &command).await),
         Some(Command::ResetAdminToken) => server::reset_admin_token(&line.settings).await,
         Some(Command::RotatePepper) => server::rotate_pepper(&line.settings).await,
         Some(Command::Openapi) => {
@@ -38,6 +40,18 @@ async fn main() -> anyhow::Result<ExitCode> {
             ExitCode::FAILURE
         }
     })
+}
+
+/// What was done, or why nothing was, goes to standard output, as JSON.
+async fn database(settings: &Settings, command: &DbCommand) -> ExitCode {
+    let (said, code) = match Box::pin(maintenance::run(settings, command)).await {
+        Ok(done) => (done, ExitCode::SUCCESS),
+        Err(error) => (json!({"error": error.to_string(), "hint": error.hint()}), ExitCode::FAILURE),
+    };
+    match writeln!(io::stdout(), "{said:#}") {
+        Ok(()) => code,
+        Err(_) => ExitCode::FAILURE,
+    }
 }
 
 async fn run(settings: &Settings) -> Result<(), StartError> {

@@ -11,12 +11,12 @@ pub(crate) use stream::{Subscriber, Subscription};
 use crate::{
     compile::{self, Configuration},
     identity::load_peppers,
+    rollback::HighWater,
     secrets::Keys,
     settings::Addresses,
-    store::{REVISION_CHANNEL, Store, StoreError},
+    store::{Presence, Store, StoreError},
 };
 use issuers::Issuers;
-use sqlx::postgres::PgListener;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{Notify, watch},
@@ -33,6 +33,7 @@ pub(crate) struct Publisher {
     addresses: Option<Addresses>,
     changed: Arc<Notify>,
     newest: watch::Sender<Arc<Configuration>>,
+    seen: HighWater,
 }
 
 /// What the rest of the process has of the publisher.
@@ -65,26 +66,31 @@ impl Publisher {
         store: Store,
         keys: Arc<Keys>,
         addresses: Option<Addresses>,
+        mut seen: HighWater,
     ) -> Result<(Self, Published), StoreError> {
         let first = load(&store, &keys, addresses.clone()).await?;
+        seen.note(first.revision);
         let (newest, receiver) = watch::channel(Arc::new(first));
         let changed = Arc::new(Notify::new());
         let published = Published { changed: Arc::clone(&changed), newest: receiver };
-        Ok((Self { store, keys, addresses, changed, newest }, published))
+        Ok((Self { store, keys, addresses, changed, newest, seen }, published))
     }
 
     /// Publishes until `stopped` says so; ending ends every stream.
-    pub(crate) async fn run(self, mut stopped: watch::Receiver<bool>) {
+    pub(crate) async fn run(mut self, mut presence: Presence, mut stopped: watch::Receiver<bool>) {
         let mut clock = interval(POLL_INTERVAL);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut listener = None;
         let mut failing = false;
         loop {
             tokio::select! {
                 _ = stopped.changed() => return,
                 () = self.changed.notified() => {}
-                () = heard(&mut listener) => {}
-                _ = clock.tick() => listener = self.listen(listener).await,
+                () = presence.heard() => {}
+                _ = clock.tick() => {
+                    if presence.renew(&self.store).await {
+                        tracing::info!("Hears other replicas again");
+                    }
+                }
             }
             match self.refresh().await {
                 Ok(()) => failing = false,
@@ -97,39 +103,15 @@ impl Publisher {
         }
     }
 
-    async fn refresh(&self) -> Result<(), StoreError> {
+    async fn refresh(&mut self) -> Result<(), StoreError> {
         let revision = self.store.read().await?.revision().await?;
         if revision > self.newest.borrow().revision {
             let configuration = load(&self.store, &self.keys, self.addresses.clone()).await?;
             tracing::info!(revision = configuration.revision, "Published a configuration");
+            self.seen.note(configuration.revision);
             self.newest.send_replace(Arc::new(configuration));
         }
         Ok(())
-    }
-
-    /// Hears other replicas again after the connection was lost; until then the clock has to do.
-    async fn listen(&self, listener: Option<PgListener>) -> Option<PgListener> {
-        match (&self.store, listener) {
-            (Store::Sqlite(_), _) => None,
-            (Store::Postgres(_), Some(listener)) => Some(listener),
-            (Store::Postgres(pool), None) => {
-                let mut listener = PgListener::connect_with(pool).await.ok()?;
-                listener.listen(REVISION_CHANNEL).await.ok()?;
-                Some(listener)
-            }
-        }
-    }
-}
-
-/// Waits for another replica's word; without a connection, for ever.
-async fn heard(listener: &mut Option<PgListener>) {
-    match listener {
-        Some(connected) => {
-            if connected.recv().await.is_err() {
-                *listener = None;
-            }
-        }
-        None => std::future::pending().await,
     }
 }
 

@@ -11,6 +11,8 @@ use crate::{
     listener::{self, Bounds},
     oauth::OauthClient,
     publish::Publisher,
+    retention::Retention,
+    rollback::{HighWater, RollbackError},
     secrets::{Keys, MasterKeyError, OpenKeysError},
     settings::{Addresses, Settings},
     store::{self, OpenError, Store, StoreError},
@@ -49,6 +51,9 @@ pub enum StartError {
     /// The database failed at its first use.
     #[error("{0}")]
     Store(String),
+    /// The database is older than what was seen of it.
+    #[error(transparent)]
+    WentBack(#[from] RollbackError),
     /// The public URL is none.
     #[error("MCPD_PUBLIC_URL is `{0}`, which is neither an https URL nor this machine's own")]
     PublicUrl(String),
@@ -73,6 +78,7 @@ impl StartError {
             Self::MasterKey(error) => error.hint(),
             Self::Open(error) => error.hint(),
             Self::Store(_) => "check the database's own log, and the space left on its disk",
+            Self::WentBack(error) => error.hint(),
             Self::PublicUrl(_) => "set it to the https URL under which browsers reach mcpd, without query and fragment",
             Self::Fetcher(_) => "install the package ca-certificates, or name a file of certificates in SSL_CERT_FILE",
             Self::Serve(_) => "the system's log may say more; start mcpd again",
@@ -130,13 +136,15 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), StartError> {
     let (store, keys) = open(settings).await?;
+    let presence = store.enter().await?;
+    let seen = HighWater::check(&store, &settings.home).await?;
     identity::bootstrap(&store, &keys, &settings.home).await?;
     let keys = Arc::new(keys);
     let address = listener.local_addr()?;
     let addresses = settings.addresses(address).map_err(StartError::PublicUrl)?;
     let checkpoints = Checkpoints { store: store.clone(), keys: Arc::clone(&keys) };
     checkpoints.announce().await?;
-    let (publisher, published) = Publisher::start(store.clone(), Arc::clone(&keys), addresses.clone()).await?;
+    let (publisher, published) = Publisher::start(store.clone(), Arc::clone(&keys), addresses.clone(), seen).await?;
     let addressed = Addressed::by(&settings.allowed_hosts, addresses.as_ref().map(Addresses::origin));
     let fetcher = SafeFetcher::new(settings.trusts_loopback(address))?;
     let key_sets = KeySets { store: store.clone(), published: published.clone(), fetcher: fetcher.clone() };
@@ -159,12 +167,14 @@ pub async fn serve(
     tracing::info!(%address, store = store.name(), home = %settings.home.display(), "Serving");
 
     let (stopping, stopped) = watch::channel(false);
-    let publishing = tokio::spawn(publisher.run(stopped.clone()));
+    let publishing = tokio::spawn(publisher.run(presence, stopped.clone()));
     let renewing = tokio::spawn(oauth.renew(stopped.clone()));
     let noting = tokio::spawn(uses.run(store.clone(), published, stopped.clone()));
     let warming = tokio::spawn(async move { logins.hasher.warm().await });
     let fetching = tokio::spawn(key_sets.run(stopped.clone()));
     let tending = tokio::spawn(instances.run(stopped.clone()));
+    let retention = Retention { store: store.clone(), days: settings.audit_retention_days };
+    let retaining = tokio::spawn(retention.run(stopped.clone()));
     let signing = tokio::spawn(checkpoints.run(stopped.clone()));
     let router = http::router(app, addressed);
     let mut server = pin!(listener::serve(listener, router, Bounds::default(), stopped));
@@ -183,7 +193,10 @@ pub async fn serve(
     fetching.abort();
     // Where it stopped, it or another replica goes on.
     tending.abort();
+    retaining.abort();
     signing.abort();
+    // With it ends this process's hold on the database.
+    publishing.await.ok();
     // Not aborted: a refresh token that was spent and whose answer is lost would be lost for good.
     stopping.send_replace(true);
     if timeout(DRAIN_TIMEOUT, renewing).await.is_err() {
@@ -224,7 +237,7 @@ pub async fn rotate_pepper(settings: &Settings) -> Result<(), StartError> {
 async fn open(settings: &Settings) -> Result<(Store, Keys), StartError> {
     home::prepare(&settings.home)?;
     let sources = settings.key_sources()?;
-    let store = store::open(&settings.database_url()).await?;
+    let store = store::open(&settings.database_url(), &settings.database).await?;
     let keys = Keys::open(sources, &store).await?;
     identity::found_pepper(&store, &keys).await?;
     Ok((store, keys))

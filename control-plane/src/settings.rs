@@ -1,5 +1,9 @@
 //! What mcpd is told at start: the command line, the environment, and where things lie by default.
 
+mod database;
+
+pub use database::DatabaseOptions;
+
 use crate::{
     http::LOOPBACK_HOSTS,
     instances::EngineSettings,
@@ -27,8 +31,11 @@ pub struct CommandLine {
 }
 
 /// What mcpd can do besides serving.
-#[derive(Clone, Copy, Subcommand)]
+#[derive(Clone, Subcommand)]
 pub enum Command {
+    /// Back up, restore, move and migrate the database.
+    #[command(subcommand)]
+    Db(DbCommand),
     /// Print the OpenAPI document of the REST API.
     Openapi,
     /// Issue a new token for the user `admin` and write it to `$MCPCTL_HOME/admin-token`; the old one, the user's sessions
@@ -36,6 +43,49 @@ pub enum Command {
     ResetAdminToken,
     /// Make a new pepper for the digests of tokens; each token moves to it when it is next used.
     RotatePepper,
+}
+
+/// What can be done with the database while mcpd does not serve, or beside it.
+#[derive(Clone, Subcommand)]
+pub enum DbCommand {
+    /// Write everything into a file, also while mcpd serves. Secrets stay encrypted; the master key is not in it.
+    Backup {
+        /// The new file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Put a backup in force. Its revision becomes higher than any before, so that gateways take it.
+    Restore {
+        /// The backup.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Replace what the database holds.
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Copy everything into another, empty database, compare row by row, and close this one for good.
+    Move {
+        /// URL of the other database; better in the environment, where no process list shows it.
+        #[arg(long, env = "MCPD_DATABASE_URL_TO", hide_env_values = true, value_name = "URL")]
+        to: String,
+    },
+    /// Bring the tables up to date, as every start of mcpd does.
+    Migrate {
+        /// Only say what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Remove audit events that are older than that, and leave a record of it in the audit log.
+    Retain {
+        /// Days to keep.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+        days: u32,
+        /// Only say what would go.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Go on with a database that is older than what gateways have: its revision jumps ahead of theirs.
+    AcceptRollback,
 }
 
 /// Where mcpd listens and keeps things. No Debug: the database URL may hold a password.
@@ -50,6 +100,12 @@ pub struct Settings {
     /// `postgres://…` or `sqlite:…`; default: the file `mcpd.db` in the home folder.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", global = true)]
     pub database_url: Option<String>,
+    /// Days to keep audit events; default: for ever. What goes leaves a record with its number and hash.
+    #[arg(long, env = "MCPD_AUDIT_RETENTION_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..), global = true)]
+    pub audit_retention_days: Option<u32>,
+    /// How that database is used.
+    #[command(flatten)]
+    pub database: DatabaseOptions,
     /// Folder for the database, the master key and the first token; created readable by its owner only.
     #[arg(long, env = "MCPCTL_HOME", value_name = "FOLDER", default_value_os_t = default_home(), global = true)]
     pub home: PathBuf,

@@ -6,33 +6,45 @@
 
 mod audit;
 mod audit_chain;
+mod catalogue;
 mod change;
 mod ciphertexts;
 mod connections;
 mod consents;
 mod gateways;
 mod instances;
+mod in_use;
 mod issuer_keys;
 mod meta;
+mod migrate;
 mod objects;
 mod open;
 mod passwords;
+mod retention;
+mod rows;
 mod secrets;
 mod sessions;
 mod tokens;
 
 pub(crate) use audit::AuditQuery;
 pub(crate) use audit_chain::ChainEnd;
+pub(crate) use catalogue::Table;
 pub(crate) use change::{Change, OWN_EPOCH, OWN_NAME, own_name};
 pub(crate) use ciphertexts::{Ciphertext, Place};
 pub(crate) use connections::StoredConnection;
 pub(crate) use consents::{StoredRegistration, StoredTicket};
 pub(crate) use gateways::{EnrolledGateway, JoinGrant};
 pub(crate) use instances::{Order, StoredInstance};
+pub(crate) use in_use::Presence;
 pub(crate) use issuer_keys::StoredKeySet;
+pub(crate) use migrate::unknown_among as unknown_migration;
 pub use open::OpenError;
-pub(crate) use open::open;
+#[cfg(test)]
+pub(crate) use open::open_in;
+pub(crate) use open::{open, open_as_it_is, place};
 pub(crate) use passwords::PasswordHolder;
+pub(crate) use retention::Removed;
+pub(crate) use rows::Row;
 pub(crate) use secrets::StoredSecret;
 #[cfg(test)]
 pub(crate) use sessions::SESSION_IDLE_MS;

@@ -8,10 +8,11 @@
 mod backoff;
 #[cfg(test)]
 pub(crate) mod fake;
+mod replicas;
 
 pub use backoff::Backoff;
 
-use crate::{http_client, keys::Secret};
+use crate::keys::Secret;
 use control_plane_api::{
     audit::{AuditBatch, receipt::SignedText},
     gateway::{EnrolReply, EnrolRequest, GatewayStatus},
@@ -21,7 +22,8 @@ use control_plane_api::{
     problem::Problem,
 };
 use http::{HeaderValue, Method, header::ACCEPT};
-use reqwest::{Client, RequestBuilder, Response};
+use replicas::Replicas;
+use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 use url::Url;
@@ -35,11 +37,10 @@ const STREAM_IDLE_TIMEOUT_MS: u64 = 60_000;
 /// Largest answer read, in bytes.
 const REPLY_BYTES_MAX: usize = 1 << 20;
 
-/// The control plane at one URL, seen as one gateway. Cheap to clone.
+/// The control plane, seen as one gateway. Cheap to clone.
 #[derive(Clone)]
 pub struct ControlPlane {
-    http: Client,
-    base: Url,
+    replicas: Replicas,
     gateway: Name,
     token: Secret,
 }
@@ -84,19 +85,13 @@ impl ControlPlaneError {
 }
 
 impl ControlPlane {
-    /// The control plane at `base` for the gateway `gateway`, which shows `token` (its own, or a join token).
+    /// The control plane, any of whose replicas answers at one of `bases`, for the gateway `gateway`, which shows `token`
+    /// (its own, or a join token).
     ///
     /// # Errors
     /// [`ControlPlaneError::Unusable`].
-    pub fn new(base: &Url, gateway: &Name, token: Secret) -> Result<Self, ControlPlaneError> {
-        let unusable = |reason: String| ControlPlaneError::Unusable { url: base.to_string(), reason };
-        if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
-            return Err(unusable("it is not an http or https URL".to_owned()));
-        }
-        let builder = http_client::builder(base, Duration::from_millis(CONNECT_TIMEOUT_MS))
-            .read_timeout(Duration::from_millis(STREAM_IDLE_TIMEOUT_MS));
-        let http = builder.build().map_err(|error| unusable(chain(&error)))?;
-        Ok(Self { http, base: base.clone(), gateway: gateway.clone(), token })
+    pub fn new(bases: &[Url], gateway: &Name, token: Secret) -> Result<Self, ControlPlaneError> {
+        Ok(Self { replicas: Replicas::new(bases)?, gateway: gateway.clone(), token })
     }
 
     /// Which gateway asks.
@@ -107,59 +102,79 @@ impl ControlPlane {
 
     /// Exchanges the join token for an identity.
     pub(crate) async fn enrol(&self, request: &EnrolRequest) -> Result<EnrolReply, ControlPlaneError> {
-        self.reply(self.request(Method::POST, "enrol")?.json(request)).await
+        self.reply("enrol", |asked| asked.json(request)).await
     }
 
     /// Opens the configuration stream.
     pub(crate) async fn config_stream(&self) -> Result<Response, ControlPlaneError> {
-        let request = self.request(Method::GET, "config")?.header(ACCEPT, "text/event-stream");
-        accepted(request.send().await.map_err(unreachable)?).await
+        self.send(Method::GET, "config", |asked| asked.header(ACCEPT, "text/event-stream")).await
     }
 
     /// Reports how this gateway is.
     pub(crate) async fn put_status(&self, status: &GatewayStatus) -> Result<(), ControlPlaneError> {
-        let request = self.request(Method::PUT, "status")?.json(status).timeout(request_timeout());
-        accepted(request.send().await.map_err(unreachable)?).await.map(drop)
+        let sent = self.send(Method::PUT, "status", |asked| asked.json(status).timeout(request_timeout()));
+        sent.await.map(drop)
     }
 
     /// Reports definitions of tools that were seen for the first time.
     pub(crate) async fn post_pins(&self, report: &PinReport) -> Result<(), ControlPlaneError> {
-        let request = self.request(Method::POST, "pins")?.json(report).timeout(request_timeout());
-        accepted(request.send().await.map_err(unreachable)?).await.map(drop)
+        let sent = self.send(Method::POST, "pins", |asked| asked.json(report).timeout(request_timeout()));
+        sent.await.map(drop)
     }
 
     /// Hands over audit records; the signed receipt says how far they are stored.
     pub(crate) async fn post_audit(&self, batch: &AuditBatch) -> Result<SignedText, ControlPlaneError> {
-        self.reply(self.request(Method::POST, "audit")?.json(batch)).await
+        self.reply("audit", |asked| asked.json(batch)).await
     }
 
     /// Says that a server refused an access token; hears whether there is another.
     pub(crate) async fn token_refused(&self, refusal: &TokenRefusal) -> Result<TokenRefusalReply, ControlPlaneError> {
-        self.reply(self.request(Method::POST, "refused-token")?.json(refusal)).await
+        self.reply("refused-token", |asked| asked.json(refusal)).await
     }
 
-    fn request(&self, method: Method, what: &str) -> Result<RequestBuilder, ControlPlaneError> {
-        let mut url = self.base.clone();
+    /// Asks the replica whose turn it is. One that does not answer, or only with what is wrong with it, is asked no more
+    /// until the others have failed as well.
+    async fn send(
+        &self,
+        method: Method,
+        what: &str,
+        complete: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Result<Response, ControlPlaneError> {
+        let (turn, replica) = self.replicas.current().ok_or_else(|| unusable("", "no URL is given"))?;
+        let mut url = replica.base.clone();
         match url.path_segments_mut() {
             Ok(mut path) => path.pop_if_empty().extend(["api", "v1", "gateways", self.gateway.as_str(), what]),
-            Err(()) => return Err(self.unusable("it has no path")),
+            Err(()) => return Err(unusable(replica.base.as_str(), "it has no path")),
         };
         let bearer = zeroize::Zeroizing::new(format!("Bearer {}", self.token.expose()));
         let mut bearer = HeaderValue::from_str(&bearer)
-            .map_err(|_| self.unusable("the token has characters no header can carry"))?;
+            .map_err(|_| unusable(replica.base.as_str(), "the token has characters no header can carry"))?;
         bearer.set_sensitive(true);
-        Ok(self.http.request(method, url).header(http::header::AUTHORIZATION, bearer))
+        let request = replica.http.request(method, url).header(http::header::AUTHORIZATION, bearer);
+        let answer = match complete(request).send().await {
+            Ok(response) => accepted(response).await,
+            Err(error) => Err(unreachable(error)),
+        };
+        answer.inspect_err(|error| {
+            if error.is_passing() {
+                self.replicas.failed(turn);
+            }
+        })
     }
 
-    async fn reply<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ControlPlaneError> {
-        let response = accepted(request.timeout(request_timeout()).send().await.map_err(unreachable)?).await?;
+    async fn reply<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        complete: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Result<T, ControlPlaneError> {
+        let response = self.send(Method::POST, what, |asked| complete(asked).timeout(request_timeout())).await?;
         let body = body(response).await?;
         serde_json::from_slice(&body).map_err(|error| ControlPlaneError::BadReply(error.to_string()))
     }
+}
 
-    fn unusable(&self, reason: &str) -> ControlPlaneError {
-        ControlPlaneError::Unusable { url: self.base.to_string(), reason: reason.to_owned() }
-    }
+fn unusable(url: &str, reason: &str) -> ControlPlaneError {
+    ControlPlaneError::Unusable { url: url.to_owned(), reason: reason.to_owned() }
 }
 
 /// Passes a 2xx on; turns everything else into the problem it reports.

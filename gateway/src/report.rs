@@ -184,7 +184,7 @@ pub(crate) mod tests {
     }
 
     fn control_plane(fake: &FakeControlPlane) -> ControlPlane {
-        ControlPlane::new(&fake.url(), &"local".parse().unwrap(), Secret::new("t".to_owned())).unwrap()
+        ControlPlane::new(&[fake.url()], &"local".parse().unwrap(), Secret::new("t".to_owned())).unwrap()
     }
 
     #[tokio::test]

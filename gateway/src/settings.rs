@@ -55,9 +55,9 @@ pub struct Settings {
     /// Address for health, readiness and metrics.
     #[arg(long, env = "MCP_GATEWAY_ADMIN_LISTEN", default_value = "127.0.0.1:0")]
     pub admin_listen: SocketAddr,
-    /// The control plane.
-    #[arg(long, env = "MCPD_URL", default_value = "http://127.0.0.1:3000")]
-    pub mcpd_url: Url,
+    /// URL of the control plane, or of several of its replicas with commas between: when one fails, the next is asked.
+    #[arg(long, env = "MCPD_URL", value_delimiter = ',', default_value = "http://127.0.0.1:3000")]
+    pub mcpd_url: Vec<Url>,
     /// File that holds a join token; read and deleted when the gateway enrols.
     #[arg(long, env = "MCP_GATEWAY_JOIN_TOKEN_FILE")]
     pub join_token_file: Option<PathBuf>,
@@ -265,6 +265,17 @@ mod tests {
         {
             assert!(Settings::try_parse_from(["mcp-gateway", "--public-url", bad]).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_control_plane_may_have_several_urls() {
+        assert_eq!(check(&[]).mcpd_url.len(), 1);
+        let settings = check(&["--mcpd-url", "https://a.example,https://b.example/x"]);
+        assert_eq!(
+            settings.mcpd_url.iter().map(Url::as_str).collect::<Vec<_>>(),
+            ["https://a.example/", "https://b.example/x"]
+        );
+        assert!(Settings::try_parse_from(["mcp-gateway", "--mcpd-url", "https://a.example,b"]).is_err());
     }
 
     #[test]

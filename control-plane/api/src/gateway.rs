@@ -124,6 +124,17 @@ pub enum ConfigState {
     },
 }
 
+impl ConfigState {
+    /// The revision in force, 0 before the first.
+    #[must_use]
+    pub fn in_force(&self) -> u64 {
+        match self {
+            Self::Applied { revision } => *revision,
+            Self::Rejected { in_force, .. } => *in_force,
+        }
+    }
+}
+
 /// State of the local model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     identity::Caller,
     publish::{Subscriber, Subscription},
+    rollback,
     secrets::SealingKey,
 };
 use axum::{
@@ -83,7 +84,11 @@ pub(super) async fn report(
         tracing::warn!(gateway = %gateway.name, revision, in_force, first, "A gateway rejected a configuration");
     }
     let mut tx = app.store.write().await?;
+    let revision = tx.revision().await?;
     tx.put_status(&gateway.name, &status).await?;
     tx.commit().await?;
+    if status.config.in_force() > revision {
+        rollback::record(&app.store, &gateway.name, status.config.in_force()).await?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }

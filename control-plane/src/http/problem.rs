@@ -23,9 +23,12 @@ pub(crate) struct ApiError {
     hint: Option<String>,
     violations: Vec<Violation>,
     challenge: Option<&'static str>,
-    /// Seconds after which it may be tried again.
+    /// Seconds after which the same request may succeed.
     retry_after_s: Option<u64>,
 }
+
+/// When to ask again while the database does not answer; a fleet spreads its own retries.
+const RETRY_AFTER_S: u64 = 2;
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
@@ -115,8 +118,8 @@ impl ApiError {
 
     /// The database does not answer now.
     pub(crate) fn unavailable() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer")
-            .hint("try again; mcpd's log says why")
+        let this = Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer");
+        Self { retry_after_s: Some(RETRY_AFTER_S), ..this.hint("try again; mcpd's log says why") }
     }
 }
 

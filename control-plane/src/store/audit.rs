@@ -27,13 +27,21 @@ pub(crate) struct AuditQuery {
 impl Tx {
     /// Keeps an event. One that is there already stays as it is, except that an outcome replaces the intent.
     pub(crate) async fn put_event(&mut self, event: &AuditEvent) -> Result<(), StoreError> {
-        let sql = "INSERT INTO audit \
-            (gateway, id, seq, time, phase, action, decision, username, project, target, event, server, outcome) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
-            ON CONFLICT (gateway, id) DO UPDATE SET seq = excluded.seq, time = excluded.time, \
-            phase = excluded.phase, action = excluded.action, decision = excluded.decision, \
-            username = excluded.username, project = excluded.project, target = excluded.target, \
-            event = excluded.event, server = excluded.server, outcome = excluded.outcome WHERE audit.phase = 'intent' AND excluded.phase = 'outcome'";
+        // Looked for first, because the unique keys differ: those of PostgreSQL's partitions have the time in them.
+        let sql = "SELECT phase FROM audit WHERE gateway = $1 AND id = $2";
+        let known: Option<(String,)> = on!(&mut *self, c => sqlx::query_as(sql)
+            .bind(event.gateway.as_str()).bind(&event.id).fetch_optional(c).await)?;
+        let sql = match (known.as_ref().map(|(phase,)| phase.as_str()), event.phase) {
+            (None, _) => {
+                "INSERT INTO audit (gateway, id, seq, time, phase, action, decision, username, project, target, event, \
+                 server, outcome) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING"
+            }
+            (Some("intent"), Phase::Outcome) => {
+                "UPDATE audit SET seq = $3, time = $4, phase = $5, action = $6, decision = $7, username = $8, \
+                 project = $9, target = $10, event = $11, server = $12, outcome = $13 WHERE gateway = $1 AND id = $2"
+            }
+            (Some(_), _) => return Ok(()),
+        };
         let event = settled(event);
         let (gateway, user) = (event.gateway.as_str(), event.user.as_ref().map(Name::as_str));
         let (seq, time) = (write_count(event.seq), event.time.as_millis());

@@ -43,6 +43,12 @@ impl Change {
         self.current.saturating_add(1)
     }
 
+    /// Lets this change make a revision above `revision` too, which somebody has seen.
+    pub(crate) fn continue_after(&mut self, revision: u64) {
+        self.current = self.current.max(revision);
+        self.written = true;
+    }
+
     /// For reading.
     pub(crate) fn tx(&mut self) -> &mut Tx {
         &mut self.tx

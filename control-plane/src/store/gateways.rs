@@ -2,7 +2,7 @@
 
 use super::{StoreError, Tx, on, read_json, read_name, write_json};
 use control_plane_api::{
-    gateway::{GatewayStatus, GatewaySummary},
+    gateway::{ConfigState, GatewayStatus, GatewaySummary},
     name::Name,
     timestamp::Timestamp,
 };
@@ -28,6 +28,12 @@ impl JoinGrant {
     pub(crate) fn is_over(&self) -> bool {
         Timestamp::now() >= self.expires_at
     }
+}
+
+/// The part of a report that every version has.
+#[derive(serde::Deserialize)]
+struct Reported {
+    config: ConfigState,
 }
 
 type Row = (String, i64, Option<i64>, Option<String>);
@@ -95,6 +101,14 @@ impl Tx {
         let (now, status) = (Timestamp::now().as_millis(), write_json("a gateway's status", status)?);
         on!(self, c => sqlx::query(sql).bind(name.as_str()).bind(now).bind(status).execute(c).await.map(drop))?;
         Ok(())
+    }
+
+    /// The revisions that gateways have last reported to have in force; a report that cannot be read counts for nothing.
+    pub(crate) async fn revisions_reported(&mut self) -> Result<Vec<u64>, StoreError> {
+        let sql = "SELECT status FROM gateways WHERE status IS NOT NULL";
+        let rows: Vec<(String,)> = on!(self, c => sqlx::query_as(sql).fetch_all(c).await)?;
+        let config = |status: &str| Some(serde_json::from_str::<Reported>(status).ok()?.config.in_force());
+        Ok(rows.iter().filter_map(|(status,)| config(status)).collect())
     }
 
     /// Keeps a join token; those that have expired are swept out on the way.

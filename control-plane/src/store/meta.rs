@@ -23,4 +23,17 @@ impl Tx {
         on!(self, c => sqlx::query(sql).bind(name).bind(value).execute(c).await.map(drop))?;
         Ok(())
     }
+
+    /// Notes the fact called `name`, whatever was noted before.
+    pub(crate) async fn replace_meta(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
+        self.delete_meta(name).await?;
+        self.put_meta(name, value).await
+    }
+
+    /// Forgets the fact called `name`.
+    pub(crate) async fn delete_meta(&mut self, name: &str) -> Result<(), StoreError> {
+        let sql = "DELETE FROM meta WHERE name = $1";
+        on!(self, c => sqlx::query(sql).bind(name).execute(c).await.map(drop))?;
+        Ok(())
+    }
 }

@@ -18,6 +18,11 @@ use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 use tracing_subscriber::EnvFilter;
 
+/// How often something is killed: a few times, or as often as `MCPCTL_TEST_KILLS` says (`make torture`).
+pub(crate) fn kills() -> usize {
+    std::env::var("MCPCTL_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(6)
+}
+
 pub(crate) struct World {
     pub(crate) settings: Settings,
     pub(crate) address: String,
@@ -34,6 +39,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) etag: Option<String>,
     pub(crate) challenge: Option<String>,
+    pub(crate) retry_after: Option<String>,
     pub(crate) media: String,
     pub(crate) text: String,
 }
@@ -49,7 +55,7 @@ pub(crate) fn settings(home: &Path, database_url: &str) -> Settings {
     settings_with(home, database_url, &[])
 }
 
-fn settings_with(home: &Path, database_url: &str, args: &[&str]) -> Settings {
+pub(crate) fn settings_with(home: &Path, database_url: &str, args: &[&str]) -> Settings {
     // Engines of tests only: whatever runs on this machine is left alone.
     let docker = format!("unix://{}", home.with_file_name("docker.sock").display());
     let cluster = home.with_file_name("kubeconfig").display().to_string();
@@ -74,9 +80,71 @@ impl World {
         Self::start(Arc::new(tempfile::tempdir().unwrap()), &postgres::database(), &[]).await
     }
 
+    /// On the database at `url`, with more on the command line.
+    pub(crate) async fn on(url: &str, args: &[&str]) -> Self {
+        Self::start(Arc::new(tempfile::tempdir().unwrap()), url, args).await
+    }
+
     /// A second control plane on the same folder and database.
     pub(crate) async fn replica(&self) -> Self {
         Self::start(Arc::clone(&self.folder), self.settings.database_url.as_deref().unwrap_or_default(), &[]).await
+    }
+
+    /// On the database at `url`, with the home folder of another.
+    pub(crate) async fn beside(other: &Self, url: &str) -> Self {
+        Self::beside_with(other, url, &[]).await
+    }
+
+    /// The same with more on the command line.
+    pub(crate) async fn beside_with(other: &Self, url: &str, args: &[&str]) -> Self {
+        Self::start(Arc::clone(&other.folder), url, args).await
+    }
+
+    /// The same on a home folder that is there already.
+    pub(crate) async fn on_home(folder: TempDir, url: &str) -> Self {
+        let home = folder.path().to_owned();
+        Self::serving(Arc::new(folder), settings(&home, url)).await
+    }
+
+    /// A control plane that runs elsewhere, at `address`.
+    pub(crate) fn at(address: &str) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self {
+            settings: settings(folder.path(), ""),
+            address: address.to_owned(),
+            admin: String::new(),
+            client: client(),
+            stop: None,
+            served: None,
+            folder,
+        }
+    }
+
+    /// As its administrator.
+    pub(crate) fn with_admin(mut self, token: &str) -> Self {
+        token.clone_into(&mut self.admin);
+        self
+    }
+
+    /// Whether it is ready now.
+    pub(crate) async fn try_ready(&self) -> bool {
+        let answer = self.client.get(format!("http://{}/readyz", self.address)).send().await;
+        answer.is_ok_and(|answer| answer.status() == 204)
+    }
+
+    /// As the first administrator; none if no answer comes.
+    pub(crate) async fn try_admin(&self, method: &str, path: &str, body: Option<Value>) -> Option<Answer> {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let request = self.client.request(method, format!("http://{}{path}", self.address)).bearer_auth(&self.admin);
+        let request = body.iter().fold(request, |request, body| request.body(body.to_string()));
+        try_answer(request.send().await.ok()?).await
+    }
+
+    /// A stream that may not be opened.
+    pub(crate) async fn try_stream(&self, path: &str, token: &str) -> Option<Response> {
+        let response =
+            self.client.get(format!("http://{}{path}", self.address)).bearer_auth(token).send().await.ok()?;
+        (response.status() == 200).then_some(response)
     }
 
     /// A second control plane on the same folder that calls the database by another URL.
@@ -94,8 +162,12 @@ impl World {
     }
 
     async fn start(folder: Arc<TempDir>, database_url: &str, args: &[&str]) -> Self {
-        log();
         let settings = settings_with(&folder.path().join("home"), database_url, args);
+        Self::serving(folder, settings).await
+    }
+
+    async fn serving(folder: Arc<TempDir>, settings: Settings) -> Self {
+        log();
         let listener = server::bind(&settings).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (stop, stopped) = oneshot::channel();
@@ -210,14 +282,19 @@ impl World {
 }
 
 async fn answer(response: Response) -> Answer {
+    try_answer(response).await.expect("the whole answer arrives")
+}
+
+async fn try_answer(response: Response) -> Option<Answer> {
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Answer {
+    Some(Answer {
         status: response.status().as_u16(),
         etag: header("etag"),
         challenge: header("www-authenticate"),
+        retry_after: header("retry-after"),
         media: header("content-type").unwrap_or_default(),
-        text: response.text().await.unwrap(),
-    }
+        text: response.text().await.ok()?,
+    })
 }
 
 fn client() -> Client {

@@ -225,7 +225,12 @@ mod tests {
 
     impl Running {
         fn start(url: &Url, state: StateDir, refused: &[u64]) -> Self {
-            let control_plane = ControlPlane::new(url, &"local".parse().unwrap(), Secret::new("token".into())).unwrap();
+            Self::start_at(std::slice::from_ref(url), state, refused)
+        }
+
+        fn start_at(urls: &[Url], state: StateDir, refused: &[u64]) -> Self {
+            let token = Secret::new("token".into());
+            let control_plane = ControlPlane::new(urls, &"local".parse().unwrap(), token).unwrap();
             let remote = Remote { control_plane, verifying_key: signing_key().verifying_key(), state };
             let (progress, apply) = (Progress::new(), Fake::refusing(refused));
             let task =
@@ -335,6 +340,18 @@ mod tests {
         assert_eq!(running.progress.revision_in_force(), Some(4));
         assert_eq!(running.stop().await, [4]);
         assert_eq!(lines(dir.path()), 2);
+    }
+
+    #[tokio::test]
+    async fn replicas_that_are_gone_are_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let gone = FakeControlPlane::start(|_| Answer::HangUp).await;
+        let ill = FakeControlPlane::start(|_| Answer::json(503, &serde_json::json!({}))).await;
+        let well = streams(vec![vec![whole(3), change(3, 4)]]).await;
+        let urls = [gone.url(), ill.url(), gone.url(), ill.url(), well.url()];
+        let running = Running::start_at(&urls, StateDir::open(dir.path()).unwrap(), &[]);
+        running.in_force(4).await;
+        assert_eq!(running.stop().await, [3, 4]);
     }
 
     #[tokio::test]

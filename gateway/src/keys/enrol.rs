@@ -24,8 +24,8 @@ use zeroize::Zeroizing;
 pub struct Enrolment {
     /// Where the identity is kept.
     pub state: StateDir,
-    /// The control plane.
-    pub mcpd_url: Url,
+    /// The control plane, one URL for each replica.
+    pub mcpd_url: Vec<Url>,
     /// This gateway.
     pub name: Name,
     /// The preset it runs.
@@ -108,7 +108,7 @@ pub async fn establish(enrolment: &Enrolment) -> Result<Identity, EnrolError> {
             }
             (Err(EnrolError::Refused(error)), false) if error.is_passing() => {
                 if !std::mem::replace(&mut waiting, true) {
-                    tracing::warn!(%error, url = %enrolment.mcpd_url, "waiting for the control plane to enrol");
+                    tracing::warn!(%error, "waiting for the control plane to enrol");
                 }
                 backoff.wait().await;
             }
@@ -159,7 +159,7 @@ mod tests {
     fn enrolment(dir: &Path, mcpd_url: Url) -> Enrolment {
         Enrolment {
             state: StateDir::open(&dir.join("state")).unwrap(),
-            mcpd_url,
+            mcpd_url: vec![mcpd_url],
             name: "local".parse().unwrap(),
             role: GatewayRole::Local,
             join_token_file: Some(dir.join("join-token")),

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     identity::{Opening, found_pepper, issue, new_bearer, open_session},
     publish::Publisher,
+    rollback::HighWater,
     secrets::{Keys, file_source},
     store::{self, SESSION_IDLE_MS, SESSION_LIFETIME_MS, TokenRow},
 };
@@ -25,7 +26,7 @@ impl World {
     /// A database with the user `ann`.
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = store::open(&format!("sqlite:{}", folder.path().join("x.db").display())).await.unwrap();
+        let store = store::open_in(folder.path()).await;
         let keys = vec![file_source(&folder.path().join("master-key"))];
         let keys = Arc::new(Keys::open(keys, &store).await.unwrap());
         found_pepper(&store, &keys).await.unwrap();
@@ -34,7 +35,8 @@ impl World {
         let ann = Object::User(Named { name: "ann".parse().unwrap(), revision: 1, spec });
         change.writing().put_object(&ann).await.unwrap();
         change.commit().await.unwrap();
-        let (publisher, published) = Publisher::start(store.clone(), keys, None).await.unwrap();
+        let seen = HighWater::check(&store, folder.path()).await.unwrap();
+        let (publisher, published) = Publisher::start(store.clone(), keys, None, seen).await.unwrap();
         Self { store, published, publisher, _folder: folder }
     }
 

@@ -13,7 +13,7 @@ struct Database {
 impl Database {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = store::open(&format!("sqlite:{}", folder.path().join("x.db").display())).await.unwrap();
+        let store = store::open_in(folder.path()).await;
         Self { folder, store }
     }
 

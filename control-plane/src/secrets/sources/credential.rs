@@ -55,7 +55,7 @@ mod tests {
 
     async fn check(directory: Option<PathBuf>) -> Result<usize, String> {
         let folder = tempfile::tempdir().unwrap();
-        let store = store::open(&format!("sqlite:{}", folder.path().join("x.db").display())).await.unwrap();
+        let store = store::open_in(folder.path()).await;
         let source = CredentialSource::within(directory, "master-key").unwrap();
         source.keys(&store).await.map(|keys| keys.len()).map_err(|error| error.to_string())
     }

@@ -48,7 +48,7 @@ struct Running(tokio::task::JoinHandle<()>);
 impl Running {
     fn start(auditor: &Auditor, fake: &FakeControlPlane) -> Self {
         let name = "local".parse().unwrap();
-        let control_plane = ControlPlane::new(&fake.url(), &name, Secret::new("t".to_owned())).unwrap();
+        let control_plane = ControlPlane::new(&[fake.url()], &name, Secret::new("t".to_owned())).unwrap();
         Self(tokio::spawn(ship(auditor.clone(), control_plane, signing_key().verifying_key())))
     }
 

@@ -15,6 +15,7 @@ mod company;
 mod connections;
 mod faults;
 mod filter;
+mod fleet;
 mod http;
 mod identity;
 mod input;

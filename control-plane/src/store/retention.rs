@@ -1,0 +1,65 @@
+//! Audit events that are older than they have to be kept, and on PostgreSQL the months in which they lie.
+
+use super::{Store, StoreError, Tx, on};
+use control_plane_api::timestamp::Timestamp;
+use futures::TryStreamExt as _;
+use sha2::{Digest as _, Sha256};
+use sqlx::AssertSqlSafe;
+
+/// Months for which partitions are made ahead.
+const MONTHS_AHEAD: i32 = 3;
+
+/// What went, or would go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Removed {
+    pub(crate) events: u64,
+    /// SHA-256 over what went, in hex: of each event gateway, id and text, a line each, in the order of gateway and id.
+    pub(crate) sha256: String,
+}
+
+impl Store {
+    /// Makes the partitions of the months to come. How many were missing; SQLite has none.
+    pub(crate) async fn make_partitions(&self) -> Result<u64, StoreError> {
+        let Self::Postgres(pool) = self else { return Ok(0) };
+        let made: i64 =
+            sqlx::query_scalar("SELECT audit_partitions_ahead($1)").bind(MONTHS_AHEAD).fetch_one(pool).await?;
+        Ok(super::read_count(made))
+    }
+}
+
+impl Tx {
+    /// What is older than `before`.
+    pub(crate) async fn events_before(&mut self, before: Timestamp) -> Result<Removed, StoreError> {
+        let collate = if matches!(self, Self::Postgres(_)) { " COLLATE \"C\"" } else { "" };
+        let sql =
+            format!("SELECT gateway, id, event FROM audit WHERE time < $1 ORDER BY gateway{collate}, id{collate}");
+        let (mut events, mut digest) = (0_u64, Sha256::new());
+        on!(self, c => {
+            let mut rows = sqlx::query_as::<_, (String, String, String)>(AssertSqlSafe(sql))
+                .bind(before.as_millis())
+                .fetch(c);
+            while let Some((gateway, id, event)) = rows.try_next().await? {
+                events += 1;
+                digest.update(format!("{gateway}\n{id}\n{event}\n"));
+            }
+        });
+        Ok(Removed { events, sha256: hex::encode(digest.finalize()) })
+    }
+
+    /// Removes what is older than `before`; whole months on PostgreSQL as the tables that they are.
+    pub(crate) async fn remove_events_before(&mut self, before: Timestamp) -> Result<(), StoreError> {
+        if let Self::Postgres(tx) = self {
+            let sql = "SELECT quote_ident(child.relname) FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid \
+                       WHERE inhparent = 'audit'::regclass AND child.relname ~ '^audit_[0-9]{6}$' \
+                       AND EXTRACT(epoch FROM (to_date(right(child.relname, 6), 'YYYYMM') + INTERVAL '1 month') \
+                           AT TIME ZONE 'UTC') * 1000 <= $1::BIGINT";
+            let months: Vec<String> = sqlx::query_scalar(sql).bind(before.as_millis()).fetch_all(&mut **tx).await?;
+            for month in months {
+                sqlx::query(AssertSqlSafe(format!("DROP TABLE {month}"))).execute(&mut **tx).await?;
+            }
+        }
+        let sql = "DELETE FROM audit WHERE time < $1";
+        on!(self, c => sqlx::query(sql).bind(before.as_millis()).execute(c).await.map(drop))?;
+        Ok(())
+    }
+}
