@@ -157,7 +157,7 @@ mod tests {
 
     async fn keys() -> Keys {
         let folder = tempfile::tempdir().unwrap();
-        let store = store::open(&format!("sqlite:{}", folder.path().join("x.db").display())).await.unwrap();
+        let store = store::open_in(folder.path()).await;
         Keys::open(vec![file_source(&folder.path().join("master-key"))], &store).await.unwrap()
     }
 
