@@ -24,7 +24,7 @@ pub(crate) struct ApiError {
     violations: Vec<Violation>,
     challenge: Option<&'static str>,
     /// Seconds after which it may be tried again.
-    retry_after_s: Option<u64>,
+    retry_after_s: Option<u32>,
 }
 
 impl ApiError {
@@ -143,7 +143,7 @@ impl From<LoginError> for ApiError {
                 this.hint("try again, or ask an administrator to set a password: `mcpctl user passwd`")
             }
             LoginError::TooMany(wait) => Self {
-                retry_after_s: Some(wait.as_secs() + 1),
+                retry_after_s: Some(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1)),
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail)
                     .kind("too-many-logins")
                     .hint("wait as long as `Retry-After` says; a token still works")
