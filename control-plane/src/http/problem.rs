@@ -23,12 +23,12 @@ pub(crate) struct ApiError {
     hint: Option<String>,
     violations: Vec<Violation>,
     challenge: Option<&'static str>,
-    /// Seconds after which the same request may succeed.
-    retry_after_s: Option<u64>,
+    /// Seconds after which it may be tried again.
+    retry_after_s: Option<u32>,
 }
 
 /// When to ask again while the database does not answer; a fleet spreads its own retries.
-const RETRY_AFTER_S: u64 = 2;
+const RETRY_AFTER_S: u32 = 2;
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
@@ -156,7 +156,7 @@ impl From<LoginError> for ApiError {
                 this.hint("try again, or ask an administrator to set a password: `mcpctl user passwd`")
             }
             LoginError::TooMany(wait) => Self {
-                retry_after_s: Some(wait.as_secs() + 1),
+                retry_after_s: Some(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1)),
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail)
                     .kind("too-many-logins")
                     .hint("wait as long as `Retry-After` says; a token still works")

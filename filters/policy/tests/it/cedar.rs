@@ -93,7 +93,7 @@ fn policies(project: &str, spec: &Value, server: &Value) -> String {
         rules = rules(&spec["arguments"]),
     );
     if let Value::Array(_) = spec["deny"] {
-        write!(text, "forbid({head}) when {{ {place} && {is_tool} && {} }};\n", likes("context.name", &spec["deny"]))
+        writeln!(text, "forbid({head}) when {{ {place} && {is_tool} && {} }};", likes("context.name", &spec["deny"]))
             .unwrap();
     }
     text
