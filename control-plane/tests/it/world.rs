@@ -195,7 +195,7 @@ impl World {
     }
 
     /// Beside the home folder: where engines of tests are.
-    pub(crate) fn beside(&self, file: &str) -> PathBuf {
+    pub(crate) fn path_beside(&self, file: &str) -> PathBuf {
         self.folder.path().join(file)
     }
 

@@ -64,7 +64,7 @@ struct Inner {
 
 impl Engine {
     pub(crate) async fn start(world: &World) -> Self {
-        let socket = world.beside("docker.sock");
+        let socket = world.path_beside("docker.sock");
         let inner = Arc::new(Inner {
             state: Mutex::default(),
             fault: watch::Sender::new(Fault::None),

@@ -72,7 +72,7 @@ impl Cluster {
             "users": [{"name": "u", "user": {"token": "cluster-token"}}],
             "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
         });
-        std::fs::write(world.beside("kubeconfig"), kubeconfig.to_string()).unwrap();
+        std::fs::write(world.path_beside("kubeconfig"), kubeconfig.to_string()).unwrap();
         let router = Router::new().fallback(answer).with_state(inner.clone());
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { inner, serving }
