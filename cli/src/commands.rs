@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod claude;
 pub(crate) mod completion;
 pub(crate) mod connection;
+pub(crate) mod credentials;
 pub(crate) mod daemon;
 pub(crate) mod db;
 pub(crate) mod doctor;
@@ -53,6 +54,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Logout => done(login::log_out(invocation).await),
         Command::Whoami => done(login::whoami(invocation).await),
         Command::Session(command) => done(session::run(command, invocation).await),
+        Command::Credentials(command) => done(credentials::run(&command, invocation)),
         Command::Secrets(command) => done(secrets::run(command, invocation).await),
         Command::User(command) => done(user::run(command, invocation).await),
         Command::Token(command) => done(token::run(command, invocation).await),

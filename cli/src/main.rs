@@ -10,6 +10,7 @@ mod catalogue;
 mod client;
 mod clients;
 mod commands;
+mod credentials;
 mod data_plane;
 mod failure;
 mod given;

@@ -10,6 +10,7 @@
 )]
 
 mod audit;
+mod canaries;
 mod claude;
 mod company;
 mod connections;
