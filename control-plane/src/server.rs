@@ -19,7 +19,7 @@ use crate::{
 };
 use control_plane_api::timestamp::Timestamp;
 use std::{fs, io, net::SocketAddr, path::Path, pin::pin, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::watch, time::timeout};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
 
 /// Time for requests in progress after the signal to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -189,12 +189,9 @@ pub async fn serve(
         }
     }
     publishing.abort();
+    // Where they stopped, this or another replica goes on.
     warming.abort();
-    fetching.abort();
-    // Where it stopped, it or another replica goes on.
-    tending.abort();
-    retaining.abort();
-    signing.abort();
+    [fetching, tending, retaining, signing].iter().for_each(JoinHandle::abort);
     // With it ends this process's hold on the database.
     publishing.await.ok();
     // Not aborted: a refresh token that was spent and whose answer is lost would be lost for good.
