@@ -21,6 +21,9 @@ pub(crate) enum Command {
     /// Show where the token comes from that mcpctl presents
     #[command(after_help = "Examples:\n  mcpctl credentials status")]
     Status,
+    /// Print the token that mcpctl presents, for programs that talk to the API or a gateway themselves
+    #[command(after_help = "Examples:\n  mcpctl credentials show")]
+    Show,
     /// Forget the token in the keyring or the encrypted file
     #[command(after_help = "Examples:\n  mcpctl credentials delete")]
     Delete,

@@ -24,6 +24,7 @@ pub(crate) fn run(command: &Command, invocation: &Invocation) -> Result<(), Fail
             output.changes(&[Change::new(OBJECT, "set")])
         }
         Command::Status => output.report(&Origin { token: home.token()?.origin }),
+        Command::Show => output.raw(&format!("{}\n", home.token()?.text.expose())),
         Command::Delete => {
             let change = if home.credentials().delete()? { "deleted" } else { "unchanged" };
             output.changes(&[Change::new(OBJECT, change)])

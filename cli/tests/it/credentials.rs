@@ -40,6 +40,7 @@ fn a_token_is_kept_encrypted_and_presented() {
     world.run(&["secrets", "list"]).succeeds();
     assert_eq!(stub.wait_for(|seen| seen.path == "/api/v1/secrets").header("authorization"), format!("Bearer {TOKEN}"));
     assert!(world.run(&["credentials", "status"]).succeeds().contains("encrypted file"));
+    assert_eq!(world.run(&["credentials", "show"]).succeeds(), format!("{TOKEN}\n"));
     assert!(world.run(&["credentials", "delete"]).succeeds().contains("deleted"));
     world.run(&["secrets", "list"]).fails(4, &["there is no token"]);
 }
