@@ -33,8 +33,10 @@ async fn a_child_process_obeys_and_says_how_it_is() {
     world.mcpctl_with(&[&line[..], &values].concat(), TOKEN).await.done();
     world.mcpctl(&["project", "create", "p", "--profiles", "chatty-full"]).await.done();
     let endpoint = world.endpoint("p", &world.admin_token()).await;
-    let answered = endpoint.call(READ, json!({})).await;
-    assert!(answered.json()["result"]["content"].is_array(), "{}", answered.text);
+    until("the gateway answers", async || {
+        endpoint.call(READ, json!({})).await.json()["result"]["content"].is_array().then_some(())
+    })
+    .await;
 
     let first = instance(&world, |one| one["health"] == "healthy").await;
     assert_eq!(
