@@ -78,8 +78,10 @@ async fn s_01_no_credential_is_anywhere_but_where_it_was_put() {
     let issued = world.mcpctl(&["token", "create", "--label", "canary"]).await.done().stdout;
     let mut seen = Seen::default();
 
-    let shown = seen.call(&world, "hostile_env", json!({})).await;
-    assert!(shown.contains("[redacted:hostile-token]"), "{shown}");
+    until("the credential is shown, and not to be seen", async || {
+        seen.call(&world, "hostile_env", json!({})).await.contains("[redacted:hostile-token]").then_some(())
+    })
+    .await;
     seen.call(&world, "hostile_echo", json!({"a": HOSTILE})).await;
     seen.call(&world, "slack_get_messages", json!({"_context": "tokens"})).await;
     let refused = seen.call(&world, "hostile_echo", json!({"a": issued.trim()})).await;
