@@ -24,7 +24,7 @@ const ARGON2: (u32, u32, u32) = (46 << 10, 1, 1);
 /// A key.
 pub(super) type Bytes = Zeroizing<[u8; 32]>;
 
-/// The key of the last passphrase, and its salt: the bridge wants it for every message, and nobody types it twice.
+/// The key of the last passphrase, and its salt: the bridge wants it again when a token is refused, and nobody types it twice.
 static STRETCHED: Mutex<Option<(Vec<u8>, Bytes)>> = Mutex::new(None);
 
 /// What the file is encrypted with.
