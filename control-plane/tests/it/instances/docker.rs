@@ -172,8 +172,10 @@ async fn two_replicas_make_one_instance(world: World) {
         replica.order("a", order).await;
     }
     until("it was made anew", async || (engine.created() >= 4).then_some(())).await;
+    // One order may still be carried out after the other.
+    until("all are there", async || (engine.all().len() == 3).then_some(())).await;
     world.healthy("a").await;
-    assert_eq!((engine.all().len(), engine.peak()), (3, 3));
+    assert_eq!(engine.peak(), 3, "never two of one");
 }
 
 async fn a_replica_that_is_killed_in_the_middle_is_followed_by_another(mut world: World) {
