@@ -31,6 +31,8 @@ use tokio::{
 
 /// Longest time between two looks at what is due.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// Between two looks where there is nothing to look after: another replica may have left something.
+const REST_INTERVAL: Duration = Duration::from_secs(30);
 /// How long a lease holds, in milliseconds. Whoever works on renews it.
 const LEASE_MS: i64 = 15_000;
 /// Between two renewals.
@@ -67,6 +69,7 @@ impl Instances {
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut turns, mut ears, mut heard) = (Turns::default(), JoinSet::new(), BTreeSet::new());
         let (mut failing, mut orphans_at) = (false, Instant::now());
+        let mut rests_until = Instant::now();
         loop {
             tokio::select! {
                 _ = stopped.changed() => return,
@@ -74,9 +77,14 @@ impl Instances {
                 _ = clock.tick() => {}
                 Some(ended) = turns.running.join_next() => turns.ended(ended),
             }
+            // Most installations have no containers, and their database is not to be asked twice a second.
+            if Instant::now() < rests_until && contained(&self.published.newest()).next().is_none() {
+                continue;
+            }
             match self.look(&mut turns).await {
                 Ok(kinds) => {
                     failing = false;
+                    rests_until = Instant::now() + if kinds.is_empty() { REST_INTERVAL } else { Duration::ZERO };
                     for kind in kinds.iter().filter(|kind| heard.insert(**kind)) {
                         ears.spawn(self.clone().listen(*kind));
                     }
