@@ -5,10 +5,12 @@ pub(crate) mod audit;
 pub(crate) mod bridge;
 pub(crate) mod claude;
 pub(crate) mod connection;
+pub(crate) mod credentials;
 pub(crate) mod daemon;
 pub(crate) mod db;
 pub(crate) mod filter;
 pub(crate) mod identity;
+pub(crate) mod instance;
 pub(crate) mod model;
 pub(crate) mod policy;
 pub(crate) mod profile;
@@ -36,7 +38,9 @@ const EXIT_CODES: &str = "\
 Environment:
   MCPCTL_HOME    where mcpctl keeps its files (default ~/.mcpctl)
   MCPCTL_SERVER  URL of the control plane (default: what `daemon start` recorded, else http://127.0.0.1:3000)
-  MCPCTL_TOKEN   bearer token (default: $MCPCTL_HOME/token, else $MCPCTL_HOME/admin-token)
+  MCPCTL_TOKEN   bearer token (default: what `mcpctl login` or `mcpctl credentials set` kept, else
+                 $MCPCTL_HOME/token, else $MCPCTL_HOME/admin-token)
+  MCPCTL_CREDENTIAL_STORE   where that is kept: auto, keyring or file; MCPCTL_PASSPHRASE opens the file
   MCPCTL_LOG     what to log to stderr, for example debug
   NO_COLOR       no colours
 
@@ -121,6 +125,9 @@ pub(crate) enum Command {
     /// List, inspect and delete the servers that were set up
     #[command(subcommand)]
     Server(server::Command),
+    /// Start, stop, restart, test and look at the servers that are run here
+    #[command(subcommand)]
+    Instance(instance::Command),
     /// Create, list, inspect and delete projects
     #[command(subcommand)]
     Project(project::Command),
@@ -165,11 +172,13 @@ pub(crate) enum Command {
     /// Show who you are to the control plane
     #[command(after_help = "Examples:\n  mcpctl whoami\n  mcpctl whoami --format json")]
     Whoami,
-    /// Create, list, disable and delete users, and set passwords
+    /// Keep mcpctl's own token in the keyring of the operating system, or in an encrypted file
+    #[command(subcommand)]
+    Credentials(credentials::Command),
     /// Set, rotate and delete secrets, and the master key they are encrypted under
     #[command(subcommand, visible_alias = "secret")]
     Secrets(secrets::Command),
-    /// Create, list and delete users
+    /// Create, list, disable and delete users, and set passwords
     #[command(subcommand)]
     User(identity::UserCommand),
     /// List and end sessions

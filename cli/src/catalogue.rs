@@ -103,18 +103,18 @@ pub(crate) fn rules(definition: &Definition) -> Vec<ToolRule> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use control_plane_api::server::{Era, ServerSpec, Transport};
+    use control_plane_api::server::{ServerSpec, Transport};
 
     fn spec(id: &str) -> ServerSpec {
         let definition = find(id).unwrap().unwrap();
         ServerSpec {
             description: definition.description.clone(),
-            transport: Transport::Http { url: String::new(), headers: std::collections::BTreeMap::new(), sse: false },
-            oauth: None,
-            prefix: None,
-            era: Era::Auto,
             tools: rules(&definition),
-            relevance: RelevanceSettings::default(),
+            ..ServerSpec::new(Transport::Http {
+                url: String::new(),
+                headers: std::collections::BTreeMap::new(),
+                sse: false,
+            })
         }
     }
 

@@ -16,6 +16,7 @@ use control_plane_api::{
     apply::{ApplyReply, ApplyRequest},
     audit::{AuditEvent, AuditPage, RecordPage, receipt::SignedText},
     gateway::{ControlPlaneStatus, GatewaySummary, JoinToken, JoinTokenRequest},
+    instance::{InstanceLogs, InstanceOrder, InstanceStatus, InstanceTest},
     name::Name,
     oauth::{ConnectLink, ConnectRequest, ConnectionSummary},
     object::{Kind, Named, Object, ObjectRef},
@@ -24,6 +25,7 @@ use control_plane_api::{
     project::ProjectSpec,
     secret::{KeyStatus, RewrapReply, RewrapRequest, Secret, SecretSummary, SecretValue},
     server::ServerSpec,
+    timestamp::Timestamp,
 };
 use reqwest::{Method, RequestBuilder};
 use serde::{Serialize, de::DeserializeOwned};
@@ -142,6 +144,38 @@ impl Client {
     /// `GET /api/v1/secrets`: names, never values.
     pub(crate) async fn secrets(&self) -> Result<Vec<SecretSummary>, Failure> {
         self.get("secrets", &[]).await
+    }
+
+    /// `GET /api/v1/instances`.
+    pub(crate) async fn instances(&self) -> Result<Vec<InstanceStatus>, Failure> {
+        self.get("instances", &[]).await
+    }
+
+    /// `GET /api/v1/instances/{name}`.
+    pub(crate) async fn instance(&self, name: &Name) -> Result<Vec<InstanceStatus>, Failure> {
+        self.get(&format!("instances/{name}"), &[]).await
+    }
+
+    /// `POST /api/v1/instances/{name}/start`, `…/stop` or `…/restart`.
+    pub(crate) async fn order_instance(&self, name: &Name, order: &str) -> Result<InstanceOrder, Failure> {
+        self.send(self.request(Method::POST, &format!("instances/{name}/{order}"))).await
+    }
+
+    /// `GET /api/v1/instances/{name}/logs`.
+    pub(crate) async fn instance_logs(
+        &self,
+        name: &Name,
+        tail: u16,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<InstanceLogs>, Failure> {
+        let mut query = vec![("tail", tail.to_string())];
+        query.extend(since.map(|since| ("since", since.to_string())));
+        self.get(&format!("instances/{name}/logs"), &query).await
+    }
+
+    /// `POST /api/v1/instances/{name}/test`.
+    pub(crate) async fn test_instance(&self, name: &Name) -> Result<Vec<InstanceTest>, Failure> {
+        self.send(self.request(Method::POST, &format!("instances/{name}/test"))).await
     }
 
     /// `GET /api/v1/gateways`.

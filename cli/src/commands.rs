@@ -6,10 +6,12 @@ pub(crate) mod audit;
 pub(crate) mod claude;
 pub(crate) mod completion;
 pub(crate) mod connection;
+pub(crate) mod credentials;
 pub(crate) mod daemon;
 pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod filter;
+pub(crate) mod instance;
 pub(crate) mod login;
 pub(crate) mod model;
 pub(crate) mod policy;
@@ -34,6 +36,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Daemon(command) => daemon::run(command, invocation).await,
         Command::Setup(setup) => done(Box::pin(setup::run(setup, invocation)).await),
         Command::Server(command) => done(server::run(command, invocation).await),
+        Command::Instance(command) => done(Box::pin(instance::run(command, invocation)).await),
         Command::Project(command) => done(project::run(command, invocation).await),
         Command::Profile(command) => done(profile::run(command, invocation).await),
         Command::Policy(command) => Box::pin(policy::run(command, invocation)).await,
@@ -51,6 +54,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Logout => done(login::log_out(invocation).await),
         Command::Whoami => done(login::whoami(invocation).await),
         Command::Session(command) => done(session::run(command, invocation).await),
+        Command::Credentials(command) => done(credentials::run(&command, invocation)),
         Command::Secrets(command) => done(secrets::run(command, invocation).await),
         Command::User(command) => done(user::run(command, invocation).await),
         Command::Token(command) => done(token::run(command, invocation).await),

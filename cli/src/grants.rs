@@ -60,6 +60,7 @@ pub(crate) fn state(state: ServerState) -> &'static str {
         ServerState::Starting => "starting",
         ServerState::Ready => "ready",
         ServerState::Failed => "failed",
+        ServerState::Stopped => "stopped",
     }
 }
 

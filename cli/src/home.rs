@@ -4,7 +4,10 @@
 
 pub(crate) mod record;
 
-use crate::failure::{During as _, Failure, Status};
+use crate::{
+    credentials::Credentials,
+    failure::{During as _, Failure, Status},
+};
 use control_plane_api::secret::Secret;
 use record::DaemonRecord;
 use std::{
@@ -20,8 +23,8 @@ use zeroize::Zeroizing;
 const PRIVATE_FILE: u32 = 0o600;
 /// Mode of a folder that others must not enter.
 const PRIVATE_DIR: u32 = 0o700;
-/// The token of the user who logged in, in the directory.
-const TOKEN_FILE: &str = "token";
+/// A token that somebody put into the directory by hand.
+pub(crate) const TOKEN_FILE: &str = "token";
 /// Where the gateway listens unless told otherwise.
 pub(crate) const GATEWAY_PORT: u16 = 9229;
 /// Where the control plane listens unless told otherwise.
@@ -88,44 +91,30 @@ impl Home {
         Ok(path)
     }
 
-    /// The token to present: `MCPCTL_TOKEN`, else the file `token`, else the one mcpd wrote for the first admin.
+    /// The token to present: `MCPCTL_TOKEN`, else what [`Self::credentials`] keeps, else the file `token`, else the one mcpd
+    /// wrote for the first admin.
     pub(crate) fn token(&self) -> Result<Token, Failure> {
         if let Some(text) = env::var("MCPCTL_TOKEN").ok().filter(|text| !text.trim().is_empty()) {
             return Ok(Token { text: Secret::new(text.trim().to_owned()), origin: "MCPCTL_TOKEN".to_owned() });
         }
+        if let Some((text, place)) = self.credentials().get()? {
+            return Ok(Token { text, origin: place.to_string() });
+        }
         for path in [self.path(TOKEN_FILE), self.path("admin-token")] {
             if let Some(text) = read_private(&path)? {
-                return Ok(Token { text, origin: path.display().to_string() });
+                return Ok(Token { text, origin: format!("`{}`", path.display()) });
             }
         }
         Err(Failure::new(
             Status::Unauthenticated,
-            format!(
-                "there is no token: MCPCTL_TOKEN is not set and `{}` does not exist",
-                self.path(TOKEN_FILE).display()
-            ),
+            format!("there is no token: MCPCTL_TOKEN is not set and none is kept for `{}`", self.root.display()),
         )
-        .hint(format!(
-            "`mcpctl daemon start` makes the first one; `mcpctl login` keeps yours in `{}`",
-            self.path(TOKEN_FILE).display()
-        )))
+        .hint("`mcpctl daemon start` makes the first one; `mcpctl login` or `mcpctl credentials set` keeps yours"))
     }
 
-    /// Keeps `token` for the commands that follow.
-    pub(crate) fn keep_token(&self, token: &Secret) -> Result<(), Failure> {
-        self.ensure("")?;
-        self.write_private(TOKEN_FILE, format!("{}\n", token.expose()).as_bytes())
-    }
-
-    /// What [`Self::keep_token`] kept; none when it was forgotten.
-    pub(crate) fn kept_token(&self) -> Result<Option<Secret>, Failure> {
-        read_private(&self.path(TOKEN_FILE))
-    }
-
-    /// Forgets what [`Self::keep_token`] kept.
-    pub(crate) fn forget_token(&self) -> Result<(), Failure> {
-        let path = self.path(TOKEN_FILE);
-        fs::remove_file(&path).during(|| format!("cannot delete `{}`", path.display()))
+    /// Where `mcpctl login` and `mcpctl credentials set` keep the token.
+    pub(crate) fn credentials(&self) -> Credentials<'_> {
+        Credentials::of(&self.root)
     }
 
     /// What `daemon start` recorded; none when nothing was started.
@@ -227,6 +216,10 @@ fn read_private(path: &Path) -> Result<Option<Secret>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use static_assertions::assert_not_impl_any;
+    use std::fmt;
+
+    assert_not_impl_any!(Token: fmt::Debug, fmt::Display, serde::Serialize);
 
     fn home() -> (tempfile::TempDir, Home) {
         let dir = tempfile::tempdir().unwrap();

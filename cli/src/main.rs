@@ -10,6 +10,7 @@ mod catalogue;
 mod client;
 mod clients;
 mod commands;
+mod credentials;
 mod data_plane;
 mod failure;
 mod given;
@@ -41,6 +42,8 @@ pub(crate) struct Invocation {
     pub output: Output,
     /// The control plane named on the command line or in the environment.
     pub server: Option<Url>,
+    /// Whether to say more.
+    pub verbose: bool,
 }
 
 impl Invocation {
@@ -78,11 +81,11 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
     log_to_stderr(&cli.global);
-    let Global { server, home, .. } = cli.global;
+    let Global { server, home, verbose, .. } = cli.global;
     if let Command::Completion { shell } = cli.command {
         return commands::completion::run(shell, output);
     }
-    let invocation = Invocation { home: Home::open(home.as_deref())?, output, server };
+    let invocation = Invocation { home: Home::open(home.as_deref())?, output, server, verbose: verbose > 0 };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

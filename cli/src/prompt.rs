@@ -41,6 +41,11 @@ pub(crate) fn ask_password(output: Output, question: &str) -> Result<String, Fai
     rpassword::read_password().map_err(|_| cancelled())
 }
 
+/// Asks for a passphrase, at the terminal itself; what is typed is not seen.
+pub(crate) fn ask_passphrase(question: &str) -> Result<Secret, Failure> {
+    rpassword::prompt_password(question).map(|line| Secret::new(line.trim().to_owned())).map_err(|_| cancelled())
+}
+
 /// Asks whether to go on; no answer means yes.
 pub(crate) fn confirm(output: Output, question: &str) -> Result<(), Failure> {
     match ask(output, &format!("{question} [Y/n] "))?.to_ascii_lowercase().as_str() {

@@ -19,7 +19,7 @@ CREATE TABLE sessions (
     expires_at  BIGINT NOT NULL
 );
 CREATE INDEX sessions_by_user ON sessions (username);
-DROP TABLE browser_sessions;
+-- browser_sessions is of no more use; mcpd of before, which may still serve, has its sessions there. To be dropped by the next release.
 
 -- Digests are `v<version>:…` under the pepper of that version; one without a version was made before there were peppers.
 ALTER TABLE tokens ADD COLUMN last_four TEXT;

@@ -3,7 +3,7 @@
 use crate::{
     oauth::Target,
     settings::Addresses,
-    store::{StoredConnection, StoredKeySet, StoredSecret},
+    store::{StoredConnection, StoredInstance, StoredKeySet, StoredSecret},
 };
 use control_plane_api::{
     access::TokenGrant,
@@ -13,12 +13,14 @@ use control_plane_api::{
     oauth::{ConnectionSpec, ConnectionState},
     object::{Named, Object},
     pepper::Peppers,
+    runtime::Runtime,
     secret::SecretSpec,
+    server::{ServerSpec, Transport},
     snapshot::Snapshot,
     timestamp::Timestamp,
 };
 use issuers::Issuers;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The whole configuration at one revision, as it lies in the store.
 pub(crate) struct Configuration {
@@ -33,6 +35,8 @@ pub(crate) struct Configuration {
     pub(crate) connections: Vec<StoredConnection>,
     /// What was fetched for issuers.
     pub(crate) key_sets: Vec<StoredKeySet>,
+    /// What was asked of instances, and where they are reached.
+    pub(crate) instances: Vec<StoredInstance>,
     /// Where people give consent, if they can.
     pub(crate) addresses: Option<Addresses>,
     /// Digests of the tokens of the gateways that are enrolled.
@@ -44,16 +48,17 @@ pub(crate) struct Configuration {
 }
 
 impl Configuration {
-    /// The secrets that some server uses; no other ever leaves.
+    /// The secrets that gateways need for some server; no other ever leaves. Those of containers are mcpd's own business.
     pub(crate) fn secrets_in_use(&self) -> impl Iterator<Item = &StoredSecret> {
         let used: BTreeSet<&Name> = self
             .objects
             .iter()
             .filter_map(|object| match object {
-                Object::Server(server) => Some(server.spec.transport.secrets()),
+                Object::Server(server) => Some(&server.spec),
                 _ => None,
             })
-            .flatten()
+            .filter(|spec| spec.runtime.is_process() || matches!(spec.transport, Transport::Http { .. }))
+            .flat_map(|spec| spec.transport.secrets())
             .collect();
         self.secrets.iter().filter(move |secret| used.contains(&secret.name))
     }
@@ -89,6 +94,9 @@ pub(crate) fn compile(configuration: &Configuration, sealed: Sealed, issued_at: 
                 user.spec.tokens = own.map(|(_, grant)| grant.clone()).collect();
             }
             Object::Server(server) => {
+                let instance = configuration.instances.iter().find(|instance| instance.server == server.name);
+                server.spec.orders = instance.map(|instance| instance.orders).unwrap_or_default();
+                reached(&mut server.spec, instance.and_then(|instance| instance.endpoint.as_deref()));
                 if let Some(oauth) = &mut server.spec.oauth {
                     // Of no use to a gateway, and not sealed to it.
                     oauth.client_secret = None;
@@ -129,9 +137,31 @@ fn add_keys(issuer: &mut Named<IssuerSpec>, key_sets: &[StoredKeySet]) {
     issuer.spec.jwks.keys.extend(fetched);
 }
 
+/// What gateways are told of a server that runs in an engine of ours: the URL of its endpoint, as if somebody else ran it.
+/// Without one the server stays as it is, but for what only its container needs, and gateways answer that it does not run.
+fn reached(spec: &mut ServerSpec, endpoint: Option<&str>) {
+    let (Runtime::Docker(container) | Runtime::Kubernetes(container)) = &mut spec.runtime else { return };
+    container.env.clear();
+    if let Transport::Stdio { env, .. } = &mut spec.transport {
+        env.clear();
+    }
+    let Some(endpoint) = endpoint.filter(|_| spec.desired.is_running()) else { return };
+    spec.transport = match std::mem::replace(&mut spec.transport, http(endpoint)) {
+        Transport::Stdio { .. } => http(endpoint),
+        Transport::Http { headers, sse, .. } => Transport::Http { url: endpoint.to_owned(), headers, sse },
+    };
+    spec.runtime = Runtime::Process;
+    spec.orders.restarts = 0;
+}
+
+fn http(url: &str) -> Transport {
+    Transport::Http { url: url.to_owned(), headers: BTreeMap::new(), sse: false }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use control_plane_api::runtime::RuntimeKind;
 
     fn connection(user: &str, url: &str, issuer: &str) -> StoredConnection {
         StoredConnection {
@@ -178,6 +208,7 @@ mod tests {
             secrets: vec![secret("unused"), secret("used")],
             connections: vec![connection("ann", "https://jira.example/mcp", "https://as.example")],
             key_sets: Vec::new(),
+            instances: Vec::new(),
             addresses: Addresses::new("https://mcpd.example", None),
             gateways: BTreeSet::new(),
             peppers: Peppers::default(),
@@ -219,6 +250,36 @@ mod tests {
         assert!(!used(pending));
         let wiped = StoredConnection { ciphertext: String::new(), ..connection("ann", url, issuer) };
         assert!(!used(wiped), "the server refused its token for good");
+    }
+
+    fn in_a_container(endpoint: Option<&str>, desired: &str) -> (Configuration, serde_json::Value) {
+        let transport = serde_json::json!({"type": "stdio", "command": "x", "env": {"T": {"secret": "used"}}});
+        let runtime = serde_json::json!({"type": "docker", "image": "y@sha256:0"});
+        let spec = serde_json::json!({"transport": transport, "runtime": runtime, "desired": desired});
+        let server = serde_json::json!([{"kind": "server", "name": "slack", "spec": spec}]);
+        let instance = StoredInstance::new("slack".parse().unwrap(), RuntimeKind::Docker);
+        let configuration = Configuration {
+            objects: serde_json::from_value(server).unwrap(),
+            instances: vec![StoredInstance { endpoint: endpoint.map(str::to_owned), ..instance }],
+            connections: Vec::new(),
+            ..configuration()
+        };
+        let snapshot = compile(&configuration, Sealed::default(), Timestamp::from_millis(0));
+        let spec = serde_json::to_value(&snapshot.objects[0]).unwrap()["spec"].clone();
+        (configuration, spec)
+    }
+
+    #[test]
+    fn gateways_are_told_where_a_container_is_and_nothing_of_its_secrets() {
+        let url = "http://127.0.0.1:49153/mcp";
+        let (configuration, spec) = in_a_container(Some(url), "running");
+        assert_eq!(spec, serde_json::json!({"transport": {"type": "http", "url": url}}));
+        assert_eq!(configuration.secrets_in_use().count(), 0);
+        for (endpoint, desired) in [(None, "running"), (Some(url), "stopped")] {
+            let (_, spec) = in_a_container(endpoint, desired);
+            assert_eq!(spec["transport"], serde_json::json!({"type": "stdio", "command": "x"}));
+            assert_eq!(spec["runtime"]["type"], "docker");
+        }
     }
 
     #[test]

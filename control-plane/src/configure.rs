@@ -13,6 +13,7 @@ use control_plane_api::{
     name::Name,
     object::{Kind, Named, Object, ObjectRef},
     pin::PinSpec,
+    runtime::Orders,
     secret::SecretSpec,
     snapshot::Snapshot,
     validate::{Violation, references_to, validate},
@@ -228,6 +229,7 @@ fn settled(mut object: Object, revision: u64) -> Object {
     match &mut object {
         Object::Server(o) => {
             o.revision = revision;
+            o.spec.orders = Orders::default();
             if let Some(oauth) = &mut o.spec.oauth {
                 oauth.connect_url = None;
             }

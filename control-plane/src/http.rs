@@ -11,6 +11,7 @@ mod body;
 mod connections;
 mod enrol;
 mod gateways;
+mod instances;
 mod master_keys;
 mod objects;
 pub mod openapi;
@@ -29,6 +30,7 @@ use crate::{
         Access::{Administer, Anyone, Gateway, Inspect, Join, Member, Open, Operate, Read},
         Logins, Uses,
     },
+    instances::Instances,
     oauth::OauthClient,
     publish::Published,
     secrets::Keys,
@@ -46,6 +48,7 @@ use control_plane_api::{
     gateway::{
         ControlPlaneStatus, EnrolReply, EnrolRequest, GatewayStatus, GatewaySummary, JoinToken, JoinTokenRequest,
     },
+    instance::{InstanceLogs, InstanceOrder, InstanceStatus, InstanceTest},
     issuer::IssuerSpec,
     oauth::{ConnectLink, ConnectRequest, ConnectionSummary, TokenRefusal, TokenRefusalReply},
     pin::{Approval, PinReport, PinSpec},
@@ -67,6 +70,7 @@ pub(crate) struct App {
     pub(crate) keys: Arc<Keys>,
     pub(crate) published: Published,
     pub(crate) oauth: OauthClient,
+    pub(crate) instances: Instances,
     pub(crate) logins: Arc<Logins>,
     pub(crate) uses: Uses,
     pub(crate) started_at: Timestamp,
@@ -75,8 +79,16 @@ pub(crate) struct App {
 /// Every route there is.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    [service_routes(), object_routes(), account_routes(), connection_routes(), gateway_routes(), audit_routes()]
-        .concat()
+    [
+        service_routes(),
+        object_routes(),
+        instance_routes(),
+        account_routes(),
+        connection_routes(),
+        gateway_routes(),
+        audit_routes(),
+    ]
+    .concat()
 }
 
 fn service_routes() -> Vec<Route> {
@@ -105,6 +117,35 @@ fn object_routes() -> Vec<Route> {
             .answers(200, one::<ApplyReply>()),
     );
     routes
+}
+
+fn instance_routes() -> Vec<Route> {
+    let statuses = || many::<InstanceStatus>();
+    let ordered = || one::<InstanceOrder>();
+    let [single, start, stop, restart, logs, test] = [
+        "/api/v1/instances/{name}",
+        "/api/v1/instances/{name}/start",
+        "/api/v1/instances/{name}/stop",
+        "/api/v1/instances/{name}/restart",
+        "/api/v1/instances/{name}/logs",
+        "/api/v1/instances/{name}/test",
+    ];
+    vec![
+        get("/api/v1/instances", Read, instances::list, "How the servers that are run here are")
+            .answers(200, statuses()),
+        get(single, Read, instances::read, "The instances of one server, one for each place it runs at")
+            .answers(200, statuses()),
+        post(start, Operate, instances::start, "Want a server to run").answers(200, ordered()),
+        post(stop, Operate, instances::stop, "Want a server not to run").answers(200, ordered()),
+        post(restart, Operate, instances::restart, "Start a server anew").answers(200, ordered()),
+        // What a server writes is not told to whoever may read the configuration.
+        get(logs, Operate, instances::logs, "What the instances of a server wrote last")
+            .asks("tail", "Number of lines of each, 1 to 1000; 100 by default")
+            .asks("since", "Only lines written at this time or later, RFC 3339")
+            .answers(200, many::<InstanceLogs>()),
+        post(test, Operate, instances::test, "Ask a server now what it is and which tools it has")
+            .answers(200, many::<InstanceTest>()),
+    ]
 }
 
 fn pin_routes() -> [Route; 2] {

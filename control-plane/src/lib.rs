@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`server`] starts everything; [`http`] has every route on one page; `configure` changes objects;
 //! `store` keeps them; `publish` notices the new revision and, through `compile`, hands each connected gateway what
-//! it needs. `audit` takes in the logs of gateways. `identity` and `secrets` say who calls and what is never shown. `oauth` obtains tokens
+//! it needs. `audit` takes in the logs of gateways. `identity` and `secrets` say who calls and what is never shown.
+//! `instances` runs servers in containers. `oauth` obtains tokens
 //! of upstream servers and `key_sets` the keys of issuers, both through `fetch`, the one door to URLs that others supply. The data path is deliberately unknown
 //! here: no request of an MCP client ever passes through this process.
 
@@ -14,6 +15,7 @@ mod fetch;
 mod home;
 pub mod http;
 mod identity;
+mod instances;
 mod key_sets;
 mod listener;
 pub mod maintenance;

@@ -54,7 +54,8 @@ impl Published {
         Arc::clone(&self.newest.borrow())
     }
 
-    fn subscribe(&self) -> watch::Receiver<Arc<Configuration>> {
+    /// Every configuration from now on.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<Configuration>> {
         self.newest.clone()
     }
 }
@@ -123,6 +124,7 @@ async fn load(store: &Store, keys: &Keys, addresses: Option<Addresses>) -> Resul
         secrets: tx.secrets().await?,
         connections: tx.connections().await?,
         key_sets: tx.key_sets().await?,
+        instances: tx.instances().await?,
         addresses,
         gateways: tx.gateway_digests().await?.into_iter().collect(),
         peppers: load_peppers(&mut tx, keys).await?,

@@ -60,3 +60,16 @@ async fn load(sources: &[Box<dyn KeySource>], store: &crate::store::Store) -> Re
     }
     Ring::new(keys).ok_or_else(|| MasterKeyError::Malformed { place: "no source".to_owned() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Serialize;
+    use static_assertions::assert_not_impl_any;
+    use std::fmt::{Debug, Display};
+
+    assert_not_impl_any!(Keys: Debug, Display, Serialize);
+    assert_not_impl_any!(Key: Debug, Display, Serialize);
+    assert_not_impl_any!(Ring: Debug, Display, Serialize);
+    assert_not_impl_any!(MasterKey: Debug, Display, Serialize, Clone);
+}

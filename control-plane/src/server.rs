@@ -6,6 +6,7 @@ use crate::{
     home::{self, HomeError, PrivateFile},
     http::{self, Addressed, App},
     identity::{self, BootstrapError, Logins, Uses},
+    instances::Instances,
     key_sets::KeySets,
     listener::{self, Bounds},
     oauth::OauthClient,
@@ -18,7 +19,7 @@ use crate::{
 };
 use control_plane_api::timestamp::Timestamp;
 use std::{fs, io, net::SocketAddr, path::Path, pin::pin, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::watch, time::timeout};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
 
 /// Time for requests in progress after the signal to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -149,12 +150,14 @@ pub async fn serve(
     let key_sets = KeySets { store: store.clone(), published: published.clone(), fetcher: fetcher.clone() };
     let oauth =
         OauthClient { store: store.clone(), keys: Arc::clone(&keys), published: published.clone(), fetcher, addresses };
+    let instances = Instances::new(store.clone(), Arc::clone(&keys), published.clone(), settings.engines()).await?;
     let (logins, uses) = (Arc::new(Logins::new()), Uses::default());
     let app = App {
         store: store.clone(),
         keys,
         published: published.clone(),
         oauth: oauth.clone(),
+        instances: instances.clone(),
         logins: Arc::clone(&logins),
         uses: uses.clone(),
         started_at: Timestamp::now(),
@@ -169,6 +172,7 @@ pub async fn serve(
     let noting = tokio::spawn(uses.run(store.clone(), published, stopped.clone()));
     let warming = tokio::spawn(async move { logins.hasher.warm().await });
     let fetching = tokio::spawn(key_sets.run(stopped.clone()));
+    let tending = tokio::spawn(instances.run(stopped.clone()));
     let retention = Retention { store: store.clone(), days: settings.audit_retention_days };
     let retaining = tokio::spawn(retention.run(stopped.clone()));
     let signing = tokio::spawn(checkpoints.run(stopped.clone()));
@@ -185,10 +189,9 @@ pub async fn serve(
         }
     }
     publishing.abort();
+    // Where they stopped, this or another replica goes on.
     warming.abort();
-    fetching.abort();
-    retaining.abort();
-    signing.abort();
+    [fetching, tending, retaining, signing].iter().for_each(JoinHandle::abort);
     // With it ends this process's hold on the database.
     publishing.await.ok();
     // Not aborted: a refresh token that was spent and whose answer is lost would be lost for good.

@@ -6,12 +6,16 @@ pub use database::DatabaseOptions;
 
 use crate::{
     http::LOOPBACK_HOSTS,
+    instances::EngineSettings,
     oauth::is_loopback,
     secrets::{self, KeySource, MasterKeyError},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use control_plane_api::name::Name;
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 use url::Url;
 
 /// mcpd's command line.
@@ -136,6 +140,18 @@ pub struct Settings {
     /// an `https` public URL.
     #[arg(long, env = "MCPD_OAUTH_CLIENT_ID_URL", value_name = "URL", global = true)]
     pub oauth_client_id_url: Option<String>,
+    /// The Docker engine that runs servers: `unix:///…`, or `tcp://host:port`.
+    #[arg(long, env = "DOCKER_HOST", value_name = "URL", default_value = "unix:///var/run/docker.sock", global = true)]
+    pub docker_host: String,
+    /// Folder with `ca.pem`, `cert.pem` and `key.pem` for an engine that is reached by TLS.
+    #[arg(long, env = "DOCKER_CERT_PATH", value_name = "FOLDER", global = true)]
+    pub docker_certificates: Option<PathBuf>,
+    /// Address of the engine's machine at which gateways reach containers that may connect to others.
+    #[arg(long, env = "MCPD_INSTANCE_PUBLISH", value_name = "ADDRESS", default_value = "127.0.0.1", global = true)]
+    pub instance_publish: IpAddr,
+    /// File that says how to reach the Kubernetes cluster that runs servers; default: the cluster in which mcpd runs.
+    #[arg(long, env = "KUBECONFIG", value_name = "FILE", global = true)]
+    pub kubeconfig: Option<PathBuf>,
     /// Form of the log on standard error.
     #[arg(long, env = "MCPD_LOG_FORMAT", value_enum, default_value_t, global = true)]
     pub log_format: LogFormat,
@@ -175,6 +191,16 @@ impl Settings {
     /// Whether this machine may be fetched from.
     pub(crate) fn trusts_loopback(&self, address: SocketAddr) -> bool {
         self.allow_loopback_fetch.unwrap_or_else(|| address.ip().is_loopback())
+    }
+
+    /// Where servers are run.
+    pub(crate) fn engines(&self) -> EngineSettings {
+        EngineSettings {
+            docker_host: self.docker_host.clone(),
+            docker_certificates: self.docker_certificates.clone(),
+            publish: self.instance_publish,
+            kubeconfig: self.kubeconfig.clone(),
+        }
     }
 
     /// Where the master keys are, the current one first.

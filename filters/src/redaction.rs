@@ -128,7 +128,7 @@ impl Scrubber {
 
     /// None: it may pass as it is.
     fn whole(&self, text: &[u8], dialect: Dialect, cut: bool) -> Result<Option<(String, Redacted)>, Unblottable> {
-        if self.scan(dialect).is_clean(text, cut) {
+        if self.scan(dialect).finds_nothing(text, cut) {
             return Ok(None);
         }
         let mut scan = self.scan(dialect);

@@ -10,6 +10,7 @@ mod places;
 mod reply;
 mod request;
 mod well_known;
+mod wrapped;
 
 use crate::{
     live::Live,
@@ -32,6 +33,7 @@ use places::{Place, Places};
 use protocol::{RpcError, code, method};
 use request::{Endpoint, Inbound};
 use std::{sync::Arc, time::Duration};
+pub use wrapped::Wrapped;
 
 /// Silence after which an event stream gets a comment line, so that nothing in between closes it.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -185,23 +187,34 @@ impl HttpServerApp for Edge {
         mut session: ServerSession,
         shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
-        let deadline = Duration::from_millis(self.live.limits().header_read_timeout_ms);
-        match tokio::time::timeout(deadline, session.read_request()).await {
-            Ok(Ok(true)) => {}
-            Ok(Err(_)) => {
-                let _ = reply::refuse(&mut session, None, &malformed("not a readable HTTP request")).await;
-                return None;
-            }
-            Ok(Ok(false)) | Err(_) => return None,
-        }
-        if *shutdown.borrow() {
-            session.set_keepalive(None);
-        }
+        opened(&mut session, shutdown, self.live.limits().header_read_timeout_ms).await?;
         self.serve(&mut session).await.ok()?;
-        let settings = HttpPersistentSettings::for_session(&session);
-        let reusable = session.finish().await.ok()??;
-        Some(ReusedHttpStream::from_reusable_stream(reusable, settings))
+        reused(session).await
     }
+}
+
+/// Reads the head of the next request; none if there is none.
+async fn opened(session: &mut ServerSession, shutdown: &ShutdownWatch, header_read_timeout_ms: u64) -> Option<()> {
+    let deadline = Duration::from_millis(header_read_timeout_ms);
+    match tokio::time::timeout(deadline, session.read_request()).await {
+        Ok(Ok(true)) => {}
+        Ok(Err(_)) => {
+            let _ = reply::refuse(session, None, &malformed("not a readable HTTP request")).await;
+            return None;
+        }
+        Ok(Ok(false)) | Err(_) => return None,
+    }
+    if *shutdown.borrow() {
+        session.set_keepalive(None);
+    }
+    Some(())
+}
+
+/// The connection for the next request, if it can take one.
+async fn reused(session: ServerSession) -> Option<ReusedHttpStream> {
+    let settings = HttpPersistentSettings::for_session(&session);
+    let reusable = session.finish().await.ok()??;
+    Some(ReusedHttpStream::from_reusable_stream(reusable, settings))
 }
 
 fn malformed(told: &str) -> LocalReply {

@@ -85,7 +85,16 @@ impl Keyring {
 pub(crate) mod tests {
     pub(crate) use super::identity::tests::signing_key;
     use super::*;
+    use crate::upstream::{Endpoint, credentials::Bearer};
     use crypto_box::{PublicKey, aead::OsRng};
+    use serde::Serialize;
+    use static_assertions::assert_not_impl_any;
+    use std::fmt::{Debug, Display};
+
+    assert_not_impl_any!(Endpoint: Debug, Display, Serialize);
+    assert_not_impl_any!(Bearer: Debug, Display, Serialize);
+    assert_not_impl_any!(Identity: Debug, Display, Serialize);
+    assert_not_impl_any!(Keyring: Debug, Display, Serialize);
 
     fn check(keyring: &Keyring, sealed: &str, expected: Result<&str, SecretError>) {
         let opened = keyring.open(&SecretSpec { sealed: sealed.to_owned() });

@@ -37,3 +37,4 @@ pub mod settings;
 pub mod tiers;
 mod translation;
 pub mod upstream;
+pub mod wrap;

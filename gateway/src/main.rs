@@ -3,7 +3,8 @@
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use filters::redaction::Scrubber;
-use gateway::{confine, log, memory, relevance_tool, server, settings::Settings};
+use futures::future::BoxFuture;
+use gateway::{confine, log, memory, relevance_tool, server, settings::Settings, wrap};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -12,6 +13,8 @@ const ABOUT: &str = "The data plane of mcpctl: MCP clients on one side, MCP serv
 /// What a gateway logs unless `MCP_GATEWAY_LOG` says otherwise, and what a subcommand does.
 const LOG: &str = "info,pingora_core=warn";
 const TOOL_LOG: &str = "error";
+/// What a wrapped server writes to stderr is its container's log.
+const WRAP_LOG: &str = "warn,gateway::wrap=info,gateway::upstream::stdio::stderr=debug";
 
 #[derive(clap::Parser)]
 #[command(name = "mcp-gateway", version, about = ABOUT)]
@@ -27,6 +30,8 @@ enum Tool {
     /// Try and measure relevance filtering; what `mcpctl filter` and `mcpctl model` run
     #[command(subcommand)]
     Relevance(relevance_tool::Command),
+    /// Serve one MCP server over HTTP that speaks stdio: what runs in containers
+    Wrap(wrap::Wrap),
 }
 
 fn main() -> Result<ExitCode> {
@@ -40,16 +45,22 @@ fn main() -> Result<ExitCode> {
             log::start(settings.log_format, TOOL_LOG, Scrubber::default());
             Ok(relevance_tool::run(command, &settings))
         }
+        Some(Tool::Wrap(command)) => {
+            let scrubber = Scrubber::default();
+            log::start(settings.log_format, WRAP_LOG, scrubber.clone());
+            run(|stop| wrap::run(command, settings, scrubber, stop))
+        }
         None => {
             let scrubber = Scrubber::default();
             log::start(settings.log_format, LOG, scrubber.clone());
-            memory::keep_private().context("core dumps cannot be switched off")?;
-            serve(settings, scrubber).map(|()| ExitCode::SUCCESS)
+            run(|stop| server::run(settings, scrubber, stop))
         }
     }
 }
 
-fn serve(settings: Settings, scrubber: Scrubber) -> Result<()> {
+/// Runs what `serve` makes of the signal to stop.
+fn run<F: Future<Output = Result<()>>>(serve: impl FnOnce(BoxFuture<'static, ()>) -> F) -> Result<ExitCode> {
+    memory::keep_private().context("core dumps cannot be switched off")?;
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("a TLS provider is installed already"))?;
@@ -62,6 +73,7 @@ fn serve(settings: Settings, scrubber: Scrubber) -> Result<()> {
                 _ = tokio::signal::ctrl_c() => {}
             }
         };
-        server::run(settings, scrubber, stop).await
-    })
+        serve(Box::pin(stop)).await
+    })?;
+    Ok(ExitCode::SUCCESS)
 }

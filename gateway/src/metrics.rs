@@ -106,8 +106,9 @@ impl Metrics {
                 "Results that were judged by less than there is, or not at all, or cannot be cut.",
                 &["reason"],
             )?,
-            upstream_up: IntGaugeVec::new(
-                Opts::new("mcpctl_upstream_up", "Whether a configured server answers (1) or not (0)."),
+            upstream_up: gauges(
+                "mcpctl_upstream_up",
+                "Whether a configured server answers (1) or not (0).",
                 &["server"],
             )?,
             upstream_dropped: counters(
@@ -125,23 +126,17 @@ impl Metrics {
                 "mcpctl_audit_append_failures_total",
                 "Audit records that could not be made durable; each refused a call.",
             )?,
-            audit_backlog: IntGauge::new(
-                "mcpctl_audit_backlog",
-                "Audit records not yet acknowledged by the control plane.",
-            )?,
+            audit_backlog: IntGauge::new("mcpctl_audit_backlog", "Audit records that mcpd has yet to acknowledge.")?,
             limited: counters(
                 "mcpctl_requests_limited_total",
                 "Requests refused because their user, or the profile's limits, had no more.",
                 &["limit"],
             )?,
-            shed: counters(
-                "mcpctl_requests_shed_total",
-                "Requests refused because the gateway had no more.",
-                &["reason"],
-            )?,
+            shed: counters("mcpctl_requests_shed_total", "Requests refused for want of resources.", &["reason"])?,
             waiting: IntGauge::new("mcpctl_requests_waiting", "Requests that wait for an exchange to end.")?,
-            breaker_open: IntGaugeVec::new(
-                Opts::new("mcpctl_upstream_breaker_open", "Whether a failing server is left alone (1) or not (0)."),
+            breaker_open: gauges(
+                "mcpctl_upstream_breaker_open",
+                "Whether a failing server is left alone (1) or not (0).",
                 &["server"],
             )?,
             registry,
@@ -277,6 +272,10 @@ fn counters(name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, pr
     IntCounterVec::new(Opts::new(name, help), labels)
 }
 
+fn gauges(name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+    IntGaugeVec::new(Opts::new(name, help), labels)
+}
+
 fn gauge(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
@@ -360,6 +359,9 @@ mod tests {
             error: None,
             restarts: 0,
             pid: None,
+            since: None,
+            stderr: Vec::new(),
+            tested: 0,
             tools: Vec::new(),
             problems: Vec::new(),
         };

@@ -14,7 +14,7 @@ use crate::{
     router::Router,
     translation,
     upstream::{
-        Caller, Said, Tokens, Upstream, UpstreamError,
+        Caller, Reply, Said, Tokens, Upstream, UpstreamError,
         connect::{self, Connecting, Links, Reaction},
         more::{More, Rests},
     },
@@ -175,13 +175,22 @@ impl Pipeline {
             refusal = term.over(self, &record.exchange) => return self.refuse(record, refusal, client).await,
             called = upstream.call(record.exchange.request.clone(), &caller) => called,
         };
-        let mut reply = match called {
-            Ok(reply) => reply,
+        match called {
+            Ok(reply) => self.follow(record, (reply, term, reaction), client).await,
             Err(error) => {
                 let payload = self.failed(&record.exchange, &error, reaction);
-                return self.finish(record, payload, client).await;
+                self.finish(record, payload, client).await;
             }
-        };
+        }
+    }
+
+    /// Hands on what the server says, up to its answer or to the end of the call's term.
+    async fn follow(
+        &self,
+        mut record: Record,
+        (mut reply, mut term, reaction): (Reply, Term, Reaction),
+        client: Client,
+    ) {
         loop {
             let said = tokio::select! {
                 biased;

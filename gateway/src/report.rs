@@ -164,6 +164,9 @@ pub(crate) mod tests {
                 error: None,
                 restarts: 0,
                 pid: None,
+                since: None,
+                stderr: Vec::new(),
+                tested: 0,
                 tools: Vec::new(),
                 problems: Vec::new(),
             }]

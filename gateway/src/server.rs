@@ -165,14 +165,14 @@ fn sealer(settings: &Settings, state: &StateDir) -> Result<Sealer, SealKeyError>
 }
 
 /// Binds `address` now, so that an error is an error of the start and port 0 is known at once.
-fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener> {
+pub(crate) fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener> {
     TcpListener::bind(address).with_context(|| {
         format!("cannot listen on {address}: is another program using it? choose another address with `{flag}`")
     })
 }
 
 /// Hands `listener` to pingora and serves `app` on it until `shutdown`.
-fn serve<A>(name: &str, listener: TcpListener, app: A, shutdown: ShutdownWatch) -> Result<JoinHandle<()>>
+pub(crate) fn serve<A>(name: &str, listener: TcpListener, app: A, shutdown: ShutdownWatch) -> Result<JoinHandle<()>>
 where
     A: ServerApp + Send + Sync + 'static,
 {

@@ -13,7 +13,7 @@ use crate::{
     upstream::{self, Endpoint, Upstream},
 };
 use control_plane_api::{
-    gateway::{ServerStatus, ToolStatus},
+    gateway::{ServerState, ServerStatus, ToolStatus},
     limits::Limits,
     name::Name,
     secret::Secret,
@@ -53,6 +53,10 @@ struct Running {
     values: BTreeMap<String, Secret>,
     limits: Limits,
     listing: watch::Receiver<Listing>,
+    /// The newest order to ask it again.
+    tests: watch::Sender<u64>,
+    /// The newest that was carried out.
+    tested: watch::Receiver<u64>,
     since: Instant,
     _lister: AbortOnDropHandle<()>,
 }
@@ -105,9 +109,15 @@ impl Listing {
 }
 
 impl Server {
-    fn open(endpoint: Endpoint, epoch: watch::Sender<u64>, pins: Arc<Pins>) -> Self {
+    /// `known`: the lists of the one before it, by which calls to what does not run are told whose they are. What runs is
+    /// believed only what it says itself.
+    fn open(endpoint: Endpoint, epoch: watch::Sender<u64>, pins: Arc<Pins>, known: Option<Arc<Lists>>) -> Self {
         let upstream = upstream::open(endpoint.clone());
-        let (publish, listing) = watch::channel(Listing::default());
+        let runs = !matches!(upstream.health().state, ServerState::Stopped | ServerState::Starting);
+        let lists = known.filter(|_| !runs);
+        let (publish, listing) = watch::channel(Listing { lists, ..Listing::default() });
+        let tests = watch::Sender::new(endpoint.spec.orders.tests);
+        let (done, tested) = watch::channel(0);
         let lister = Lister {
             name: endpoint.name.clone(),
             upstream: upstream.clone(),
@@ -115,11 +125,13 @@ impl Server {
             tokens: endpoint.tokens.clone(),
             pins: pins.clone(),
             publish,
+            tests: tests.subscribe(),
+            tested: done,
             epoch,
         };
         let lister = AbortOnDropHandle::new(tokio::spawn(lister.run()));
         let (values, limits, since) = (endpoint.values, endpoint.limits, Instant::now());
-        let running = Running { upstream, values, limits, listing, since, _lister: lister };
+        let running = Running { upstream, values, limits, listing, tests, tested, since, _lister: lister };
         Self::new(endpoint.name, endpoint.spec, Arc::new(running), pins)
     }
 
@@ -175,7 +187,7 @@ impl Server {
     /// How it is, for reports.
     #[must_use]
     pub fn status(&self) -> ServerStatus {
-        let health = self.running.upstream.health();
+        let (health, life) = (self.running.upstream.health(), self.running.upstream.life());
         let prefix = self.spec.prefix_for(&self.name);
         let (lists, offer) = (self.lists().unwrap_or_default(), self.offer());
         let offered: HashSet<&str> =
@@ -202,6 +214,9 @@ impl Server {
             error: health.error,
             restarts: health.restarts,
             pid: health.pid,
+            since: life.since,
+            stderr: life.stderr,
+            tested: *self.running.tested.borrow(),
             tools: lists.tool_facts().into_iter().map(tool).collect(),
             problems: health.unconfined.into_iter().chain(problems).collect(),
         }
@@ -209,10 +224,13 @@ impl Server {
 
     /// Whether `endpoint` is reached just as this one is: then what runs goes on, under the new description.
     fn is_reached_as(&self, endpoint: &Endpoint) -> bool {
+        let (now, then) = (&self.spec, &endpoint.spec);
         // What a tool does says whether its calls may be repeated over HTTP.
-        let is_repeated_alike =
-            self.spec.tools == endpoint.spec.tools || matches!(self.spec.transport, Transport::Stdio { .. });
+        let is_repeated_alike = now.tools == then.tools || matches!(now.transport, Transport::Stdio { .. });
+        let is_run_alike =
+            (now.desired, &now.runtime, now.orders.restarts) == (then.desired, &then.runtime, then.orders.restarts);
         is_repeated_alike
+            && is_run_alike
             && self.spec.transport == endpoint.spec.transport
             && self.spec.era == endpoint.spec.era
             && self.running.values == endpoint.values
@@ -238,9 +256,14 @@ impl Servers {
     pub fn reconcile(&mut self, endpoints: Vec<Endpoint>) -> BTreeMap<Name, Arc<Server>> {
         let keep = |endpoint: Endpoint| match self.running.get(&endpoint.name) {
             Some(server) if server.is_reached_as(&endpoint) => {
+                let newest = endpoint.spec.orders.tests;
+                server.running.tests.send_if_modified(|tests| std::mem::replace(tests, newest) != newest);
                 Server::new(endpoint.name, endpoint.spec, server.running.clone(), self.pins.clone())
             }
-            _ => Server::open(endpoint, self.epoch.clone(), self.pins.clone()),
+            before => {
+                let known = before.and_then(|server| server.lists());
+                Server::open(endpoint, self.epoch.clone(), self.pins.clone(), known)
+            }
         };
         let next: BTreeMap<Name, Arc<Server>> =
             endpoints.into_iter().map(|e| (e.name.clone(), Arc::new(keep(e)))).collect();

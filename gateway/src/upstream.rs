@@ -10,6 +10,7 @@ pub mod credentials;
 mod duplex;
 mod era;
 pub mod http;
+mod idle;
 mod legacy;
 pub(crate) mod long;
 mod modern;
@@ -31,9 +32,11 @@ use crate::{confine::Confiner, keys::Secret, metrics::Metrics};
 use async_trait::async_trait;
 use control_plane_api::{
     gateway::ServerState,
+    instance::LogLine,
     limits::Limits,
     name::Name,
     server::{Era, ServerSpec, Transport},
+    timestamp::Timestamp,
 };
 use filters::redaction::Scrubber;
 use futures::stream::BoxStream;
@@ -74,6 +77,11 @@ pub trait Upstream: Send + Sync {
     /// How it is, for reports.
     fn health(&self) -> Health;
 
+    /// What is known of its process; nothing where there is none of ours.
+    fn life(&self) -> Life {
+        Life::default()
+    }
+
     /// Counts up whenever the upstream says that its lists changed, comes back after a failure, or changes its health.
     fn changes(&self) -> watch::Receiver<u64>;
 
@@ -97,6 +105,15 @@ pub struct Health {
     pub pid: Option<u32>,
     /// What is missing of the confinement asked for, for people.
     pub unconfined: Option<String>,
+}
+
+/// What is known of the process behind an upstream, over all of its lives.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Life {
+    /// When its state last changed.
+    pub since: Option<Timestamp>,
+    /// The last lines it wrote to stderr, secrets blotted out.
+    pub stderr: Vec<LogLine>,
 }
 
 /// Why an upstream gave no answer. `Display` names no credential and is fit for the audit log and for the owner.
@@ -196,6 +213,9 @@ pub struct Endpoint {
 /// The upstream for `endpoint`. Nothing is started or connected before the first call.
 #[must_use]
 pub fn open(endpoint: Endpoint) -> Arc<dyn Upstream> {
+    if let Some(idle) = idle::open(&endpoint) {
+        return idle;
+    }
     let upstream = match &endpoint.spec.transport {
         Transport::Stdio { .. } => stdio::open(endpoint.clone()),
         Transport::Http { .. } => http::open(endpoint.clone()),

@@ -1,15 +1,19 @@
 //! The gateway's side: where it is, with which token, one request at a time.
 //!
-//! Address and token are read anew for every request, so that a gateway that was started, moved or given another
-//! token meanwhile is simply found.
+//! The address is read anew for every request, so that a gateway that was started or moved meanwhile is simply found. The
+//! token is kept until it is refused: a keyring or a sealed file is not to be asked for every message.
 
 use super::trouble::Trouble;
-use crate::{client::http, failure::Failure, home::Home};
+use crate::{
+    client::http,
+    failure::Failure,
+    home::{Home, Token},
+};
 use ::http::{HeaderName, HeaderValue, header};
 use control_plane_api::name::Name;
-use reqwest::{Method, Response};
+use reqwest::{Method, Response, StatusCode};
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use url::Url;
@@ -22,6 +26,7 @@ pub(super) struct Gateway {
     project: Name,
     home: Home,
     client: Mutex<Option<(Url, reqwest::Client)>>,
+    token: Mutex<Option<Arc<Token>>>,
 }
 
 /// Headers of one request.
@@ -29,7 +34,7 @@ pub(super) type Headers = Vec<(HeaderName, HeaderValue)>;
 
 impl Gateway {
     pub(super) fn new(project: Name, home: Home) -> Self {
-        Self { project, home, client: Mutex::default() }
+        Self { project, home, client: Mutex::default(), token: Mutex::default() }
     }
 
     /// Sends one message.
@@ -51,9 +56,39 @@ impl Gateway {
         self.send(Method::DELETE, headers, None).await
     }
 
+    /// Sends with the token that is kept; where it is refused and there is another one by now, with that.
     async fn send(&self, method: Method, headers: Headers, body: Option<String>) -> Result<Response, Trouble> {
+        let kept = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut token = match kept {
+            Some(token) => token,
+            None => self.read_token()?,
+        };
+        let mut response = self.present(&token, (method.clone(), &headers, body.clone())).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            let newer = self.read_token()?;
+            if newer.text.expose() != token.text.expose() {
+                token = newer;
+                response = self.present(&token, (method, &headers, body)).await?;
+            }
+        }
+        if response.status().is_success() || response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            return Ok(response);
+        }
+        Err(Trouble::refused(response, &self.project, &token.origin).await)
+    }
+
+    fn read_token(&self) -> Result<Arc<Token>, Failure> {
+        let token = Arc::new(self.home.token()?);
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&token));
+        Ok(token)
+    }
+
+    async fn present(
+        &self,
+        token: &Token,
+        (method, headers, body): (Method, &Headers, Option<String>),
+    ) -> Result<Response, Trouble> {
         let base = self.home.gateway_url()?;
-        let token = self.home.token()?;
         let mut url = base.clone();
         url.set_path(&format!("{}/projects/{}/mcp", base.path().trim_end_matches('/'), self.project));
         let mut request = self.client(&base)?.request(method, url).bearer_auth(token.text.expose());
@@ -63,18 +98,14 @@ impl Gateway {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let response = match tokio::time::timeout(REPLY_TIMEOUT, request.send()).await {
-            Ok(Ok(response)) => response,
+        match tokio::time::timeout(REPLY_TIMEOUT, request.send()).await {
+            Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) if error.is_connect() => {
-                return Err(Trouble::Unreachable { url: base, reason: http::reason(&error) });
+                Err(Trouble::Unreachable { url: base, reason: http::reason(&error) })
             }
-            Ok(Err(error)) => return Err(Trouble::Lost(http::reason(&error))),
-            Err(_) => return Err(Trouble::Lost(format!("no answer within {} seconds", REPLY_TIMEOUT.as_secs()))),
-        };
-        if response.status().is_success() || response.status() == reqwest::StatusCode::METHOD_NOT_ALLOWED {
-            return Ok(response);
+            Ok(Err(error)) => Err(Trouble::Lost(http::reason(&error))),
+            Err(_) => Err(Trouble::Lost(format!("no answer within {} seconds", REPLY_TIMEOUT.as_secs()))),
         }
-        Err(Trouble::refused(response, &self.project, &token.origin).await)
     }
 
     fn client(&self, base: &Url) -> Result<reqwest::Client, Failure> {

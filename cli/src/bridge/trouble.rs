@@ -87,7 +87,7 @@ impl Trouble {
             }
             Self::Unauthenticated { origin, said } => told(
                 UNAUTHENTICATED,
-                format!("the mcpctl gateway refused the token from `{origin}`: {said}"),
+                format!("the mcpctl gateway refused the token from {origin}: {said}"),
                 "put a valid token there; `mcpctl token create` makes one",
             ),
             Self::UnknownProject(project) => told(

@@ -36,7 +36,7 @@ pub(super) fn refused(status: StatusCode, body: &[u8], token_origin: &str) -> Fa
         (StatusCode::UNAUTHORIZED, Some(said)) if is_login => said,
         (StatusCode::UNAUTHORIZED, said) => {
             let why = said.map(|said| format!(": {said}")).unwrap_or_default();
-            format!("the control plane refused the token from `{token_origin}`{why}")
+            format!("the control plane refused the token from {token_origin}{why}")
         }
         (_, Some(said)) => said,
         (_, None) => format!("the control plane answered {status}"),

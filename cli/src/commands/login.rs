@@ -5,6 +5,7 @@ use crate::{
     Invocation,
     args::identity::Login,
     client::{Client, word},
+    commands::credentials,
     failure::{Failure, Status},
     output::{Report, Table},
     prompt,
@@ -19,6 +20,7 @@ use serde::Serialize;
 /// Runs `mcpctl login`.
 pub(crate) async fn log_in(login: Login, invocation: &Invocation) -> Result<(), Failure> {
     let output = invocation.output;
+    invocation.home.credentials().check()?;
     let token = if login.token.is_some() {
         let token = prompt::read_stdin()?;
         if !token::is_well_formed(TokenKind::Personal, token.expose()) {
@@ -43,7 +45,7 @@ pub(crate) async fn log_in(login: Login, invocation: &Invocation) -> Result<(), 
         Secret::new(stranger.log_in(&LoginRequest { user, password }).await?.token)
     };
     let known = Client::with_token(&invocation.home, invocation.server.as_ref(), &token)?.whoami().await?;
-    invocation.home.keep_token(&token)?;
+    credentials::keep(&token, None, invocation)?;
     output.note(format!("logged in as {}", known.user));
     if std::env::var_os("MCPCTL_TOKEN").is_some_and(|token| !token.is_empty()) {
         output.note("MCPCTL_TOKEN is set and goes before it: unset it");
@@ -53,8 +55,10 @@ pub(crate) async fn log_in(login: Login, invocation: &Invocation) -> Result<(), 
 
 /// Runs `mcpctl logout`.
 pub(crate) async fn log_out(invocation: &Invocation) -> Result<(), Failure> {
-    let Some(token) = invocation.home.kept_token()? else {
+    let credentials = invocation.home.credentials();
+    let Some((token, _)) = credentials.get()? else {
         invocation.output.note("nobody is logged in");
+        credentials::note_file(invocation);
         return Ok(());
     };
     if token::is_well_formed(TokenKind::Session, token.expose()) {
@@ -68,8 +72,9 @@ pub(crate) async fn log_out(invocation: &Invocation) -> Result<(), Failure> {
     } else {
         invocation.output.note("the token itself is still valid: `mcpctl token revoke` ends it");
     }
-    invocation.home.forget_token()?;
+    credentials.delete()?;
     invocation.output.note("logged out");
+    credentials::note_file(invocation);
     Ok(())
 }
 

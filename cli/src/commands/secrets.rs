@@ -83,7 +83,7 @@ fn unknown(name: &Name, secrets: &[SecretSummary]) -> Failure {
 async fn list(client: &Client, output: Output) -> Result<(), Failure> {
     let (secrets, servers) = (client.secrets().await?, client.objects::<ServerSpec>().await?);
     let row = |secret: SecretSummary| {
-        let users = servers.iter().filter(|server| server.spec.transport.secrets().any(|used| *used == secret.name));
+        let users = servers.iter().filter(|server| server.spec.secrets().any(|used| *used == secret.name));
         Listed { used_by: users.map(|server| server.name.clone()).collect(), secret }
     };
     output.report(&Secrets(secrets.into_iter().map(row).collect()))

@@ -50,7 +50,7 @@ async fn delete(server: Named<ServerSpec>, with_profiles: bool, client: &Client)
             false => failure.hint("add `--with-profiles` to delete its profiles with it"),
         })?;
     }
-    for name in server.spec.transport.secrets() {
+    for name in server.spec.secrets() {
         let secret = ObjectRef { kind: Kind::Secret, name: name.clone() };
         match client.delete(&secret).await {
             Ok(()) => gone.push(secret),
@@ -126,7 +126,7 @@ impl Report for Described {
             table.pair("Description", &server.spec.description);
             table.pair("Transport", summary.transport);
             table.pair("Reached", summary.reached);
-            table.pair("Secrets", server.spec.transport.secrets().map(Name::as_str).collect::<Vec<_>>().join(","));
+            table.pair("Secrets", server.spec.secrets().map(Name::as_str).collect::<Vec<_>>().join(","));
             table.pair("Tool rules", server.spec.tools.len());
             table.pair("Revision", server.revision);
         }

@@ -150,6 +150,25 @@ fn every_refusal_is_an_error_with_the_id_of_the_request() {
 }
 
 #[test]
+fn a_token_that_is_refused_gives_way_to_the_one_kept_meanwhile() {
+    let stub = Stub::start(|seen, stub| match seen.header("authorization") == "Bearer newer" {
+        true => Reply::json(&ok(u32::try_from(stub.seen().len()).unwrap())),
+        false if stub.seen().len() == 1 => Reply::json(&ok(1)),
+        false => Reply::status(401),
+    });
+    let world = World::connected(&stub.url);
+    let mut bridge = Bridge::start(&world);
+    assert_eq!(bridge.ask(&request(1, "tools/list", ""))["id"], 1);
+    std::fs::write(world.home().join("token"), "newer").unwrap();
+    bridge.ask(&request(3, "tools/list", ""));
+    bridge.ask(&request(4, "tools/list", ""));
+    let presented: Vec<String> = stub.seen().iter().map(|seen| seen.header("authorization").to_owned()).collect();
+    let older = format!("Bearer {TOKEN}");
+    assert_eq!(presented, [older.as_str(), &older, "Bearer newer", "Bearer newer"]);
+    bridge.close();
+}
+
+#[test]
 fn a_missing_token_is_said_to_the_client() {
     let world = World::connected("http://127.0.0.1:9");
     std::fs::remove_file(world.home().join("token")).unwrap();

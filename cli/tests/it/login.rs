@@ -1,6 +1,7 @@
 //! Logging in and out, passwords, and shutting users out.
 
 use crate::{
+    credentials::anywhere,
     stub::{Reply, Stub},
     world::{Ran, TOKEN, World, mode},
 };
@@ -62,8 +63,9 @@ fn a_password_becomes_a_session_that_is_kept_until_logout() {
     assert!(ran.err.contains("logged in as alice") && !ran.err.contains("horse"), "{ran:?}");
     let sent: serde_json::Value = serde_json::from_str(&stub.seen()[0].body).unwrap();
     assert_eq!((sent["user"].as_str(), sent["password"].as_str()), (Some("alice"), Some(PASSWORD)));
-    let file = world.home().join("token");
-    assert_eq!((fs::read_to_string(&file).unwrap().trim(), mode(&file)), (session().as_str(), 0o600));
+    let file = world.home().join("credentials.json");
+    assert_eq!(mode(&file), 0o600);
+    assert!(!anywhere(&world.home(), &session()), "it is encrypted");
     let whoami = world.run(&["whoami", "--format", "json"]);
     assert!(whoami.succeeds().contains("\"session\": \"s1\""), "{whoami:?}");
     world.run(&["logout"]).succeeds();
@@ -71,7 +73,8 @@ fn a_password_becomes_a_session_that_is_kept_until_logout() {
     assert_eq!(ended.path, "/api/v1/sessions/current");
     assert_eq!(ended.header("authorization"), format!("Bearer {}", session()));
     assert!(!file.exists());
-    world.run(&["logout"]).succeeds();
+    assert!(world.run(&["logout"]).err.contains("nobody is logged in"));
+    world.run(&["whoami"]).fails(4, &["there is no token"]);
 }
 
 #[test]
@@ -93,7 +96,9 @@ fn a_token_is_kept_once_the_control_plane_knows_it() {
     let token = token::format(TokenKind::Personal, &[8; 32]);
     run(&world, &["login", "--token", "-"], &format!("{token}\n")).succeeds();
     assert_eq!(stub.seen()[0].header("authorization"), format!("Bearer {token}"));
-    assert_eq!(fs::read_to_string(world.home().join("token")).unwrap().trim(), token);
+    assert!(!anywhere(&world.home(), &token), "it is encrypted");
+    world.run(&["whoami"]).succeeds();
+    assert_eq!(stub.seen()[1].header("authorization"), format!("Bearer {token}"));
     run(&world, &["login", "--token", "-"], "xoxb-1\n").fails(2, &["is not a token of mcpctl"]);
     // On the command line everybody could read it.
     world.run(&["login", "--token", &token]).fails(2, &[]);

@@ -17,6 +17,7 @@ mod bridge_resume;
 mod claude;
 mod client;
 mod connection;
+mod credentials;
 mod daemon;
 mod filter;
 mod login;

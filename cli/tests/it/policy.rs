@@ -124,7 +124,7 @@ fn test_decides_as_a_gateway_would_and_ends_with_7_for_no() {
         7,
         &["profile `quiet` denies `get_dms`"],
     );
-    check(&["test", "--user", "ada", "--project", "weekly", "--tool", "slack_post_file"], 7, &["does not grant"]);
+    check(&["test", "--user", "ada", "--project", "weekly", "--tool", "slack_post_file"], 7, &["is read-only"]);
     check(
         &["test", "--user", "ada", "--project", "nowhere", "--tool", "slack_get_users"],
         7,

@@ -2,6 +2,7 @@
 
 use crate::{
     argument::Declared,
+    instance::LogLine,
     name::Name,
     pin::Quarantine,
     server::{Era, ToolClass},
@@ -171,12 +172,25 @@ pub struct ServerStatus {
     /// Its process id, when the gateway runs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
+    /// When it began to be in this state; absent where it is not run by the gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// The last lines that its process wrote to stderr, secrets blotted out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stderr: Vec<LogLine>,
+    /// The newest [`crate::runtime::Orders::tests`] that was carried out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tested: u64,
     /// The tools it offers.
     #[serde(default)]
     pub tools: Vec<ToolStatus>,
     /// What of it clients do not see, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How a server is.
@@ -191,6 +205,8 @@ pub enum ServerState {
     Ready,
     /// Does not answer; see `error`.
     Failed,
+    /// Does not run, as it was asked.
+    Stopped,
 }
 
 /// One tool of a server.

@@ -80,6 +80,7 @@ pub struct Named<S> {
 
 /// One object of any kind: `{"kind": "profile", "name": …, "revision": …, "spec": {…}}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[expect(clippy::large_enum_variant, reason = "servers are most of what there is, and lists of objects are short")]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Object {
     /// See [`ServerSpec`].

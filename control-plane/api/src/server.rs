@@ -1,7 +1,13 @@
 //! A configured MCP server: how it is reached, how its tools are named and classed.
 
 use crate::{
-    flow::Flow, name::Name, oauth::OauthSettings, pattern::Pattern, relevance::RelevanceSettings, sandbox::Sandbox,
+    flow::Flow,
+    name::Name,
+    oauth::OauthSettings,
+    pattern::Pattern,
+    relevance::RelevanceSettings,
+    runtime::{ContainerSpec, Desired, Orders, Runtime, RuntimeKind},
+    sandbox::Sandbox,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
@@ -16,6 +22,15 @@ pub struct ServerSpec {
     pub description: String,
     /// How the gateway reaches the server.
     pub transport: Transport,
+    /// What runs it.
+    #[serde(default, skip_serializing_if = "Runtime::is_process")]
+    pub runtime: Runtime,
+    /// Whether it is to run.
+    #[serde(default, skip_serializing_if = "Desired::is_running")]
+    pub desired: Desired,
+    /// What was asked of its instance; only in snapshots.
+    #[serde(default, skip_serializing_if = "Orders::is_none")]
+    pub orders: Orders,
     /// How access tokens for the server are obtained; absent: it needs none, or has them among its headers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oauth: Option<OauthSettings>,
@@ -36,6 +51,37 @@ pub struct ServerSpec {
 }
 
 impl ServerSpec {
+    /// A server of which only this is said.
+    #[must_use]
+    pub fn new(transport: Transport) -> Self {
+        Self {
+            description: String::new(),
+            transport,
+            runtime: Runtime::default(),
+            desired: Desired::default(),
+            orders: Orders::default(),
+            oauth: None,
+            prefix: None,
+            era: Era::default(),
+            tools: Vec::new(),
+            relevance: RelevanceSettings::default(),
+        }
+    }
+
+    /// What runs its instance; none where somebody else runs it.
+    #[must_use]
+    pub fn instance(&self) -> Option<RuntimeKind> {
+        match (&self.runtime, &self.transport) {
+            (Runtime::Process, Transport::Http { .. }) => None,
+            (runtime, _) => Some(runtime.kind()),
+        }
+    }
+
+    /// The names of the secrets its transport and its container need.
+    pub fn secrets(&self) -> impl Iterator<Item = &Name> {
+        self.transport.secrets().chain(self.runtime.container().into_iter().flat_map(ContainerSpec::secrets))
+    }
+
     /// The prefix in force for a server called `name`, without the joining `_`.
     #[must_use]
     pub fn prefix_for<'a>(&'a self, name: &'a Name) -> &'a str {
@@ -104,10 +150,7 @@ impl Transport {
             Self::Stdio { env, .. } => env.values(),
             Self::Http { headers, .. } => headers.values(),
         };
-        values.filter_map(|value| match value {
-            Value::Secret { secret, .. } => Some(secret),
-            Value::Plain(_) => None,
-        })
+        values.filter_map(Value::secret)
     }
 }
 
@@ -125,6 +168,17 @@ pub enum Value {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         prefix: String,
     },
+}
+
+impl Value {
+    /// The secret it refers to.
+    #[must_use]
+    pub fn secret(&self) -> Option<&Name> {
+        match self {
+            Self::Secret { secret, .. } => Some(secret),
+            Self::Plain(_) => None,
+        }
+    }
 }
 
 /// Which era of the protocol a server speaks.

@@ -4,6 +4,7 @@ mod arguments;
 mod issuer;
 mod oauth;
 mod prefixes;
+mod runtime;
 mod sandbox;
 
 use crate::{
@@ -112,13 +113,14 @@ impl<'a> Rules<'a> {
                 _ => self.broken(object, "transport.url", format!("`{url}` is not an http or https URL")),
             },
         }
-        for secret in spec.transport.secrets() {
+        for secret in spec.secrets() {
             if !self.names.secrets.contains(secret) {
                 let hint = format!("secret `{secret}` does not exist: set it with `mcpctl setup`");
                 self.broken(object, "transport", hint);
             }
         }
         self.oauth(object, spec);
+        self.runtime(object, spec);
         if let Some(prefix) = &spec.prefix
             && (prefix.len() > PREFIX_BYTES_MAX || !prefix.bytes().all(is_tool_name_byte))
         {
@@ -171,7 +173,7 @@ pub fn references_to(snapshot: &Snapshot, object: &ObjectRef) -> Vec<ObjectRef> 
         (Object::Issuer(o), Kind::User) => o.spec.users.values().any(|user| *user == object.name),
         (Object::Server(o), Kind::Secret) => {
             let client = o.spec.oauth.as_ref().and_then(|oauth| oauth.client_secret.as_ref());
-            o.spec.transport.secrets().chain(client).any(|secret| *secret == object.name)
+            o.spec.secrets().chain(client).any(|secret| *secret == object.name)
         }
         _ => false,
     };

@@ -161,7 +161,7 @@ impl Writer {
         let Self { place, draft, out, .. } = &mut self;
         out.flush().and_then(|()| out.get_ref().sync_all()).map_err(failed(place))?;
         // Unlike a rename, a link never replaces what came into being meanwhile.
-        fs::hard_link(&draft, &place).map_err(failed(place))
+        fs::hard_link(draft, &place).map_err(failed(place))
     }
 
     fn line(&mut self, value: &impl Serialize) -> Result<(), BackupError> {

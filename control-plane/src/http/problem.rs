@@ -23,12 +23,12 @@ pub(crate) struct ApiError {
     hint: Option<String>,
     violations: Vec<Violation>,
     challenge: Option<&'static str>,
-    /// Seconds after which the same request may succeed.
-    retry_after_s: Option<u64>,
+    /// Seconds after which it may be tried again.
+    retry_after_s: Option<u32>,
 }
 
 /// When to ask again while the database does not answer; a fleet spreads its own retries.
-const RETRY_AFTER_S: u64 = 2;
+const RETRY_AFTER_S: u32 = 2;
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
@@ -106,6 +106,16 @@ impl ApiError {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).kind("invalid").hint("correct it and send it again")
     }
 
+    /// It can be read and understood, and does not go with what there is.
+    pub(crate) fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, detail).kind("conflict")
+    }
+
+    /// What is asked on the caller's behalf does not answer.
+    pub(crate) fn bad_gateway(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, detail).hint("look after what it names, and try again")
+    }
+
     /// The database does not answer now.
     pub(crate) fn unavailable() -> Self {
         let this = Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer");
@@ -146,7 +156,7 @@ impl From<LoginError> for ApiError {
                 this.hint("try again, or ask an administrator to set a password: `mcpctl user passwd`")
             }
             LoginError::TooMany(wait) => Self {
-                retry_after_s: Some(wait.as_secs() + 1),
+                retry_after_s: Some(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1)),
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail)
                     .kind("too-many-logins")
                     .hint("wait as long as `Retry-After` says; a token still works")

@@ -93,7 +93,7 @@ pub(super) async fn applied_on_postgres(connection: &mut PgConnection) -> Result
         return Ok(Vec::new());
     }
     let sql = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
-    Ok(sqlx::query_scalar(sql).fetch_all(connection).await?)
+    sqlx::query_scalar(sql).fetch_all(connection).await
 }
 
 /// The same for SQLite.
@@ -104,7 +104,7 @@ pub(super) async fn applied_on_sqlite(connection: &mut SqliteConnection) -> Resu
         return Ok(Vec::new());
     }
     let sql = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
-    Ok(sqlx::query_scalar(sql).fetch_all(connection).await?)
+    sqlx::query_scalar(sql).fetch_all(connection).await
 }
 
 /// Runs exactly `wanted`, in whatever transaction the caller has.

@@ -16,6 +16,7 @@ mod bootstrap;
 mod database;
 mod disaster;
 mod gateways;
+mod instances;
 mod issuers;
 mod oauth;
 mod objects;

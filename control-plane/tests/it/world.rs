@@ -56,9 +56,14 @@ pub(crate) fn settings(home: &Path, database_url: &str) -> Settings {
 }
 
 pub(crate) fn settings_with(home: &Path, database_url: &str, args: &[&str]) -> Settings {
+    // Engines of tests only: whatever runs on this machine is left alone.
+    let docker = format!("unix://{}", home.with_file_name("docker.sock").display());
+    let cluster = home.with_file_name("kubeconfig").display().to_string();
     let home = home.to_str().expect("a path in UTF-8");
     let line = ["mcpd", "--listen", "127.0.0.1:0", "--home", home, "--database-url", database_url];
-    CommandLine::try_parse_from(line.iter().chain(args)).expect("settings").settings
+    let given = args.contains(&"--docker-host");
+    let engines: Vec<&str> = if given { Vec::new() } else { vec!["--docker-host", &docker, "--kubeconfig", &cluster] };
+    CommandLine::try_parse_from(line.iter().chain(&engines).chain(args)).expect("settings").settings
 }
 
 impl World {
@@ -189,8 +194,20 @@ impl World {
         world
     }
 
+    /// Beside the home folder: where engines of tests are.
+    pub(crate) fn path_beside(&self, file: &str) -> PathBuf {
+        self.folder.path().join(file)
+    }
+
     pub(crate) fn home(&self, file: &str) -> PathBuf {
         self.settings.home.join(file)
+    }
+
+    /// Ends the control plane in the middle of whatever it does, as a kill would.
+    pub(crate) async fn kill(&mut self) {
+        let served = self.served.take().unwrap();
+        served.abort();
+        assert!(served.await.is_err_and(|error| error.is_cancelled()));
     }
 
     /// Asks the control plane to stop and waits until it has.

@@ -98,7 +98,7 @@ impl<'a> Step<'a> {
         if left.first().is_some_and(|next| next == name) {
             return Some(Self { depth: self.depth + 1, ..self });
         }
-        (name.contains('.') && left.join(".") == name).then(|| Self { depth: self.rule.names.len(), ..self })
+        (name.contains('.') && left.join(".") == name).then_some(Self { depth: self.rule.names.len(), ..self })
     }
 
     fn has_arrived(&self) -> bool {

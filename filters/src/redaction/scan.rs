@@ -123,7 +123,7 @@ impl Scan {
 
     /// Whether there is nothing to blot out of `text`, which is all there is; nothing is copied to find that out. With `cut`,
     /// neither is there what may be the beginning of a credential at its end.
-    pub(super) fn is_clean(mut self, text: &[u8], cut: bool) -> bool {
+    pub(super) fn finds_nothing(mut self, text: &[u8], cut: bool) -> bool {
         let Some(matcher) = self.matcher.clone() else {
             return true;
         };

@@ -48,7 +48,7 @@ impl Edge {
         inbound: &Inbound,
         (request, streams): (Request, bool),
     ) -> Result<(), Hangup> {
-        let mut writer = Writer { id: request.id.clone(), streams, state: State::Waiting };
+        let mut writer = Writer::new(request.id.clone(), streams);
         let method = request.method.clone();
         let record = pipeline.record(inbound.exchange(request), &method, inbound.bytes);
         let (client, mut outgoing) = mpsc::channel::<Outgoing>(OUTGOING_MAX);
@@ -98,7 +98,7 @@ fn local(status: StatusCode, code: i64, told: &str) -> LocalReply {
 }
 
 /// Writes the reply of one exchange: an object, or an event stream once there is more than one message.
-struct Writer {
+pub(super) struct Writer {
     id: Id,
     streams: bool,
     state: State,
@@ -117,7 +117,12 @@ enum State {
 }
 
 impl Writer {
-    async fn write(&mut self, http: &mut ServerSession, outgoing: Outgoing) -> Result<(), Hangup> {
+    /// For the answer to the request with this id; `streams`: whether the client takes an event stream.
+    pub(super) fn new(id: Id, streams: bool) -> Self {
+        Self { id, streams, state: State::Waiting }
+    }
+
+    pub(super) async fn write(&mut self, http: &mut ServerSession, outgoing: Outgoing) -> Result<(), Hangup> {
         match outgoing {
             Outgoing::Local(reply) if self.state == State::Streaming => {
                 self.event(http, &Message::Response(Response::error(Some(self.id.clone()), reply.error))).await
@@ -159,7 +164,7 @@ impl Writer {
     }
 
     /// Nothing has been written for a while: keeps the connection alive where the client takes a stream.
-    async fn keep_alive(&mut self, http: &mut ServerSession) -> Result<(), Hangup> {
+    pub(super) async fn keep_alive(&mut self, http: &mut ServerSession) -> Result<(), Hangup> {
         if self.state == State::Waiting && self.streams {
             self.open(http).await?;
         }
@@ -170,7 +175,7 @@ impl Writer {
     }
 
     /// The exchange is over; whatever is still open is closed.
-    async fn finish(&mut self, http: &mut ServerSession) -> Result<(), Hangup> {
+    pub(super) async fn finish(&mut self, http: &mut ServerSession) -> Result<(), Hangup> {
         match std::mem::replace(&mut self.state, State::Done) {
             State::Done => Ok(()),
             // The response was broken off. An ending would make it look complete.

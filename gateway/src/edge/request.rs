@@ -68,11 +68,20 @@ pub(super) async fn read(
     settings: &Settings,
     limits: &Limits,
 ) -> Result<Inbound, LocalReply> {
+    read_admitted(http, limits, |headers, uri| addressed(settings, headers, uri)).await
+}
+
+/// The same, where `admit` decides for whom a request is.
+pub(super) async fn read_admitted(
+    http: &mut ServerSession,
+    limits: &Limits,
+    admit: impl FnOnce(&HeaderMap, &Uri) -> Result<(), LocalReply>,
+) -> Result<Inbound, LocalReply> {
     let head = http.req_header();
     let (http_method, headers, uri) = (head.method.clone(), head.headers.clone(), head.uri.clone());
     let version = head.version;
     framing::bounded(&uri, &headers, limits)?;
-    addressed(settings, &headers, &uri)?;
+    admit(&headers, &uri)?;
     let (route, project) = route::of(&uri).ok_or_else(|| {
         refuse(StatusCode::NOT_FOUND, "no such endpoint: use /mcp or /projects/<name>/mcp (HTTP+SSE: /sse)")
     })?;
@@ -133,13 +142,7 @@ async fn read_body(http: &mut ServerSession, body_bytes_max: u64) -> Result<Byte
 
 /// Exactly one Host, and it is ours; an Origin, if there is one, is ours too (2025-11-25 transports: invalid → 403).
 pub(super) fn addressed(settings: &Settings, headers: &HeaderMap, uri: &Uri) -> Result<(), LocalReply> {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let host = match (hosts.next(), hosts.next(), uri.authority()) {
-        (Some(host), None, None) => host.to_str().ok(),
-        (None, None, Some(authority)) => Some(authority.as_str()),
-        _ => None,
-    };
-    let host = host.ok_or_else(|| refuse(StatusCode::BAD_REQUEST, "exactly one Host is required"))?;
+    let host = host(headers, uri)?;
     if !settings.allows_host(host) {
         return Err(refuse(StatusCode::FORBIDDEN, "this Host is not served here (MCP_GATEWAY_ALLOWED_HOSTS)"));
     }
@@ -148,6 +151,17 @@ pub(super) fn addressed(settings: &Settings, headers: &HeaderMap, uri: &Uri) -> 
         return Err(refuse(StatusCode::FORBIDDEN, "this Origin is not admitted (MCP_GATEWAY_ALLOWED_ORIGINS)"));
     }
     Ok(())
+}
+
+/// The one host a request names.
+pub(super) fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Result<&'a str, LocalReply> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = match (hosts.next(), hosts.next(), uri.authority()) {
+        (Some(host), None, None) => host.to_str().ok(),
+        (None, None, Some(authority)) => Some(authority.as_str()),
+        _ => None,
+    };
+    host.ok_or_else(|| refuse(StatusCode::BAD_REQUEST, "exactly one Host is required"))
 }
 
 fn too_large(body_bytes_max: u64) -> LocalReply {

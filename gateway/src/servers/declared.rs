@@ -13,7 +13,7 @@ const DEPTH_MAX: usize = 8;
 const SCHEMAS_MAX: usize = 1_000;
 
 /// What `tool`, an entry of a list, declares; none without a schema.
-pub fn of_tool(tool: &RawValue) -> Option<Declared> {
+pub(super) fn of_tool(tool: &RawValue) -> Option<Declared> {
     let schema: Value = Members::open(tool).ok()?.read("inputSchema")?;
     let mut declared = Declared::default();
     Reader { whole: &schema, left: SCHEMAS_MAX }.read(&schema, DEPTH_MAX, &mut declared);

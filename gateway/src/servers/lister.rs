@@ -5,7 +5,7 @@ use crate::{
     pins::Pins,
     upstream::{Credentials, Upstream},
 };
-use control_plane_api::{limits::Limits, name::Name};
+use control_plane_api::{gateway::ServerState, limits::Limits, name::Name};
 use rand::Rng as _;
 use std::{future::pending, sync::Arc, time::Duration};
 use tokio::{sync::watch, time::Instant};
@@ -21,16 +21,21 @@ pub(super) struct Lister {
     pub(super) tokens: Arc<dyn Credentials>,
     pub(super) pins: Arc<Pins>,
     pub(super) publish: watch::Sender<Listing>,
+    /// The newest order to ask it again.
+    pub(super) tests: watch::Receiver<u64>,
+    /// The newest that was carried out.
+    pub(super) tested: watch::Sender<u64>,
     pub(super) epoch: watch::Sender<u64>,
 }
 
 impl Lister {
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
         let (mut changes, mut tokens) = (self.upstream.changes(), self.tokens.changes());
         let mut backoff = Duration::from_millis(self.limits.restart_backoff_ms);
         let (mut said_so, mut failed_before) = (false, false);
         loop {
             tokens.borrow_and_update();
+            let order = *self.tests.borrow_and_update();
             let soonest = Instant::now() + Duration::from_millis(RELIST_WAIT_MS);
             let fetched = lists::fetch(&*self.upstream, &self.limits).await;
             let failed = fetched.is_err();
@@ -46,6 +51,11 @@ impl Lister {
                     self.publish.send_modify(|listing| news = listing.heard(lists, said_so));
                     (news, jittered(Duration::from_millis(self.limits.list_ttl_ms)))
                 }
+                // As it was asked: it is not asked again until it is another one.
+                Err(_) if self.upstream.health().state == ServerState::Stopped => {
+                    self.publish.send_modify(|listing| listing.asked = true);
+                    (true, Duration::from_millis(self.limits.list_ttl_ms))
+                }
                 Err(error) => {
                     tracing::warn!(server = %self.name, %error, "lists of the server could not be fetched");
                     let mut news = false;
@@ -55,7 +65,8 @@ impl Lister {
                 }
             };
             // Whoever follows the count looks at every list of every server: only what is new is worth that.
-            if news || said_so || failed != std::mem::replace(&mut failed_before, failed) {
+            let tested = self.tested.send_replace(order) != order;
+            if news || said_so || tested || failed != std::mem::replace(&mut failed_before, failed) {
                 self.epoch.send_modify(|epoch| *epoch += 1);
             }
             let next = Instant::now() + wait;
@@ -64,6 +75,7 @@ impl Lister {
                     changed = changes.changed() => changed.is_ok(),
                     // It may have been for want of a token.
                     _ = tokens.changed(), if failed => false,
+                    _ = self.tests.changed() => false,
                 }
             };
             said_so = tokio::time::timeout_at(next, woken).await.unwrap_or(false);

@@ -7,7 +7,7 @@
 
 mod circuit;
 
-use super::{Caller, Endpoint, Health, Reply, Said, Upstream, UpstreamError, modern};
+use super::{Caller, Endpoint, Health, Life, Reply, Said, Upstream, UpstreamError, modern};
 use crate::metrics::Metrics;
 use async_trait::async_trait;
 use circuit::{Circuit, Refusal, Ticket};
@@ -67,6 +67,10 @@ impl Upstream for Guarded {
             Some(refusal) => Health { state: ServerState::Failed, error: Some(refusal.to_string()), ..health },
             None => health,
         }
+    }
+
+    fn life(&self) -> Life {
+        self.upstream.life()
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

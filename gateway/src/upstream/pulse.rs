@@ -3,25 +3,36 @@
 //! Deliberately unknown here: what a state means for routing. Nothing is refused because of it.
 
 use super::Health;
-use control_plane_api::{gateway::ServerState, server::Era};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use control_plane_api::{gateway::ServerState, server::Era, timestamp::Timestamp};
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicI64, Ordering},
+};
 use tokio::sync::watch;
 
 /// The health of one upstream and the count of its changes.
 pub(super) struct Pulse {
     health: Mutex<Health>,
     changes: watch::Sender<u64>,
+    /// When its state last changed, in milliseconds since the Unix epoch.
+    since: AtomicI64,
 }
 
 impl Pulse {
     /// Of one that was not asked for anything yet; `unconfined` as in [`Health`].
     pub(super) fn new(unconfined: Option<String>) -> Self {
         let health = Health { state: ServerState::Idle, era: None, error: None, restarts: 0, pid: None, unconfined };
-        Self { health: Mutex::new(health), changes: watch::Sender::new(0) }
+        let since = AtomicI64::new(Timestamp::now().as_millis());
+        Self { health: Mutex::new(health), changes: watch::Sender::new(0), since }
     }
 
     pub(super) fn health(&self) -> Health {
         self.lock().clone()
+    }
+
+    /// When its state last changed.
+    pub(super) fn since(&self) -> Timestamp {
+        Timestamp::from_millis(self.since.load(Ordering::Relaxed))
     }
 
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
@@ -81,6 +92,9 @@ impl Pulse {
         let before = health.clone();
         change(&mut health);
         let changed = *health != before;
+        if health.state != before.state {
+            self.since.store(Timestamp::now().as_millis(), Ordering::Relaxed);
+        }
         drop(health);
         if changed {
             self.lists_changed();

@@ -16,7 +16,7 @@ mod stderr;
 mod tests;
 
 use super::{
-    Caller, Endpoint, Health, Reply, Upstream, UpstreamError,
+    Caller, Endpoint, Health, Life, Reply, Upstream, UpstreamError,
     legacy::{Declared, Rim},
     modern,
     pool::{Kept, Key, Place, Pool},
@@ -42,6 +42,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use stderr::Log;
 use tokio::{sync::watch, time::timeout};
 use tokio_util::task::TaskTracker;
 
@@ -56,6 +57,7 @@ pub fn open(endpoint: Endpoint) -> Arc<dyn Upstream> {
         restarts: Restarts::new(&endpoint.limits),
         strays: Strays::new(&endpoint),
         pulse: Pulse::new(command::shortfall(&endpoint)),
+        log: Log::default(),
         unaskable: Unaskable::default(),
         started_before: AtomicBool::new(false),
         tasks: TaskTracker::new(),
@@ -78,6 +80,8 @@ struct Shared {
     endpoint: Endpoint,
     strays: Strays,
     pulse: Pulse,
+    /// What its children wrote to stderr.
+    log: Log,
     restarts: Restarts,
     /// The server does not live through the question which era it speaks.
     unaskable: Unaskable,
@@ -137,6 +141,11 @@ impl Upstream for Stdio {
 
     fn health(&self) -> Health {
         self.common.0.pulse.health()
+    }
+
+    fn life(&self) -> Life {
+        let shared = &self.common.0;
+        Life { since: Some(shared.pulse.since()), stderr: shared.log.lines() }
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

@@ -8,11 +8,15 @@ use futures::StreamExt as _;
 use protocol::{Id, Members, Message, Request, meta, method};
 use serde_json::{Value, json};
 
-/// The endpoint of a server called `x`. `spec` is its `transport`, or a whole spec.
+/// The endpoint of a server called `x`. `spec` is its `transport`, or a whole spec. What is sent of `values` behind a word
+/// such as `Bearer` is a credential.
 pub(super) fn endpoint(spec: Value, values: &[(&str, &str)], limits: Limits) -> Endpoint {
     let scrubber = Scrubber::default();
     let secret = |value: &str| Secret::new(value.to_owned());
-    let credential = |(name, value): &(&str, &str)| Credential { name: (*name).into(), value: secret(value) };
+    let credential = |(name, value): &(&str, &str)| Credential {
+        name: (*name).into(),
+        value: secret(value.rsplit(' ').next().unwrap_or_default()),
+    };
     scrubber.replace(values.iter().map(credential).collect()).unwrap();
     let spec = if spec.get("transport").is_some() { spec } else { json!({ "transport": spec }) };
     Endpoint {

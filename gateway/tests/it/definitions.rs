@@ -73,11 +73,7 @@ async fn m_06_names_that_collide_or_look_alike_take_nobodys_place() {
     assert_eq!(world.call("ada", "a_b_c", json!({})).await.error().0, -32602);
     assert_eq!(world.call("ada", "Two_Only", json!({})).await.error().0, -32602, "the first of the two was offered");
     assert!(!one.called().contains(&"b_c".to_owned()) && !two.called().contains(&"a_b_c".to_owned()));
-    // Without a prefix between them, what both have is offered by neither, in whatever case.
-    let world = World::start(&project(&[bare(&one, "one"), bare(&two, "two")]), &[]).await;
-    let shown = tools(&world, "ada").await;
-    assert_eq!(shown, ["one_only", "b_c", "two_only", "a_b_c"]);
-    for name in ["twice", "search", "Search", "SEARCH", "touch", "g\u{435}t_issue"] {
+    for name in ["g\u{435}t_issue", "SEARCH", "a_search", "TWICE"] {
         let refused = world.call("ada", name, json!({})).await;
         assert!(refused.last().get("result").is_none(), "{name}: {refused:?}");
     }

@@ -80,6 +80,12 @@ pub(crate) fn user(name: &str, roles: &[&str], expires_at: Option<Timestamp>) ->
     json!({"kind": "user", "name": name, "spec": {"roles": roles, "tokens": [grant]}})
 }
 
+/// What TLS is made with, in all tests of this process.
+pub(crate) fn provide_tls() {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
+}
+
 /// A scripted server: read tools by default, `die` counts as writing.
 pub(crate) fn server(name: &str, traits: &str) -> Value {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stdio_server.py");
@@ -134,8 +140,7 @@ impl World {
 
     /// A gateway in `home`, configured by whatever `flags` say; its first configuration is about the project `weekly`.
     pub(crate) async fn run(home: TempDir, flags: &[&str]) -> Self {
-        static PROVIDER: Once = Once::new();
-        PROVIDER.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
+        provide_tls();
         let home_path = home.path().to_str().unwrap();
         let base = ["mcp-gateway", "--listen", "127.0.0.1:0", "--home", home_path, "--confiner", PROGRAM];
         let settings = Settings::try_parse_from([&base, flags].concat());

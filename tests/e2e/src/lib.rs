@@ -3,6 +3,7 @@
 //! gateway: servers and client speak MCP through the official SDK, so that our own reading of the protocol is never
 //! checked against itself.
 
+pub mod canary;
 pub mod cases;
 pub mod client;
 pub mod jira_tickets;

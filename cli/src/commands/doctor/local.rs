@@ -44,7 +44,7 @@ fn home(invocation: &Invocation) -> Check {
 
 fn token(invocation: &Invocation) -> Check {
     match invocation.home.token() {
-        Ok(token) => Check::ok("token", format!("from `{}`", token.origin)),
+        Ok(token) => Check::ok("token", format!("from {}", token.origin)),
         Err(failure) => Check::failure("token", failure),
     }
 }

@@ -18,7 +18,7 @@ use control_plane_api::{
     relevance::RelevanceSettings,
     sandbox::{Sandbox, SandboxLevel},
     secret::Secret,
-    server::{Era, ServerSpec, ToolClass, ToolRule, Transport, Value},
+    server::{ServerSpec, ToolClass, ToolRule, Transport, Value},
 };
 use std::{collections::BTreeMap, path::Path};
 
@@ -69,12 +69,9 @@ impl Plan {
         let title = definition.map_or_else(|| name.to_string(), |definition| definition.title.clone());
         let spec = ServerSpec {
             description: definition.map(|definition| definition.description.clone()).unwrap_or_default(),
-            transport: transport.clone(),
             oauth: oauth(args),
-            prefix: None,
-            era: Era::Auto,
             tools,
-            relevance: RelevanceSettings::default(),
+            ..ServerSpec::new(transport.clone())
         };
         let has_classes = !spec.tools.is_empty();
         let mut objects = vec![Object::Server(Named { name: name.clone(), revision: 0, spec })];

@@ -115,7 +115,7 @@ fn path(random: &mut StdRng) -> String {
     let parts = ["x", "b", ".", "..", "", " ", "/", "\\", "%2e", "x.", " x", "/x", "/./", "/../", "..x", "~"];
     let mut path = (*pick(random, &starts)).to_owned();
     for _ in 0..random.gen_range(0..3) {
-        let part: &str = *pick(random, &parts);
+        let part = *pick(random, &parts);
         path.push_str(part);
     }
     path

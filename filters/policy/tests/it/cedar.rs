@@ -93,7 +93,7 @@ fn policies(project: &str, spec: &Value, server: &Value) -> String {
         rules = rules(&spec["arguments"]),
     );
     if let Value::Array(_) = spec["deny"] {
-        write!(text, "forbid({head}) when {{ {place} && {is_tool} && {} }};\n", likes("context.name", &spec["deny"]))
+        writeln!(text, "forbid({head}) when {{ {place} && {is_tool} && {} }};", likes("context.name", &spec["deny"]))
             .unwrap();
     }
     text
@@ -204,7 +204,8 @@ fn literal(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), quoted)
 }
 
-/// What the request is about: an argument of no type that Cedar has is a record nobody asks for.
+/// What the request is about: an argument of no type that Cedar has is a set of what nobody asks for. A record would be an
+/// object that only lacks what an optional rule speaks of.
 fn context(asked: &Asked, project: &str) -> Value {
     let empty = Map::new();
     let members = asked.arguments.as_ref().map_or(Some(&empty), |arguments| arguments.as_object());
@@ -231,7 +232,7 @@ fn context(asked: &Asked, project: &str) -> Value {
 fn seen(value: &Value, list: bool) -> Value {
     match value {
         Value::Array(elements) if list => elements.iter().map(|element| seen(element, false)).collect(),
-        Value::Array(_) | Value::Null => json!({"odd": true}),
+        Value::Array(_) | Value::Null => json!([{"odd": true}]),
         Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), seen(value, false))).collect(),
         other => other.clone(),
     }

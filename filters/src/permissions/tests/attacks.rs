@@ -70,9 +70,11 @@ fn pick<T: Clone + std::fmt::Debug + 'static>(runner: &mut TestRunner, of: &[T])
 
 /// The name `tool` as somebody spells it who wants to be read as another.
 fn spelled(runner: &mut TestRunner, tool: &str) -> String {
+    if pick(runner, &[true, false]) {
+        return tool.to_owned();
+    }
     let (head, tail) = tool.split_once('_').unwrap_or((tool, ""));
     let all = [
-        tool.to_owned(),
         tail.to_owned(),
         tool.to_uppercase(),
         format!("{tool} "),

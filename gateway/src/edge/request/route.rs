@@ -1,5 +1,6 @@
 //! The paths that are ours.
 
+use control_plane_api::name::Name;
 use http::Uri;
 
 /// What a path stands for.
@@ -21,9 +22,7 @@ pub(super) fn of(uri: &Uri) -> Option<(Endpoint, Option<String>)> {
         None => (path.strip_prefix('/')?, None),
         Some(rest) => {
             let (name, last) = rest.split_once('/')?;
-            let plain = !name.is_empty()
-                && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'));
-            (last, Some(name.to_owned()).filter(|_| plain))
+            (last, Some(name.to_owned()).filter(|name| name.parse::<Name>().is_ok()))
         }
     };
     if project.is_none() && uri.path().starts_with("/projects/") {

@@ -35,6 +35,8 @@ const INTERIM_RESPONSES_MAX: usize = 8;
 pub(super) enum Broken {
     /// It never left completely: the server cannot have acted on it.
     Unsent(String),
+    /// It left, and the connection ended without an answer.
+    Unanswered(String),
     /// It left; what came of it is not known.
     Lost(String),
 }
@@ -71,15 +73,19 @@ impl Dialer {
         let (mut connection, reused) = self.connect(target, false).await.map_err(Broken::Unsent)?;
         match connection.exchange(target, request).await {
             // A kept connection may have been closed by the server at any time; that says nothing about the request. What
-            // left completely is written again only if doing it twice does no harm.
-            Err(broken) if reused && (request.repeatable || matches!(broken, Broken::Unsent(_))) => {
-                let (mut connection, _) = self.connect(target, true).await.map_err(Broken::Unsent)?;
-                connection.exchange(target, request).await?;
-                Ok(connection)
-            }
+            // left completely is written again only if doing it twice does no harm, and never because of what is answered.
+            Err(Broken::Unsent(_)) if reused => self.send_anew(target, request).await,
+            Err(Broken::Unanswered(_)) if reused && request.repeatable => self.send_anew(target, request).await,
             Err(broken) => Err(broken),
             Ok(()) => Ok(connection),
         }
+    }
+
+    /// The same on a connection of its own.
+    async fn send_anew(&self, target: &Target, request: &Outgoing) -> Result<Connection, Broken> {
+        let (mut connection, _) = self.connect(target, true).await.map_err(Broken::Unsent)?;
+        connection.exchange(target, request).await?;
+        Ok(connection)
     }
 
     async fn connect(&self, target: &Target, fresh: bool) -> Result<(Connection, bool), String> {
@@ -148,7 +154,15 @@ impl Connection {
         let head = self.head(target, request).map_err(Broken::Unsent)?;
         let unsent =
             |error: Box<pingora_core::Error>| Broken::Unsent(format!("the connection broke: {}", cause(&error)));
-        let lost = |error: Box<pingora_core::Error>| Broken::Lost(format!("the connection broke: {}", cause(&error)));
+        let lost = |error: Box<pingora_core::Error>| {
+            let reason = format!("the connection broke: {}", cause(&error));
+            match error.etype() {
+                ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError => {
+                    Broken::Unanswered(reason)
+                }
+                _ => Broken::Lost(reason),
+            }
+        };
         self.session.write_request_header(Box::new(head)).await.map_err(unsent)?;
         if request.body.is_empty() {
             self.session.finish_request_body().await.map_err(lost)?;

@@ -309,7 +309,7 @@ impl Remote {
     pub(super) fn broken(&self, broken: Broken) -> UpstreamError {
         match broken {
             Broken::Unsent(reason) => self.unreachable(&reason),
-            Broken::Lost(reason) => {
+            Broken::Unanswered(reason) | Broken::Lost(reason) => {
                 let reason = self.endpoint.scrubber.text(&reason).into_owned();
                 UpstreamError::Lost { server: self.endpoint.name.clone(), reason }
             }

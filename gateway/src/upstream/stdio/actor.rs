@@ -89,7 +89,7 @@ impl Actor {
         (child, pipes): (Child, Pipes),
         ears: Ears,
     ) -> Self {
-        let tail = Tail::default();
+        let tail = Tail::of(shared.log.clone());
         let follow = tail.clone().follow(pipes.stderr, shared.endpoint.name.clone(), shared.endpoint.scrubber.clone());
         let message_bytes_max =
             usize::try_from(shared.endpoint.limits.upstream_message_bytes_max).unwrap_or(usize::MAX);

@@ -1,10 +1,11 @@
-//! What a child writes to stderr: its last lines are kept for error messages, all of them go to the debug log.
+//! What a child writes to stderr: its last lines are kept for error messages, those of all lives together for reports, and
+//! all of them go to the debug log.
 //!
 //! Credentials are blotted out before anything is kept or logged. Not every server keeps its tokens
 //! to itself.
 
 use super::lines::{Line, Lines};
-use control_plane_api::name::Name;
+use control_plane_api::{instance::LogLine, name::Name, timestamp::Timestamp};
 use filters::redaction::Scrubber;
 use std::{
     collections::VecDeque,
@@ -20,14 +21,43 @@ const TAIL_BYTES_MAX: usize = 8 << 10;
 const LINE_BYTES_MAX: usize = 16 << 10;
 /// Bytes kept of one line.
 const KEPT_LINE_BYTES_MAX: usize = 1 << 10;
+/// Lines and bytes kept for reports, over all lives.
+const LOG_LINES_MAX: usize = 100;
+const LOG_BYTES_MAX: usize = 16 << 10;
 /// Lines quoted in an error message.
 const QUOTED_LINES_MAX: usize = 5;
 
+/// The last lines of all children of one server. Clones share them.
+#[derive(Clone, Default)]
+pub(super) struct Log(Arc<Mutex<VecDeque<LogLine>>>);
+
+impl Log {
+    pub(super) fn lines(&self) -> Vec<LogLine> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    fn push(&self, text: String) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.push_back(LogLine { at: Timestamp::now(), text });
+        while lines.len() > LOG_LINES_MAX || lines.iter().map(|line| line.text.len()).sum::<usize>() > LOG_BYTES_MAX {
+            lines.pop_front();
+        }
+    }
+}
+
 /// The last lines of a child. Clones share them.
 #[derive(Clone, Default)]
-pub(super) struct Tail(Arc<Mutex<VecDeque<String>>>);
+pub(super) struct Tail {
+    lines: Arc<Mutex<VecDeque<String>>>,
+    log: Log,
+}
 
 impl Tail {
+    /// One that writes into `log` too.
+    pub(super) fn of(log: Log) -> Self {
+        Self { lines: Arc::default(), log }
+    }
+
     /// Reads `stderr` to its end.
     pub(super) async fn follow(self, stderr: impl AsyncRead + Unpin, server: Name, scrubber: Scrubber) {
         let mut lines = Lines::new(stderr, LINE_BYTES_MAX);
@@ -49,6 +79,7 @@ impl Tail {
         let kept: String = text.chars().filter(|c| !c.is_control()).collect();
         let cut = kept.char_indices().map(|(at, _)| at).take_while(|at| *at <= KEPT_LINE_BYTES_MAX).last();
         let kept = if kept.len() > KEPT_LINE_BYTES_MAX { kept.get(..cut.unwrap_or(0)).unwrap_or("") } else { &kept };
+        self.log.push(kept.to_owned());
         let mut lines = self.lock();
         lines.push_back(kept.to_owned());
         while lines.len() > TAIL_LINES_MAX || lines.iter().map(String::len).sum::<usize>() > TAIL_BYTES_MAX {
@@ -70,7 +101,7 @@ impl Tail {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -97,6 +128,17 @@ mod tests {
         // Of a line that is too long the first 64 bytes are kept, here half a credential at their end.
         let (line, rest) = (format!("{} xoxb-1", "y".repeat(59)), " ".repeat(LINE_BYTES_MAX));
         assert_eq!(check(line.as_bytes().chain(rest.as_bytes())).await, "y".repeat(59));
+    }
+
+    #[tokio::test]
+    async fn what_a_child_said_is_still_there_when_the_next_one_speaks() {
+        let log = Log::default();
+        for (life, words) in [("first", 150), ("second", 1)] {
+            let text: String = (0..words).map(|n| format!("{life} {n}\n")).collect();
+            Tail::of(log.clone()).follow(text.as_bytes(), "x".parse().unwrap(), Scrubber::default()).await;
+        }
+        let lines = log.lines();
+        assert_eq!((lines.len(), lines[0].text.as_str(), lines[99].text.as_str()), (100, "first 51", "second 0"));
     }
 
     #[tokio::test]

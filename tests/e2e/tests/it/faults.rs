@@ -46,7 +46,11 @@ async fn a_command_that_is_not_there_is_named_everywhere() {
     assert!(row["error"].as_str().unwrap().contains("/nowhere/ghost-mcp"), "{row}");
 
     let endpoint = world.endpoint(&project_of(world, "ghost").await, &world.admin_token()).await;
-    let error = endpoint.call("ghost_anything", json!({})).await.error();
+    let error = until("the gateway knows the project", async || {
+        Some(endpoint.call("ghost_anything", json!({})).await.error())
+            .filter(|error| !error.contains("not open to you"))
+    })
+    .await;
     assert!(error.contains("ghost_anything"), "{error}");
     let other = ["setup", "phantom", "--non-interactive", "--command", "/nowhere/phantom", "--rollback-on-failure"];
     world.mcpctl(&other).await.failed(6, &["the configuration was taken back"]);

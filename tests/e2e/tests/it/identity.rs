@@ -31,8 +31,8 @@ impl Other<'_> {
         self.mcpctl(&["login", "--user", "eve", "--password-stdin"], password).await
     }
 
-    fn token(&self) -> String {
-        fs::read_to_string(format!("{}/token", self.home)).unwrap().trim().to_owned()
+    async fn token(&self) -> String {
+        self.mcpctl(&["credentials", "show"], "").await.done().stdout.trim().to_owned()
     }
 }
 
@@ -59,7 +59,7 @@ async fn a_session_is_good_at_every_door_and_at_none_once_it_has_ended() {
 
     // Logged out.
     eve.log_in(PASSWORD).await.done();
-    let first = world.endpoint(PROJECT, &eve.token()).await;
+    let first = world.endpoint(PROJECT, &eve.token().await).await;
     served(&first).await;
     assert!(eve.mcpctl(&["whoami"], "").await.done().stdout.contains("eve"));
     eve.mcpctl(&["logout"], "").await.done();
@@ -68,7 +68,7 @@ async fn a_session_is_good_at_every_door_and_at_none_once_it_has_ended() {
 
     // The password is another one.
     eve.log_in(PASSWORD).await.done();
-    let second = first.with_token(&eve.token());
+    let second = first.with_token(&eve.token().await);
     served(&second).await;
     world.mcpctl_with(&["user", "passwd", "eve", "--stdin"], "another horse battery").await.done();
     refused(&second).await;
@@ -76,7 +76,7 @@ async fn a_session_is_good_at_every_door_and_at_none_once_it_has_ended() {
 
     // Shut out, with a token besides.
     eve.log_in("another horse battery").await.done();
-    let third = first.with_token(&eve.token());
+    let third = first.with_token(&eve.token().await);
     let create = ["token", "create", "--user", "eve", "--format", "json"];
     let token = first.with_token(world.mcpctl(&create).await.done().json()["token"].as_str().unwrap());
     served(&third).await;

@@ -10,6 +10,7 @@
 )]
 
 mod audit;
+mod canaries;
 mod claude;
 mod company;
 mod connections;
@@ -19,6 +20,7 @@ mod fleet;
 mod http;
 mod identity;
 mod input;
+mod instances;
 mod messages_api;
 mod model;
 mod more;

@@ -80,9 +80,12 @@ async fn what_the_policy_says_the_gateway_does() {
         if !expected {
             let told = answer.error();
             assert!(told.starts_with(&format!("permission denied: {reason} (audit id ")), "{told}\n{reason}");
-            let event = &world.audit(1, &["--tool", tool, "--project", PROJECT]).await[0];
+            let event = until("the refusal is in the audit log", async || {
+                let events = world.audit(1, &["--tool", tool, "--project", PROJECT]).await;
+                events.into_iter().find(|event| told.contains(event["id"].as_str().unwrap()))
+            })
+            .await;
             assert_eq!((&event["decision"], &event["reason"]), (&json!("deny"), &json!(reason)));
-            assert!(told.contains(event["id"].as_str().unwrap()), "{told}");
         }
     }
     let explained =

@@ -140,12 +140,15 @@ impl World {
         dir.join(".mcp.json")
     }
 
-    /// The official Rust client, started from that file alone.
+    /// The official Rust client, started from that file alone, once the gateway knows the project.
     pub(crate) async fn client(&self, config: &Path, era: Era) -> Client {
         let entry = Entry::read(config).unwrap();
-        let mut command = self.command(Path::new(&entry.command));
-        command.args(&entry.args).envs(&entry.env);
-        Client::start(command, era, "e2e-rust").await.unwrap()
+        until("the gateway lets the client in", async || {
+            let mut command = self.command(Path::new(&entry.command));
+            command.args(&entry.args).envs(&entry.env);
+            Client::start(command, era, "e2e-rust").await.ok()
+        })
+        .await
     }
 
     /// Address of `mcpd` or `gateway`, and its process.

@@ -208,7 +208,7 @@ fn tampered(texts: &[String], other: &[String], random: &mut TestRng) -> Option<
     let mut made = texts.to_vec();
     let (a, b) = (random.random_range(0..texts.len()), random.random_range(0..texts.len()));
     match random.random_range(0..12) {
-        0 | 1 | 2 => {
+        0..=2 => {
             let mut bytes = std::mem::take(&mut made[a]).into_bytes();
             let at = random.random_range(0..bytes.len());
             bytes[at] ^= 1 << random.random_range(0..7);
