@@ -148,6 +148,7 @@ fn reader(gateway: &Name, trust: &Trust, end: ChainEnd) -> Verifier {
 /// How many of `texts`, from the first on, are stored already.
 async fn known(tx: &mut Tx, gateway: &Name, end: Head, texts: &[String]) -> Result<usize, IngestError> {
     let mut known = 0;
+    let let_go = tx.let_go(gateway).await?.unwrap_or(Head::NONE);
     for text in texts {
         // What cannot be read is for the verifier to say.
         let Ok(entry) = serde_json::from_str::<Entry>(text) else { break };
@@ -155,7 +156,9 @@ async fn known(tx: &mut Tx, gateway: &Name, end: Head, texts: &[String]) -> Resu
         if (head.epoch, head.seq) > (end.epoch, end.seq) || entry.gateway != *gateway {
             break;
         }
-        if tx.record_hash(gateway, head).await? != Some(head.hash) {
+        // What was there and is too old by now, nobody can compare any more.
+        let is_gone = (head.epoch, head.seq) <= (let_go.epoch, let_go.seq);
+        if !is_gone && tx.record_hash(gateway, head).await? != Some(head.hash) {
             return Err(IngestError::Conflict(head));
         }
         known += 1;
@@ -178,7 +181,8 @@ pub(crate) async fn heads(store: &Store, keys: &Keys) -> Result<SignedText, Inge
     let mut chains = Vec::new();
     for gateway in tx.chains().await? {
         let (head, keys) = (tx.chain_end(&gateway).await?.head, tx.audit_keys(&gateway).await?);
-        chains.push(ChainHead { gateway, keys, head });
+        let let_go = tx.let_go(&gateway).await?;
+        chains.push(ChainHead { gateway, keys, head, let_go });
     }
     let heads = Heads { time: Timestamp::now(), key: keys.verifying_key(), chains };
     Ok(SignedText::new(&heads, keys.signing())?)

@@ -180,15 +180,16 @@ async fn retain(settings: &Settings, days: u32, dry_run: bool) -> Result<Value, 
     let url = settings.database_url();
     let store = open(settings, &url, true).await?;
     let before = retention::before(days);
-    let removed = if dry_run {
-        store.read().await?.events_before(before).await?
+    let old = if dry_run {
+        retention::old(&mut store.read().await?, before).await?
     } else {
         retention::retain(&store, before, "mcpd db retain").await?
     };
     store.close().await;
     let done = if dry_run { "would remove" } else { "removed" };
     Ok(json!({
-        "done": done, "database": store::place(&url), "before": before, "events": removed.events, "sha256": removed.sha256,
+        "done": done, "database": store::place(&url), "before": before, "events": old.removed.events,
+        "sha256": old.removed.sha256, "records": old.records(),
     }))
 }
 

@@ -43,7 +43,7 @@ pub use open::OpenError;
 pub(crate) use open::open_in;
 pub(crate) use open::{open, open_as_it_is, place};
 pub(crate) use passwords::PasswordHolder;
-pub(crate) use retention::Removed;
+pub(crate) use retention::{Cut, Removed};
 pub(crate) use rows::Row;
 pub(crate) use secrets::StoredSecret;
 #[cfg(test)]

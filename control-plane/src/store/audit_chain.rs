@@ -1,4 +1,4 @@
-//! Audit records as they were written. Every statement here adds or reads; none changes or removes.
+//! Audit records as they were written. Every statement here adds or reads; only [`super::retention`] removes.
 
 use super::{StoreError, Tx, on, read_count, read_name, write_count};
 use control_plane_api::{

@@ -1,12 +1,13 @@
 //! The audit log: shipped once or often, kept once as it was written, found by what was asked.
 
 use crate::{on_both_stores, stream::Gateway, world::World};
+use control_plane::{maintenance, settings::DbCommand};
 use control_plane_api::{
     audit::{
         AuditEvent,
         chain::{Chain, Entry, Hash, Head, Record},
         receipt::{Heads, Receipt, SignedText},
-        verify::{Broken, Start, Trust, Verifier},
+        verify::{Broken, Fault, Remark, Start, Trust, Verifier},
     },
     name::Name,
     timestamp::Timestamp,
@@ -46,7 +47,11 @@ impl Log {
     }
 
     fn checkpoint(&mut self) -> Record {
-        self.chain.checkpoint(&self.key, Timestamp::now()).unwrap()
+        self.checkpoint_at(Timestamp::now())
+    }
+
+    fn checkpoint_at(&mut self, time: Timestamp) -> Record {
+        self.chain.checkpoint(&self.key, time).unwrap()
     }
 
     fn batch(&self, records: &[String]) -> Value {
@@ -90,7 +95,7 @@ async fn verify(world: &World, heads: &Heads, name: &str) -> Result<Verifier, Br
     let gateway: Name = name.parse().unwrap();
     let chain = heads.chains.iter().find(|chain| chain.gateway == gateway).unwrap();
     let keys = chain.keys.iter().map(|key| control_plane_api::audit::chain::verifying_key(key).unwrap()).collect();
-    let mut verifier = Verifier::new(gateway, Trust::Keys(keys), Start::Beginning);
+    let mut verifier = Verifier::new(gateway, Trust::Keys(keys), Start::Beginning).without(chain.let_go);
     loop {
         let Head { epoch, seq, .. } = verifier.head();
         let path = format!("/api/v1/audit/records?gateway={name}&epoch={epoch}&seq={seq}&limit=3");
@@ -105,6 +110,52 @@ async fn verify(world: &World, heads: &Heads, name: &str) -> Result<Verifier, Br
     }
     verifier.finish(Some(&chain.head))?;
     Ok(verifier)
+}
+
+async fn what_is_left_of_a_chain_proves_itself_after_its_oldest_records_were_let_go(world: World) {
+    let gateway = Gateway::enrol(&world, "laptop").await;
+    let (mut log, july) = (Log::new(1_000), "2026-07-28T09:30:00.000Z".parse().unwrap());
+    let mut old = log.events(&[event("a", 1, "outcome", "ok"), event("b", 2, "outcome", "ok")]);
+    let upto = log.checkpoint_at(july);
+    old.push(upto.text);
+    // Also old, but no checkpoint follows before something new: it has to stay.
+    let mut rest = log.events(&[event("c", 3, "outcome", "ok")]);
+    let mut new = event("d", 4, "outcome", "ok");
+    new["time"] = json!(Timestamp::now());
+    rest.extend([log.event(&new).text, log.checkpoint().text]);
+    ship(&world, &gateway, &log, &[old.clone(), rest.clone()].concat()).await;
+    let days = 60;
+    assert!(Timestamp::now().as_millis() - july.as_millis() > i64::from(days) * 86_400_000, "July is long ago");
+    let retain = async |dry_run| {
+        let done = maintenance::run(&world.settings, &DbCommand::Retain { days, dry_run }).await.unwrap();
+        (done["events"].as_u64().unwrap(), done["records"].as_u64().unwrap())
+    };
+    assert_eq!(retain(true).await, (3, 3));
+    assert_eq!(heads(&world, &gateway).await.chains[0].let_go, None, "nothing was done yet");
+    assert_eq!(retain(false).await, (3, 3));
+    assert_eq!(retain(false).await, (0, 0));
+    assert_eq!(ids(&world, "user=ann").await, ["d"]);
+
+    let said = heads(&world, &gateway).await;
+    let chain = said.chains.iter().find(|chain| chain.gateway.as_str() == "laptop").unwrap();
+    assert_eq!(chain.let_go, Some(upto.head));
+    let read = verify(&world, &said, "laptop").await.unwrap();
+    assert_eq!(read.count().0, 3);
+    assert_eq!(read.remarks(), [Remark::LetGo { after: Head::NONE, upto: upto.head }]);
+    verify(&world, &said, "mcpd").await.unwrap();
+    let page = world.done("GET", "/api/v1/audit?action=admin&tool=audit", None).await;
+    let reason = page["events"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("let go 3 records of laptop") && reason.contains(&upto.head.hash.to_string()), "{reason}");
+
+    // Without the signed word for it the same records are missing.
+    let mut unsaid = said;
+    unsaid.chains.iter_mut().for_each(|chain| chain.let_go = None);
+    assert_eq!(verify(&world, &unsaid, "laptop").await.unwrap_err().fault, Fault::Missing(3));
+    // What comes once more, or anew, is taken as before.
+    let more = log.checkpoint();
+    assert_eq!(ship(&world, &gateway, &log, &[old, rest, vec![more.text]].concat()).await, more.head);
+    let said = heads(&world, &gateway).await;
+    assert_eq!(verify(&world, &said, "laptop").await.unwrap().count().0, 4);
 }
 
 async fn an_outcome_replaces_its_intent_and_never_the_other_way(world: World) {
@@ -384,6 +435,7 @@ async fn a_08_a_database_role_that_can_neither_change_nor_delete_records_is_enou
 }
 
 on_both_stores!(
+    what_is_left_of_a_chain_proves_itself_after_its_oldest_records_were_let_go,
     a_08_nothing_of_the_audit_log_can_be_changed_or_deleted_over_the_api,
     an_outcome_replaces_its_intent_and_never_the_other_way,
     a_gateway_ships_its_own_records_only,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// Why it does not start on `url`.
-async fn refusal(url: &str) -> String {
+pub(crate) async fn refusal(url: &str) -> String {
     let home = tempfile::tempdir().unwrap();
     let settings = settings(home.path(), url);
     let listener = server::bind(&settings).await.unwrap();

@@ -14,6 +14,7 @@ mod authentication;
 mod backup;
 mod bootstrap;
 mod database;
+mod disaster;
 mod gateways;
 mod instances;
 mod issuers;

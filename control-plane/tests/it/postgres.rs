@@ -21,7 +21,8 @@ use std::{
 const USER: &str = "mcpctl";
 const PASSWORD: &str = "only-for-tests";
 
-/// `start PORT OPTION…` (without both: as the last time), `stop MODE`, `kill` (like a power cut), `tls` (own CA; nothing but TLS from then on).
+/// `start PORT OPTION…` (without both: as the last time), `stop MODE`, `kill` (like a power cut), `tls` (own CA; nothing but TLS from
+/// then on), `renew` (after that: a certificate of the other CA).
 const SCRIPT: &str = r#"
 set -u
 bin=$1
@@ -35,7 +36,7 @@ printf '%s' "$CLUSTER_PASSWORD" > "$dir/password"
 sign() {
     openssl req -newkey rsa:2048 -nodes -keyout "$1.key" -out "$1.csr" -subj "/CN=$2"
     printf 'subjectAltName=%s' "$3" > "$1.ext"
-    openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile "$1.ext" -out "$1.crt"
+    openssl x509 -req -in "$1.csr" -CA "${4:-ca}.crt" -CAkey "${4:-ca}.key" -CAcreateserial -days 2 -extfile "$1.ext" -out "$1.crt"
     chmod 600 "$1.key"
 }
 last=
@@ -80,6 +81,10 @@ while read -r verb arguments; do
                 > "$dir/cluster/pg_hba.conf"
             "$bin/pg_ctl" -D "$dir/cluster" reload >/dev/null 2>&1
             echo "$dir" ;;
+        renew)
+            sign server localhost DNS:localhost other > "$dir/tls.log" 2>&1 || cat "$dir/tls.log" >&2
+            "$bin/pg_ctl" -D "$dir/cluster" reload >/dev/null 2>&1
+            echo renewed ;;
     esac
 done
 "#;

@@ -31,7 +31,7 @@ fn read_key(text: &str) -> Result<VerifyingKey, Failure> {
 /// A reading of `chain` from its beginning.
 pub(super) fn reader(chain: &ChainHead) -> Verifier {
     let keys = chain.keys.iter().filter_map(|key| verifying_key(key)).collect();
-    Verifier::new(chain.gateway.clone(), Trust::Keys(keys), Start::Beginning)
+    Verifier::new(chain.gateway.clone(), Trust::Keys(keys), Start::Beginning).without(chain.let_go)
 }
 
 /// The records of `chain` behind `after`, at most a page, none of them behind its head.
@@ -67,6 +67,12 @@ fn told(remark: &Remark) -> String {
         Remark::BeganAnew { after, epoch } => format!(
             "the log began anew in epoch {epoch}, after record {} of epoch {}: its files were lost, or moved away",
             after.seq, after.epoch
+        ),
+        Remark::LetGo { after, upto } => format!(
+            "records {} to {} (epoch {}) were removed for their age",
+            if after.epoch == upto.epoch { after.seq + 1 } else { 1 },
+            upto.seq,
+            upto.epoch
         ),
         Remark::ClockBack { seq, by_ms } => {
             format!("the clock had gone back by {} s at record {seq}", by_ms / 1_000)

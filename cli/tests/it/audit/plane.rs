@@ -113,7 +113,7 @@ impl Plane {
         let chain = |(name, head): (&&'static str, &Head)| {
             let key = if *name == "mcpd" { &self.own } else { &self.gateway };
             let keys = vec![hex::encode(key.verifying_key())];
-            ChainHead { gateway: name.parse().unwrap(), keys, head: *head }
+            ChainHead { gateway: name.parse().unwrap(), keys, head: *head, let_go: None }
         };
         let chains = self.heads.iter().map(chain).collect();
         SignedText::new(&Heads { time: Timestamp::from_millis(0), key: self.key(), chains }, &self.own).unwrap()

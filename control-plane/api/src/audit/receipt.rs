@@ -105,4 +105,7 @@ pub struct ChainHead {
     pub keys: Vec<String>,
     /// Its newest record.
     pub head: Head,
+    /// The last of the records that are no longer there because of their age; absent: all of them are there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub let_go: Option<Head>,
 }

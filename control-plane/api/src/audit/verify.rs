@@ -100,6 +100,13 @@ pub enum Remark {
         /// The new start.
         epoch: u64,
     },
+    /// Records are no longer there: the control plane says, signed, that it let them go for their age.
+    LetGo {
+        /// The last record read before; [`Head::NONE`] at the beginning.
+        after: Head,
+        /// The last of those that are gone.
+        upto: Head,
+    },
     /// The gateway's clock went back.
     ClockBack {
         /// At which checkpoint.
@@ -124,6 +131,7 @@ pub struct Verifier {
     /// A record whose `prev` is not the hash of the one before: the next one tells which of the two was changed.
     suspect: Option<Suspect>,
     remarks: Vec<Remark>,
+    let_go: Option<Head>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -163,7 +171,15 @@ impl Verifier {
             checkpoints: 0,
             suspect: None,
             remarks: Vec::new(),
+            let_go: None,
         }
+    }
+
+    /// Accepts that records up to the checkpoint `upto` are not there. What follows it proves by its link that it does.
+    #[must_use]
+    pub fn without(mut self, upto: Option<Head>) -> Self {
+        self.let_go = upto;
+        self
     }
 
     /// The newest record read.
@@ -203,6 +219,7 @@ impl Verifier {
         if let Some(suspect) = self.suspect {
             return Err(self.broken(suspect.culprit(Some(entry.prev)), Fault::Changed));
         }
+        self.pass_over(&entry);
         self.place(&entry).map_err(|fault| match fault {
             Fault::Missing(_) => self.broken(self.next(), fault),
             _ => self.broken(head, fault),
@@ -249,6 +266,17 @@ impl Verifier {
     fn blame(&self, known: Option<&Head>) -> Result<(), Broken> {
         let hash = known.map(|known| known.hash);
         self.suspect.map_or(Ok(()), |suspect| Err(self.broken(suspect.culprit(hash), Fault::Changed)))
+    }
+
+    /// Goes on behind the records that were let go where `entry` follows the last of them, and not all of them were read.
+    fn pass_over(&mut self, entry: &Entry) {
+        let Some(upto) = self.let_go else { return };
+        let unread = (self.head.epoch, self.head.seq) < (upto.epoch, upto.seq);
+        if unread && entry.seq == upto.seq + 1 && entry.prev == upto.hash {
+            self.remarks.push(Remark::LetGo { after: self.head, upto });
+            // Only what ends with a checkpoint is let go.
+            (self.head, self.checkpoint, self.unsigned) = (upto, Some(upto.hash), 0);
+        }
     }
 
     /// Whether `entry` stands in its place.

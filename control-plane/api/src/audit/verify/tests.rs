@@ -169,6 +169,27 @@ fn a_checkpoint_put_into_another_chain_place_or_time_is_refused() {
 }
 
 #[test]
+fn what_was_let_go_may_be_missing_and_nothing_else() {
+    let whole = log("a", &key(1), (1, 20, 5));
+    let (gone, left) = whole.split_at(12);
+    let upto = head(gone);
+    let read = |texts: &[String]| {
+        let keys = Trust::Keys(vec![key(1).verifying_key()]);
+        let mut verifier = Verifier::new(name("a"), keys, Start::Beginning).without(Some(upto));
+        texts.iter().try_for_each(|text| verifier.take(text).map(drop))?;
+        verifier.finish(Some(&head(&whole)))?;
+        Ok::<_, Broken>(verifier.remarks().to_vec())
+    };
+    assert_eq!(read(left), Ok(vec![Remark::LetGo { after: Head::NONE, upto }]));
+    assert_eq!(read(&whole), Ok(Vec::new()), "an export that was made before has them");
+    let lagging = [&gone[..7], left].concat();
+    assert_eq!(read(&lagging), Ok(vec![Remark::LetGo { after: head(&gone[..7]), upto }]));
+    assert_eq!(read(&left[1..]).unwrap_err().fault, Fault::Missing(13));
+    let forged = Chain::new(name("a"), 1_000, Head { seq: 12, ..Head::NONE }, Hash::NONE).event(&mut event(1)).unwrap();
+    assert!(read(&[forged.text]).is_err(), "it follows something else");
+}
+
+#[test]
 fn a_log_that_began_anew_and_a_clock_that_went_back_are_told_of() {
     let first = log("a", &key(1), (1, 10, 5));
     let mut chain = Chain::new(name("a"), 2_000, Head::NONE, Hash::NONE);
