@@ -4,7 +4,7 @@ use crate::{
     backup::private,
     database::refusal,
     on_both_stores,
-    postgres::{self, Cluster},
+    postgres::Cluster,
     stream::Gateway,
     world::{World, settings},
 };
@@ -34,7 +34,7 @@ async fn a_gateway_that_is_lost_is_enrolled_anew_and_the_old_one_is_shut_out(wor
 
 #[tokio::test]
 async fn another_mcpd_with_the_database_and_the_master_key_goes_on() {
-    let url = postgres::database();
+    let url = crate::postgres::database();
     let mut world = World::on(&url, &[]).await;
     secret(&world).await;
     let gateway = Gateway::enrol(&world, "central").await;
