@@ -51,7 +51,9 @@ def snapshot(server, truth):
         {"kind": "profile", "name": "slack", "spec": {"server": "slack", "access": "read-write"}},
         {"kind": "project", "name": "p", "spec": {"profiles": ["slack"], "members": ["ada"]}},
     ]
-    return {"revision": 1, "issued_at": "2026-01-01T00:00:00.000Z", "objects": objects, "limits": {}}
+    # All load is one user's; what one user may do in a minute is not what is tried here.
+    limits = {"principal_calls_per_minute_max": 4_000_000_000}
+    return {"revision": 1, "issued_at": "2026-01-01T00:00:00.000Z", "objects": objects, "limits": limits}
 
 
 class Gateway:
