@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use filters::redaction::{Credential, Dialect, Scrubber, Secret};
+use scrubber::{Credential, Dialect, Scrubber, Secret};
 use serde_json::json;
 use std::hint::black_box;
 

@@ -18,6 +18,7 @@ mod identity;
 mod instances;
 mod key_sets;
 mod listener;
+pub mod log;
 pub mod maintenance;
 pub mod memory;
 mod oauth;

@@ -3,25 +3,22 @@
 use anyhow::Context as _;
 use clap::Parser as _;
 use control_plane::{
-    http, maintenance, memory, serve,
+    http, log, maintenance, memory, serve,
     server::{self, StartError},
-    settings::{Command, CommandLine, DbCommand, LogFormat, Settings},
+    settings::{Command, CommandLine, DbCommand, Settings},
 };
 use serde_json::json;
 use std::{
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, Write as _},
     process::ExitCode,
 };
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let line = CommandLine::parse();
-    start_log(line.settings.log_format);
+    log::start(&line);
     memory::keep_private().context("core dumps cannot be switched off")?;
-    // A panic goes the way of everything else that is logged.
-    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     let done = match line.command {
         None => run(&line.settings).await,
         Some(Command::Db(command)) => return Ok(database(&line.settings, &command).await),
@@ -64,14 +61,4 @@ async fn run(settings: &Settings) -> Result<(), StartError> {
         }
     })
     .await
-}
-
-/// Logs to standard error; `MCPD_LOG` takes a filter such as `debug` or `control_plane=trace`.
-fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("MCPD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match format {
-        LogFormat::Text => log.with_target(false).with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().init(),
-    }
 }

@@ -1,10 +1,11 @@
 //! One request and everything known about it. Small; every field has one writer, named beside it.
 
-use crate::{rate_limit::Hold, redaction::Redacted};
+use crate::rate_limit::Hold;
 use control_plane_api::{access::Role, argument::Declared, audit::RelevanceOutcome, name::Name};
 use http::HeaderMap;
 use issuers::Speaker;
 use protocol::{Request, method::Primitive};
+use scrubber::Redacted;
 use std::{net::SocketAddr, sync::Arc};
 
 /// One exchange: from a request's arrival to its reply's last byte.

@@ -12,9 +12,10 @@ use filters::{
     flow::FlowFilter,
     permissions::Permissions,
     rate_limit::{ProfileLimit, RateLimit},
-    redaction::{Redaction, Scrubber},
+    redaction::Redaction,
 };
 use filters_relevance::filter::RelevanceFilter;
+use scrubber::Scrubber;
 use std::{sync::Arc, time::Duration};
 
 /// The filters of one pipeline and the router they ask, compiled from one snapshot.

@@ -41,10 +41,10 @@ use filters::{
     flow::{FlowFilter, Flows},
     permissions::Permissions,
     rate_limit::{ProfileLimit, RateLimit},
-    redaction::{Credential, Scrubber},
     relevance_policy::RelevancePolicy,
 };
 use filters_relevance::{Relevance, filter::RelevanceFilter};
+use scrubber::{Credential, Scrubber};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,

@@ -2,9 +2,9 @@
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
-use filters::redaction::Scrubber;
 use futures::future::BoxFuture;
 use gateway::{confine, log, memory, relevance_tool, server, settings::Settings, wrap};
+use scrubber::Scrubber;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 

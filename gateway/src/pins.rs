@@ -16,13 +16,14 @@ use crate::{audit::Auditor, record::Ledger, record::Record, settings::replace_fi
 use arc_swap::ArcSwap;
 use book::Book;
 use control_plane_api::{name::Name, pin::Quarantine, snapshot::Snapshot};
-use filters::{Exchange, Target, redaction::Scrubber};
+use filters::{Exchange, Target};
 use http::HeaderMap;
 use parking_lot::Mutex;
 use protocol::{
     Definition, Id, Members, Request,
     method::{self, Primitive},
 };
+use scrubber::Scrubber;
 use std::{
     collections::BTreeMap,
     io,

@@ -26,13 +26,11 @@ use control_plane_api::{
     limits::Limits,
     oauth::OauthMode,
 };
-use filters::{
-    Chain, Exchange, LocalReply, Names as _, Principal, Verdict, authentication::Authentication, originals,
-    redaction::Scrubber,
-};
+use filters::{Chain, Exchange, LocalReply, Names as _, Principal, Verdict, authentication::Authentication, originals};
 use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode};
 use protocol::{Members, Message, Response, RpcError, code};
+use scrubber::Scrubber;
 use std::{
     ops::ControlFlow,
     sync::{Arc, Weak},

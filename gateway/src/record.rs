@@ -11,9 +11,10 @@ use control_plane_api::{
     name::Name,
     timestamp::Timestamp,
 };
-use filters::{Exchange, Principal, redaction::Scrubber};
+use filters::{Exchange, Principal};
 use protocol::{meta, method};
 use rand::RngCore as _;
+use scrubber::Scrubber;
 use sha2::{Digest as _, Sha256};
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 

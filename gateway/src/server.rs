@@ -20,7 +20,6 @@ use crate::{
     tiers,
 };
 use anyhow::{Context as _, Result};
-use filters::redaction::Scrubber;
 use filters_relevance::{Options, Relevance};
 use parking_lot::Mutex;
 use pingora_core::{
@@ -28,6 +27,7 @@ use pingora_core::{
     server::{Fds, ShutdownWatch},
     services::{Service as _, listening::Service},
 };
+use scrubber::Scrubber;
 use std::{
     net::{SocketAddr, TcpListener},
     os::fd::IntoRawFd as _,

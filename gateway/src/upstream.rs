@@ -38,9 +38,9 @@ use control_plane_api::{
     server::{Era, ServerSpec, Transport},
     timestamp::Timestamp,
 };
-use filters::redaction::Scrubber;
 use futures::stream::BoxStream;
 use protocol::{Message, Request};
+use scrubber::Scrubber;
 use serde_json::value::RawValue;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::watch;

@@ -19,7 +19,7 @@ use control_plane_api::{
     secret::Secret,
     server::{ServerSpec, Transport},
 };
-use filters::redaction::{Credential, Scrubber};
+use scrubber::{Credential, Scrubber};
 use std::{
     collections::BTreeMap,
     env,

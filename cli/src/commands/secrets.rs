@@ -22,7 +22,7 @@ use control_plane_api::{
 };
 use serde::Serialize;
 
-/// Bytes from which on a gateway keeps a secret out of what servers answer (`filters::redaction::SECRET_BYTES_MIN`).
+/// Bytes from which on a gateway keeps a secret out of what servers answer (`scrubber::SECRET_BYTES_MIN`).
 const KEPT_OUT_BYTES_MIN: usize = 6;
 
 /// Milliseconds without a report after which a gateway counts as away; it reports every ten seconds.

@@ -6,7 +6,7 @@ use crate::{
 };
 use control_plane::{MasterKeyError, OpenError, StartError, serve, server, settings::Settings};
 use sqlx::{Connection as _, SqliteConnection};
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 use tokio::net::TcpListener;
 
 /// Why it does not start; a start that works ends at once.
@@ -109,4 +109,20 @@ async fn a_database_of_a_newer_version_is_left_alone() {
     sqlx::query(sql).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     check(&world.settings, "newer mcpd", "newest mcpd").await;
+}
+
+#[test]
+fn s_03_the_log_is_scrubbed_of_what_mcpd_was_started_with() {
+    let home = tempfile::tempdir().unwrap();
+    written(home.path(), "canary-1", "", 0o600);
+    let said = Command::new(env!("CARGO_BIN_EXE_mcpd"))
+        .args(["--listen", "127.0.0.1:0", "--home"])
+        .arg(home.path().join("canary-1/home"))
+        .env("DATABASE_URL", "postgres://mcpd:canary-1@127.0.0.1:1/mcpd")
+        .env("MCPD_LOG", "trace")
+        .output()
+        .unwrap();
+    let log = String::from_utf8_lossy(&said.stderr);
+    assert!(!said.status.success() && log.contains("[redacted:database-password]/home"), "{log}");
+    assert!(!log.contains("canary"), "{log}");
 }

@@ -14,11 +14,9 @@ use crate::{
 };
 use bytes::Bytes;
 use control_plane_api::audit::Outcome;
-use filters::{
-    Exchange, Verdict,
-    redaction::{self, Dialect, Redacted, Scan, Unblottable},
-};
+use filters::{Exchange, Verdict, redaction};
 use protocol::{Members, Message, Response, RpcError, code};
+use scrubber::{Dialect, Redacted, Scan, Unblottable};
 
 /// How far a result came.
 enum End {

@@ -3,7 +3,7 @@
 use super::Endpoint;
 use crate::metrics::Metrics;
 use control_plane_api::name::Name;
-use filters::redaction::Scrubber;
+use scrubber::Scrubber;
 use std::{
     fmt::Display,
     sync::atomic::{AtomicBool, Ordering},

@@ -3,9 +3,9 @@
 use super::{Caller, Endpoint, Reply, Said, Tokens, Upstream, UpstreamError};
 use crate::{confine::Confiner, metrics::Metrics};
 use control_plane_api::{limits::Limits, secret::Secret};
-use filters::redaction::{Credential, Scrubber};
 use futures::StreamExt as _;
 use protocol::{Id, Members, Message, Request, meta, method};
+use scrubber::{Credential, Scrubber};
 use serde_json::{Value, json};
 
 /// The endpoint of a server called `x`. `spec` is its `transport`, or a whole spec. What is sent of `values` behind a word

@@ -7,8 +7,8 @@ use control_plane_api::{
     timestamp::Timestamp,
     token::{self, TokenKind},
 };
-use filters::redaction::Scrubber;
 use gateway::settings::{Settings, StateDir};
+use scrubber::Scrubber;
 use serde_json::{Value, json};
 use std::{
     future::Future,

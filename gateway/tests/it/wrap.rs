@@ -1,8 +1,8 @@
 //! `mcp-gateway wrap`: a server that speaks stdio, reached over HTTP, by itself and behind a gateway.
 
 use crate::world::{Answer, MODERN, PROGRAM, World, eventually, objects, provide_tls, read};
-use filters::redaction::Scrubber;
 use gateway::{confine::Confiner, wrap::Means};
+use scrubber::Scrubber;
 use serde_json::{Value, json};
 use std::{net::TcpListener, path::PathBuf};
 use tokio::sync::oneshot;

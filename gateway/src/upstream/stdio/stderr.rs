@@ -6,7 +6,7 @@
 
 use super::lines::{Line, Lines};
 use control_plane_api::{instance::LogLine, name::Name, timestamp::Timestamp};
-use filters::redaction::Scrubber;
+use scrubber::Scrubber;
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
