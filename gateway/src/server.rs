@@ -3,7 +3,7 @@
 use crate::{
     admin::{self, Admin},
     audit::{self, AuditOptions, Auditor, Delivery, Signer},
-    config::{self, Progress, Source},
+    config::{self, Freshness, Progress, Source},
     confine::Confiner,
     control_plane::ControlPlane,
     edge::Edge,
@@ -64,6 +64,7 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
     let pins = Arc::new(Pins::open(&state.join("pins.json"), parts.auditor.clone(), own)?);
     let confiner = Confiner::probe(settings.confiner()?, state.join("servers")).await;
     let (progress, reporter) = (Progress::new(), Reporter::new());
+    let freshness = if parts.control_plane.is_some() { Freshness::followed() } else { Freshness::always() };
     let refusals = Arc::<Refusals>::default();
     let live = Live::new(Means {
         keyring: parts.keyring.clone(),
@@ -81,6 +82,7 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
         public_url: settings.public_url(address),
         confiner,
         reporter: reporter.clone(),
+        freshness: freshness.clone(),
     });
     tokio::spawn(refusals.clone().keep_telling(Arc::downgrade(&live)));
     let in_force = live.clone();
@@ -93,12 +95,12 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
         role: settings.role,
         listen_url: format!("http://{address}"),
     };
-    parts.start(&settings, &state, live.clone(), (reporter, sources));
+    parts.start(&settings, &state, (live.clone(), freshness.clone()), (reporter, sources));
     if let Some((control_plane, _)) = &parts.control_plane {
         tokio::spawn(pins::report(pins, control_plane.clone()));
     }
-    let told =
-        admin::State { metrics, progress, auditor: parts.auditor.clone(), report: live.clone(), load: load.clone() };
+    let (auditor, report) = (parts.auditor.clone(), live.clone());
+    let told = admin::State { metrics, progress, freshness, auditor, report, load: load.clone() };
     let admin = Admin::new(told, settings.clone());
     let serving = serve("edge", listener, Edge::new(live.clone(), settings.clone(), load), watch.clone())?;
     serve("admin", admin_listener, admin, watch)?;
@@ -139,15 +141,21 @@ impl Connected {
     }
 
     /// Starts what runs beside the data path: configuration, reports, shipping of the audit log.
-    fn start(&self, settings: &Settings, state: &StateDir, live: Arc<Live>, (reporter, sources): (Reporter, Sources)) {
+    fn start(
+        &self,
+        settings: &Settings,
+        state: &StateDir,
+        (live, freshness): (Arc<Live>, Freshness),
+        (reporter, sources): (Reporter, Sources),
+    ) {
         let progress = sources.progress.clone();
         let source = match (&self.control_plane, &settings.config_file) {
             (Some((control_plane, identity)), _) => {
                 tokio::spawn(reporter.run(sources, control_plane.clone()));
                 let verifying_key = identity.verifying_key();
                 tokio::spawn(audit::ship(self.auditor.clone(), control_plane.clone(), verifying_key));
-                let control_plane = control_plane.clone();
-                Source::ControlPlane(Box::new(config::Remote { control_plane, verifying_key, state: state.clone() }))
+                let (control_plane, state) = (control_plane.clone(), state.clone());
+                Source::ControlPlane(Box::new(config::Remote { control_plane, verifying_key, state, freshness }))
             }
             (None, Some(file)) => Source::File(file.clone()),
             (None, None) => return,

@@ -32,6 +32,14 @@ pub struct Snapshot {
     /// Bounds in force.
     #[serde(default)]
     pub limits: Limits,
+    /// Whether this gateway is to be drained: nothing new comes in, what runs may end.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub draining: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde asks for")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What changed between two revisions; applied as a whole or not at all.
@@ -52,6 +60,9 @@ pub struct ChangeSet {
     /// The peppers of token digests, when there are others now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peppers: Option<SecretSpec>,
+    /// Whether the gateway is to be drained, when that has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draining: Option<bool>,
 }
 
 /// One event of the configuration stream.
@@ -113,6 +124,7 @@ impl Snapshot {
             objects: Vec::new(),
             peppers: None,
             limits: Limits::default(),
+            draining: false,
         }
     }
 
@@ -133,6 +145,7 @@ impl Snapshot {
         self.objects.extend(change.upserts);
         self.objects.sort_by_key(Object::reference);
         self.peppers = change.peppers.or(self.peppers.take());
+        self.draining = change.draining.unwrap_or(self.draining);
         self.revision = change.revision;
         self.issued_at = change.issued_at;
         Ok(())
@@ -152,6 +165,7 @@ impl Snapshot {
             upserts,
             removals,
             peppers,
+            draining: (self.draining != next.draining).then_some(next.draining),
         }
     }
 
@@ -239,6 +253,7 @@ mod tests {
         let mut before = snapshot(3, vec![project("a", "old"), project("b", "same"), project("c", "gone")]);
         let mut after = snapshot(5, vec![project("a", "new"), project("b", "same"), project("d", "new")]);
         after.peppers = Some(SecretSpec { sealed: "box".to_owned() });
+        after.draining = true;
         let change = before.changes_to(&after);
         assert_eq!(change.upserts.len(), 2);
         assert_eq!(change.removals, [ObjectRef { kind: Kind::Project, name: "c".parse().unwrap() }]);
