@@ -14,6 +14,7 @@
 //! assert_eq!(Freshness::always().age(), std::time::Duration::ZERO);
 //! ```
 
+use super::Progress;
 use crate::settings::replace_file;
 use control_plane_api::timestamp::Timestamp;
 use nix::time::{ClockId, clock_gettime};
@@ -108,15 +109,18 @@ impl Freshness {
         self.confirmed_before(age_ms);
     }
 
-    /// Keeps what [`Self::restore`] reads in the file at `path`, for as long as the process lives; `revision` is what is in
-    /// force.
-    pub(super) async fn keep(self, path: PathBuf, revision: impl Fn() -> Option<u64> + Send) {
+    /// Keeps what [`Self::restore`] reads in the file at `path`, for as long as the process lives.
+    pub(super) async fn keep(self, path: PathBuf, progress: Progress) {
         let mut tick = tokio::time::interval(Duration::from_millis(STAMP_INTERVAL_MS));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut failing = false;
+        let (mut failing, mut state) = (false, progress.subscribe());
         loop {
-            tick.tick().await;
-            let (Some(revision), true) = (revision(), self.is_known()) else { continue };
+            tokio::select! {
+                _ = tick.tick() => {}
+                // The sender lives in `progress`, so this cannot fail and spin.
+                _ = state.changed() => {}
+            }
+            let (Some(revision), true) = (progress.revision_in_force(), self.is_known()) else { continue };
             let (path, stamp) = (path.clone(), self.stamp(revision));
             let written = tokio::task::spawn_blocking(move || write(&path, &stamp)).await;
             match written.unwrap_or_else(|error| Err(io::Error::other(error))) {
@@ -224,7 +228,7 @@ mod tests {
         write(&path, &stamp).unwrap();
         assert_eq!(restored(&path, 7, now) / 60, 60);
         assert_eq!(restored(&path, 8, now.plus_millis(-30 * 60_000)) / 60, 30, "a stamp of another revision");
-        assert_eq!(restored(&path, 8, now.plus_millis(HOUR_MS)), u64::MAX / 1_000, "issued in the future");
+        assert_eq!(restored(&path, 8, now.plus_millis(HOUR_MS)), u64::MAX, "issued in the future");
         std::fs::write(&path, "{}").unwrap();
         assert_eq!(restored(&path, 7, now.plus_millis(-2 * HOUR_MS)) / 60, 120);
     }
@@ -235,7 +239,9 @@ mod tests {
         let path = dir.path().join("confirmed.json");
         let freshness = Freshness::followed();
         freshness.confirmed_before(7_200_000);
-        let keeping = tokio::spawn(freshness.clone().keep(path.clone(), || Some(3)));
+        let progress = Progress::new();
+        let keeping = tokio::spawn(freshness.clone().keep(path.clone(), progress.clone()));
+        progress.applied(3);
         let mut look = tokio::time::interval(Duration::from_millis(5));
         while !path.exists() {
             look.tick().await;

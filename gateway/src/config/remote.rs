@@ -72,8 +72,7 @@ impl Remote {
         let stamp = self.state.join(CONFIRMED);
         let mut follower = Follower { remote: self, intake, good, backoff: Backoff::control_plane() };
         follower.restore().await;
-        let _keeping =
-            AbortOnDropHandle::new(tokio::spawn(freshness.keep(stamp, move || progress.revision_in_force())));
+        let _keeping = AbortOnDropHandle::new(tokio::spawn(freshness.keep(stamp, progress)));
         let mut failing = false;
         loop {
             let Err(error) = follower.follow(&mut failing).await;

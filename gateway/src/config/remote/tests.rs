@@ -210,10 +210,9 @@ async fn aged(freshness: &Freshness, wanted: impl Fn(Duration) -> bool) {
 
 /// A state directory in which revision 4 was confirmed two hours ago.
 async fn two_hours_old(dir: &Path) {
-    let fake = streams(vec![vec![whole(3), change(3, 4)]]).await;
-    let running = Running::start(&fake.url(), StateDir::open(dir).unwrap(), &[]);
-    running.in_force(4).await;
-    running.stop().await;
+    let mut good = LastKnownGood::new(dir.join("config.jsonl"));
+    good.snapshot(&whole(3)).await.unwrap();
+    good.change(&change(3, 4)).await.unwrap();
     let stamp = r#"{"revision": 4, "age_ms": 7200000, "boot": "", "boot_ms": 0, "at": "AT"}"#;
     let stamp = stamp.replace("AT", &control_plane_api::timestamp::Timestamp::now().to_string());
     std::fs::write(dir.join(CONFIRMED), stamp).unwrap();
