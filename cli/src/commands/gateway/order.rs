@@ -46,16 +46,16 @@ async fn carried_out(
             return Ok(());
         }
         if !deadline.step().await {
-            return Err(Failure::unhealthy(late(&gateway, revision, seconds))
+            return Err(Failure::unhealthy(late(&gateway, (drain, revision), seconds))
                 .hint(format!("the order stands: `mcpctl gateway describe {}` shows what becomes of it", order.name)));
         }
     }
 }
 
 /// What `gateway` has not done after all that time.
-fn late(gateway: &GatewaySummary, revision: u64, seconds: u64) -> String {
+fn late(gateway: &GatewaySummary, (drain, revision): (bool, u64), seconds: u64) -> String {
     match &gateway.status {
-        Some(status) if status.draining && status.config.in_force() >= revision => {
+        Some(status) if drain && status.draining && status.config.in_force() >= revision => {
             format!("{} exchanges still run at `{}` after {seconds} s", status.in_flight, gateway.name)
         }
         _ => {
