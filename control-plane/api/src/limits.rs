@@ -137,6 +137,14 @@ pub struct Limits {
     pub originals_max: u32,
 }
 
+impl Limits {
+    /// Whether nothing was said about them.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -29,8 +29,8 @@ pub struct Snapshot {
     /// The peppers of token digests ([`crate::pepper::Peppers`]), sealed to this gateway; absent: digests have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peppers: Option<SecretSpec>,
-    /// Bounds in force.
-    #[serde(default)]
+    /// Bounds in force. Left out where they are the defaults: a gateway of the version before may not know all of them.
+    #[serde(default, skip_serializing_if = "Limits::is_default")]
     pub limits: Limits,
     /// Whether this gateway is to be drained: nothing new comes in, what runs may end.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -269,5 +269,14 @@ mod tests {
         let change = have.changes_to(&snapshot(3, vec![]));
         assert_eq!(have.apply(change), Err(SequenceError::NotNewer { offered: 3, have: 3 }));
         assert_eq!(have, snapshot(3, vec![project("a", "")]));
+    }
+
+    #[test]
+    fn who_is_a_version_behind_is_told_nothing_it_may_not_know() {
+        let text = serde_json::to_string(&Snapshot::empty()).unwrap();
+        assert!(!text.contains("limits") && !text.contains("draining"), "{text}");
+        let bounded = Snapshot { limits: Limits { uri_bytes_max: 7, ..Limits::default() }, ..Snapshot::empty() };
+        let text = serde_json::to_string(&bounded).unwrap();
+        assert_eq!(serde_json::from_str::<Snapshot>(&text).unwrap(), bounded);
     }
 }
