@@ -64,7 +64,6 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
     let pins = Arc::new(Pins::open(&state.join("pins.json"), parts.auditor.clone(), own)?);
     let confiner = Confiner::probe(settings.confiner()?, state.join("servers")).await;
     let (progress, reporter) = (Progress::new(), Reporter::new());
-    let freshness = if parts.control_plane.is_some() { Freshness::followed() } else { Freshness::always() };
     let refusals = Arc::<Refusals>::default();
     let live = Live::new(Means {
         keyring: parts.keyring.clone(),
@@ -82,7 +81,7 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
         public_url: settings.public_url(address),
         confiner,
         reporter: reporter.clone(),
-        freshness: freshness.clone(),
+        freshness: parts.freshness.clone(),
     });
     tokio::spawn(refusals.clone().keep_telling(Arc::downgrade(&live)));
     let in_force = live.clone();
@@ -95,11 +94,11 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
         role: settings.role,
         listen_url: format!("http://{address}"),
     };
-    parts.start(&settings, &state, (live.clone(), freshness.clone()), (reporter, sources));
+    parts.start(&settings, &state, live.clone(), (reporter, sources));
     if let Some((control_plane, _)) = &parts.control_plane {
         tokio::spawn(pins::report(pins, control_plane.clone()));
     }
-    let (auditor, report) = (parts.auditor.clone(), live.clone());
+    let (freshness, auditor, report) = (parts.freshness.clone(), parts.auditor.clone(), live.clone());
     let told = admin::State { metrics, progress, freshness, auditor, report, load: load.clone() };
     let admin = Admin::new(told, settings.clone());
     let serving = serve("edge", listener, Edge::new(live.clone(), settings.clone(), load), watch.clone())?;
@@ -122,6 +121,7 @@ struct Connected {
     keyring: Keyring,
     auditor: Auditor,
     control_plane: Option<(ControlPlane, Arc<Identity>)>,
+    freshness: Freshness,
 }
 
 impl Connected {
@@ -132,29 +132,25 @@ impl Connected {
         let signer = Signer { gateway: settings.name.clone(), key: key.clone() };
         let auditor = Auditor::open(&state.join("audit"), signer, options, metrics.clone())?;
         if settings.config_file.is_some() {
-            return Ok(Self { keyring: Keyring::Environment, auditor, control_plane: None });
+            let freshness = Freshness::always();
+            return Ok(Self { keyring: Keyring::Environment, auditor, control_plane: None, freshness });
         }
         let identity = Arc::new(keys::establish(&keys::Enrolment::from_settings(settings, state, &key)).await?);
         let control_plane = ControlPlane::new(&settings.mcpd_url, &settings.name, identity.token())?;
         let keyring = Keyring::Sealed(identity.clone());
-        Ok(Self { keyring, auditor, control_plane: Some((control_plane, identity)) })
+        let control_plane = Some((control_plane, identity));
+        Ok(Self { keyring, auditor, control_plane, freshness: Freshness::followed() })
     }
 
     /// Starts what runs beside the data path: configuration, reports, shipping of the audit log.
-    fn start(
-        &self,
-        settings: &Settings,
-        state: &StateDir,
-        (live, freshness): (Arc<Live>, Freshness),
-        (reporter, sources): (Reporter, Sources),
-    ) {
+    fn start(&self, settings: &Settings, state: &StateDir, live: Arc<Live>, (reporter, sources): (Reporter, Sources)) {
         let progress = sources.progress.clone();
         let source = match (&self.control_plane, &settings.config_file) {
             (Some((control_plane, identity)), _) => {
                 tokio::spawn(reporter.run(sources, control_plane.clone()));
                 let verifying_key = identity.verifying_key();
                 tokio::spawn(audit::ship(self.auditor.clone(), control_plane.clone(), verifying_key));
-                let (control_plane, state) = (control_plane.clone(), state.clone());
+                let (control_plane, state, freshness) = (control_plane.clone(), state.clone(), self.freshness.clone());
                 Source::ControlPlane(Box::new(config::Remote { control_plane, verifying_key, state, freshness }))
             }
             (None, Some(file)) => Source::File(file.clone()),
