@@ -37,7 +37,7 @@ fn decisions(criterion: &mut Criterion) {
         let call =
             |arguments| Deed::Call(Call { tool: &tool, arguments: Some(arguments), declared: &nothing_declared });
         let who = Who::User { name: &ada, admin: false };
-        let request = |server, deed| Request { who, project: Some("weekly"), act: Act::At(server, deed) };
+        let request = |server, deed| Request { who, project: Some("weekly"), act: Act::At(server, deed), age_ms: 0 };
         let cases = [
             ("see", request(&free, Deed::See(&tool)), true),
             ("call", request(&free, call(&arguments)), true),

@@ -9,6 +9,7 @@ pub(crate) mod credentials;
 pub(crate) mod daemon;
 pub(crate) mod db;
 pub(crate) mod filter;
+pub(crate) mod gateway;
 pub(crate) mod identity;
 pub(crate) mod instance;
 pub(crate) mod model;
@@ -19,6 +20,7 @@ pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod setup;
 pub(crate) mod tools;
+pub(crate) mod wait;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -128,6 +130,9 @@ pub(crate) enum Command {
     /// Start, stop, restart, test and look at the servers that are run here
     #[command(subcommand)]
     Instance(instance::Command),
+    /// List, inspect, drain and remove gateways, and let new ones join
+    #[command(subcommand)]
+    Gateway(gateway::Command),
     /// Create, list, inspect and delete projects
     #[command(subcommand)]
     Project(project::Command),

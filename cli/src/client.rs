@@ -15,7 +15,7 @@ use control_plane_api::{
     },
     apply::{ApplyReply, ApplyRequest},
     audit::{AuditEvent, AuditPage, RecordPage, receipt::SignedText},
-    gateway::{ControlPlaneStatus, GatewaySummary, JoinToken, JoinTokenRequest},
+    gateway::{ControlPlaneStatus, GatewayOrder, GatewaySummary, JoinToken, JoinTokenRequest},
     instance::{InstanceLogs, InstanceOrder, InstanceStatus, InstanceTest},
     name::Name,
     oauth::{ConnectLink, ConnectRequest, ConnectionSummary},
@@ -188,6 +188,27 @@ impl Client {
         absent(self.get(&format!("gateways/{name}"), &[]).await)
     }
 
+    /// Like [`Self::gateway`], but one that is not there is a failure that suggests a name that is.
+    pub(crate) async fn existing_gateway(&self, name: &Name) -> Result<GatewaySummary, Failure> {
+        match self.gateway(name.as_str()).await? {
+            Some(gateway) => Ok(gateway),
+            None => {
+                let names: Vec<Name> = self.gateways().await?.into_iter().map(|gateway| gateway.name).collect();
+                Err(suggesting("gateway", name, &names, "let one join with `mcpctl gateway join-token NAME`"))
+            }
+        }
+    }
+
+    /// `POST /api/v1/gateways/{name}/drain` or `…/resume`.
+    pub(crate) async fn order_gateway(&self, name: &Name, order: &str) -> Result<GatewayOrder, Failure> {
+        self.send(self.request(Method::POST, &format!("gateways/{name}/{order}"))).await
+    }
+
+    /// `DELETE /api/v1/gateways/{name}`.
+    pub(crate) async fn delete_gateway(&self, name: &Name) -> Result<(), Failure> {
+        self.send_for_nothing(self.request(Method::DELETE, &format!("gateways/{name}"))).await
+    }
+
     /// `GET /api/v1/pins/{server}`; none when there is no such server.
     pub(crate) async fn pins(&self, server: &Name) -> Result<Option<Named<PinSpec>>, Failure> {
         absent(self.get(&format!("pins/{server}"), &[]).await)
@@ -199,8 +220,8 @@ impl Client {
     }
 
     /// `POST /api/v1/join-tokens`.
-    pub(crate) async fn join_token(&self, gateway: Name) -> Result<JoinToken, Failure> {
-        let body = JoinTokenRequest { gateway, expires_in_s: 600 };
+    pub(crate) async fn join_token(&self, gateway: Name, expires_in_s: i64) -> Result<JoinToken, Failure> {
+        let body = JoinTokenRequest { gateway, expires_in_s };
         self.send(self.request(Method::POST, "join-tokens").json(&body)).await
     }
 
@@ -343,13 +364,19 @@ impl Spec for UserSpec {
 
 /// There is no `kind` called `name` among `names`.
 pub(crate) fn unknown(kind: Kind, name: &Name, names: &[Name]) -> Failure {
+    let none = match kind {
+        Kind::Server | Kind::Profile => "there is none yet: `mcpctl setup slack` makes some",
+        _ => "there is none yet",
+    };
+    suggesting(&kind.to_string(), name, names, none)
+}
+
+/// The same of whatever is called a `kind`; `none` is what to do where there is none.
+fn suggesting(kind: &str, name: &Name, names: &[Name], none: &str) -> Failure {
     let failure = Failure::not_found(format!("{kind} `{name}` does not exist"));
     match suggest::closest(name.as_str(), names.iter().map(Name::as_str)) {
         Some(closest) => failure.hint(format!("did you mean `{closest}`?")),
-        None if names.is_empty() => failure.hint(match kind {
-            Kind::Server | Kind::Profile => "there is none yet: `mcpctl setup slack` makes some",
-            _ => "there is none yet",
-        }),
+        None if names.is_empty() => failure.hint(none),
         None => failure.hint(format!("there are: {}", listed(names))),
     }
 }

@@ -11,12 +11,14 @@ pub(crate) mod daemon;
 pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod filter;
+pub(crate) mod gateway;
 pub(crate) mod instance;
 pub(crate) mod login;
 pub(crate) mod model;
 pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod project;
+pub(crate) mod rollout;
 pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod session;
@@ -37,6 +39,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Setup(setup) => done(Box::pin(setup::run(setup, invocation)).await),
         Command::Server(command) => done(server::run(command, invocation).await),
         Command::Instance(command) => done(Box::pin(instance::run(command, invocation)).await),
+        Command::Gateway(command) => done(Box::pin(gateway::run(command, invocation)).await),
         Command::Project(command) => done(project::run(command, invocation).await),
         Command::Profile(command) => done(profile::run(command, invocation).await),
         Command::Policy(command) => Box::pin(policy::run(command, invocation)).await,

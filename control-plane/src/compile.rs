@@ -39,8 +39,8 @@ pub(crate) struct Configuration {
     pub(crate) instances: Vec<StoredInstance>,
     /// Where people give consent, if they can.
     pub(crate) addresses: Option<Addresses>,
-    /// Digests of the tokens of the gateways that are enrolled.
-    pub(crate) gateways: BTreeSet<String>,
+    /// Digests of the tokens of the gateways that are enrolled, and whether each is to be drained.
+    pub(crate) gateways: BTreeMap<String, bool>,
     /// What digests of tokens are keyed with.
     pub(crate) peppers: Peppers,
     /// [`issuers`] of this configuration.
@@ -74,12 +74,14 @@ impl Configuration {
     }
 }
 
-/// What was sealed to one gateway.
+/// What is for one gateway only.
 #[derive(Default)]
 pub(crate) struct Sealed {
     pub(crate) secrets: Vec<Named<SecretSpec>>,
     pub(crate) connections: Vec<Named<ConnectionSpec>>,
     pub(crate) peppers: Option<SecretSpec>,
+    /// Whether it is to be drained.
+    pub(crate) draining: bool,
 }
 
 /// The snapshot of a gateway to which `sealed` was sealed.
@@ -116,7 +118,14 @@ pub(crate) fn compile(configuration: &Configuration, sealed: Sealed, issued_at: 
     objects.extend(sealed.connections.into_iter().map(Object::Connection));
     objects.sort_by_key(Object::reference);
     let peppers = sealed.peppers;
-    Snapshot { revision: configuration.revision, issued_at, objects, peppers, limits: Limits::default() }
+    Snapshot {
+        revision: configuration.revision,
+        issued_at,
+        objects,
+        peppers,
+        limits: Limits::default(),
+        draining: sealed.draining,
+    }
 }
 
 /// Who speaks for which user by a token of an issuer, for the control plane itself.
@@ -210,7 +219,7 @@ mod tests {
             key_sets: Vec::new(),
             instances: Vec::new(),
             addresses: Addresses::new("https://mcpd.example", None),
-            gateways: BTreeSet::new(),
+            gateways: BTreeMap::new(),
             peppers: Peppers::default(),
             issuers: Issuers::default(),
         }
@@ -229,10 +238,10 @@ mod tests {
             scopes: Vec::new(),
         };
         let connection = Named { name: "c1".parse().unwrap(), revision: 6, spec };
-        let sealed = Sealed { secrets: vec![sealed], connections: vec![connection], peppers: None };
+        let sealed = Sealed { secrets: vec![sealed], connections: vec![connection], peppers: None, draining: true };
         let snapshot = compile(&configuration(), sealed, Timestamp::from_millis(0));
         insta::assert_json_snapshot!(snapshot.objects);
-        assert_eq!(snapshot.revision, 7);
+        assert!(snapshot.revision == 7 && snapshot.draining);
     }
 
     #[test]

@@ -46,7 +46,8 @@ use control_plane_api::{
     apply::{ApplyReply, ApplyRequest},
     audit::{AuditBatch, AuditPage, RecordPage, receipt::SignedText},
     gateway::{
-        ControlPlaneStatus, EnrolReply, EnrolRequest, GatewayStatus, GatewaySummary, JoinToken, JoinTokenRequest,
+        ControlPlaneStatus, EnrolReply, EnrolRequest, GatewayOrder, GatewayStatus, GatewaySummary, JoinToken,
+        JoinTokenRequest,
     },
     instance::{InstanceLogs, InstanceOrder, InstanceStatus, InstanceTest},
     issuer::IssuerSpec,
@@ -255,6 +256,10 @@ fn gateway_routes() -> Vec<Route> {
         get("/api/v1/gateways/{name}", Read, gateways::read, "One gateway").answers(200, one::<GatewaySummary>()),
         delete("/api/v1/gateways/{name}", Administer, gateways::delete, "Turn a gateway away for good")
             .answers(204, Shape::Nothing),
+        post("/api/v1/gateways/{name}/drain", Administer, gateways::drain, "Have a gateway take nothing new")
+            .answers(200, one::<GatewayOrder>()),
+        post("/api/v1/gateways/{name}/resume", Administer, gateways::resume, "Have a drained gateway serve again")
+            .answers(200, one::<GatewayOrder>()),
         post("/api/v1/gateways/{name}/enrol", Join, enrol::enrol, "Enrol a gateway with its join token")
             .takes(one::<EnrolRequest>())
             .answers(201, one::<EnrolReply>()),

@@ -4,8 +4,10 @@
 //! LISTEN/NOTIFY, and by a clock, in case another process wrote to the same database without a word. Streams hold
 //! a [`watch::Receiver`]: a slow one sees the newest configuration when it looks again, and nothing queues up.
 
+mod contact;
 mod stream;
 
+pub(crate) use contact::Contact;
 pub(crate) use stream::{Subscriber, Subscription};
 
 use crate::{
@@ -33,6 +35,7 @@ pub(crate) struct Publisher {
     addresses: Option<Addresses>,
     changed: Arc<Notify>,
     newest: watch::Sender<Arc<Configuration>>,
+    contact: Contact,
     seen: HighWater,
 }
 
@@ -41,6 +44,7 @@ pub(crate) struct Publisher {
 pub(crate) struct Published {
     changed: Arc<Notify>,
     newest: watch::Receiver<Arc<Configuration>>,
+    contact: Contact,
 }
 
 impl Published {
@@ -52,6 +56,11 @@ impl Published {
     /// The configuration in force, as far as this process knows.
     pub(crate) fn newest(&self) -> Arc<Configuration> {
         Arc::clone(&self.newest.borrow())
+    }
+
+    /// Whether that may still be the newest.
+    pub(crate) fn contact(&self) -> Contact {
+        self.contact.clone()
     }
 
     /// Every configuration from now on.
@@ -72,8 +81,9 @@ impl Publisher {
         seen.note(first.revision);
         let (newest, receiver) = watch::channel(Arc::new(first));
         let changed = Arc::new(Notify::new());
-        let published = Published { changed: Arc::clone(&changed), newest: receiver };
-        Ok((Self { store, keys, addresses, changed, newest, seen }, published))
+        let contact = Contact::new();
+        let published = Published { changed: Arc::clone(&changed), newest: receiver, contact: contact.clone() };
+        Ok((Self { store, keys, addresses, changed, newest, contact, seen }, published))
     }
 
     /// Publishes until `stopped` says so; ending ends every stream.
@@ -93,7 +103,10 @@ impl Publisher {
                 }
             }
             match self.refresh().await {
-                Ok(()) => failing = false,
+                Ok(()) => {
+                    failing = false;
+                    self.contact.note();
+                }
                 Err(error) if !failing => {
                     failing = true;
                     tracing::error!(%error, "Cannot read the configuration; gateways keep what they have");
@@ -126,7 +139,7 @@ async fn load(store: &Store, keys: &Keys, addresses: Option<Addresses>) -> Resul
         key_sets: tx.key_sets().await?,
         instances: tx.instances().await?,
         addresses,
-        gateways: tx.gateway_digests().await?.into_iter().collect(),
+        gateways: tx.gateway_digests().await?,
         peppers: load_peppers(&mut tx, keys).await?,
         issuers: Issuers::default(),
     };

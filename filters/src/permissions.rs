@@ -5,7 +5,8 @@
 //! Default deny. A project that does not exist, one the principal is not a member of, a name nobody offers and a name
 //! nobody granted are refused with the same words, unless `explain` is set (the local preset: the owner is told why).
 //! Who may call a tool, but not with these arguments, is told which argument it is, and nothing of what the profile
-//! allows: the tool is in the caller's list, so that "unknown" would be false and leave the caller to try everything.
+//! allows: the tool is in the caller's list, so that "unknown" would be false and leave the caller to try everything. Who
+//! may do something, but not by a gateway that was cut off from its control plane for long, is told that much.
 //! Lists are pruned by the same decision that guards calls; the guard on calls is the one that matters.
 
 use crate::{Exchange, Filter, LocalReply, Names, Principal, Target, Verdict, originals};
@@ -19,7 +20,7 @@ use protocol::{
     method::{self, Primitive},
 };
 use serde_json::value::RawValue;
-use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc, time::Duration};
 
 /// The member of a listen's `notifications` that names the resources to watch.
 const WATCHED: &str = "resourceSubscriptions";
@@ -29,7 +30,11 @@ pub struct Permissions {
     policy: Policy,
     names: Arc<dyn Names>,
     explain: bool,
+    age: Age,
 }
+
+/// Asked for how long ago the control plane confirmed the configuration.
+pub type Age = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 /// What is known of a request for a primitive when it is judged.
 #[derive(Clone, Copy)]
@@ -41,10 +46,22 @@ pub enum Asked<'a> {
 }
 
 impl Permissions {
-    /// Compiles `snapshot`. `names` answers for exposed names in lists; `explain` tells callers the reason.
+    /// Compiles `snapshot`, which is confirmed for good. `names` answers for exposed names in lists; `explain` tells callers
+    /// the reason.
     #[must_use]
     pub fn compile(snapshot: &Snapshot, names: Arc<dyn Names>, explain: bool) -> Self {
-        Self { policy: Policy::compile(snapshot), names, explain }
+        Self { policy: Policy::compile(snapshot), names, explain, age: Arc::new(|| Duration::ZERO) }
+    }
+
+    /// The same of a snapshot whose `age` profiles may ask about.
+    #[must_use]
+    pub fn aged(self, age: Age) -> Self {
+        Self { age, ..self }
+    }
+
+    /// What is to be decided of `act`, now.
+    fn request<'a>(&self, who: Who<'a>, project: Option<&'a str>, act: Act<'a>) -> Request<'a> {
+        Request { who, project, act, age_ms: u64::try_from((self.age)().as_millis()).unwrap_or(u64::MAX) }
     }
 
     /// Whether `principal` may reach `target` (a primitive of `primitive`'s kind) through `project`; which profile says so.
@@ -77,7 +94,7 @@ impl Permissions {
                 Act::At(&target.server, deed)
             }
         };
-        self.policy.decide(&Request { who: who(principal), project, act }).map_err(|denial| match denial {
+        self.policy.decide(&self.request(who(principal), project, act)).map_err(|denial| match denial {
             Denial::NotOffered(name) => self.not_offered(project, primitive, name),
             other => other,
         })
@@ -103,7 +120,7 @@ impl Permissions {
             (None, Some(target)) if !exchange.sealed.tasks.is_empty() => Act::At(&target.server, Deed::Task),
             (None, Some(target)) => Act::At(&target.server, Deed::Method(&target.name)),
         };
-        self.policy.decide(&Request { who: who(&exchange.principal), project, act })
+        self.policy.decide(&self.request(who(&exchange.principal), project, act))
     }
 
     /// Takes out of a `subscriptions/listen` the resources that may not be read, and the tasks of servers that are not open.
@@ -112,7 +129,7 @@ impl Permissions {
         let (who, project) = (who(&exchange.principal), exchange.project.as_deref());
         tasks.retain(|(_, task)| {
             let act = Act::At(&task.server, Deed::Task);
-            self.policy.decide(&Request { who, project, act }).is_ok()
+            self.policy.decide(&self.request(who, project, act)).is_ok()
         });
         exchange.sealed.tasks = tasks;
         let Some(mut wanted) = exchange.request.params.object("notifications") else {
@@ -143,6 +160,13 @@ impl Permissions {
             (true, ..) => format!("permission denied: {denial}"),
             (false, Some(Primitive::Tool(name)), Denial::Arguments { fault, .. }) => {
                 format!("invalid arguments for tool `{name}`: {fault}")
+            }
+            // It was in the caller's list a moment ago: "unknown" would be false, and is no reason to try again.
+            (false, Some(primitive), Denial::Stale { .. }) => {
+                format!(
+                    "`{}` is refused for now: this gateway has not heard from its control plane for long",
+                    primitive.name()
+                )
             }
             (false, Some(Primitive::Tool(name)), _) => format!("unknown tool `{name}`"),
             (false, Some(Primitive::Prompt(name)), _) => format!("unknown prompt `{name}`"),

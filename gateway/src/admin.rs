@@ -17,7 +17,7 @@
 
 use crate::{
     audit::Auditor,
-    config::Progress,
+    config::{Freshness, Progress},
     load::{Load, Room},
     metrics::Metrics,
     report::Report,
@@ -62,6 +62,8 @@ pub struct State {
     pub metrics: Metrics,
     /// Whether a configuration is in force.
     pub progress: Progress,
+    /// How long ago it was confirmed.
+    pub freshness: Freshness,
     /// How many audit records wait.
     pub auditor: Auditor,
     /// How the servers are.
@@ -119,6 +121,10 @@ impl State {
         match path {
             "/healthz" => (StatusCode::OK, TEXT, self.health()),
             "/readyz" => match self.progress.revision_in_force() {
+                Some(_) if self.report.draining() => {
+                    let told = format!("being drained, {} exchanges in flight", self.report.in_flight());
+                    refusal(StatusCode::SERVICE_UNAVAILABLE, &told)
+                }
                 Some(revision) => (StatusCode::OK, TEXT, format!("revision {revision} is in force\n")),
                 None => refusal(StatusCode::SERVICE_UNAVAILABLE, "no configuration is in force yet"),
             },
@@ -141,6 +147,7 @@ impl State {
 
     fn scrape(&self) -> Result<String, prometheus::Error> {
         self.metrics.revision(self.progress.revision_in_force());
+        self.metrics.age(self.freshness.age());
         self.metrics.backlog(self.auditor.backlog());
         self.metrics.upstreams(&self.report.servers());
         self.metrics.render()
@@ -194,6 +201,7 @@ mod tests {
 
     struct Fixture {
         admin: Admin,
+        report: Arc<Fake>,
         _dir: tempfile::TempDir,
     }
 
@@ -205,8 +213,9 @@ mod tests {
             let report = Arc::new(Fake::default());
             let settings = Settings::try_parse_from(["mcp-gateway"]).unwrap();
             let load = Load::start(control_plane_api::limits::Limits::default);
-            let state = State { metrics, progress: Progress::new(), auditor, report, load };
-            Self { admin: Admin::new(state, Arc::new(settings)), _dir: dir }
+            let (progress, freshness) = (Progress::new(), Freshness::always());
+            let state = State { metrics, progress, freshness, auditor, report: report.clone(), load };
+            Self { admin: Admin::new(state, Arc::new(settings)), report, _dir: dir }
         }
 
         fn check(&self, method: &Method, path: &str, status: u16, text: &str) {
@@ -223,6 +232,9 @@ mod tests {
         fixture.check(&Method::GET, "/readyz", 503, "no configuration");
         fixture.admin.state.progress.applied(3);
         fixture.check(&Method::HEAD, "/readyz", 200, "revision 3");
+        fixture.report.draining.store(true, std::sync::atomic::Ordering::SeqCst);
+        fixture.check(&Method::GET, "/readyz", 503, "being drained, 2 exchanges in flight");
+        fixture.check(&Method::GET, "/healthz", 200, "ok");
     }
 
     #[tokio::test]
@@ -231,6 +243,7 @@ mod tests {
         fixture.check(&Method::GET, "/metrics", 200, "mcpctl_config_revision 0");
         fixture.admin.state.progress.applied(3);
         fixture.check(&Method::GET, "/metrics", 200, "mcpctl_config_revision 3");
+        fixture.check(&Method::GET, "/metrics", 200, "mcpctl_config_age_seconds 0");
         fixture.check(&Method::GET, "/metrics", 200, "mcpctl_upstream_up{server=\"slack\"} 0");
     }
 
@@ -252,7 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_answers_travel_through_pingora() {
-        let Fixture { admin, _dir } = Fixture::new();
+        let Fixture { admin, _dir, .. } = Fixture::new();
         let admin = Arc::new(admin);
         let reply = told(&admin, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
         assert!(reply.starts_with("HTTP/1.1 200 OK\r\n") && reply.ends_with("\r\n\r\nok\n"), "{reply}");
@@ -262,7 +275,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_of_another_host_and_a_bloated_head_are_refused() {
-        let Fixture { admin, _dir } = Fixture::new();
+        let Fixture { admin, _dir, .. } = Fixture::new();
         let admin = Arc::new(admin);
         for (head, status) in [
             ("Host: localhost\r\nOrigin: http://localhost:3000\r\n", "200"),
@@ -289,7 +302,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_head_that_never_ends_is_not_waited_for() {
-        let Fixture { admin, _dir } = Fixture::new();
+        let Fixture { admin, _dir, .. } = Fixture::new();
         let admin = Arc::new(admin);
         for drip in ["", "GET /healthz", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nA: "] {
             let begun = tokio::time::Instant::now();
@@ -300,7 +313,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_too_many_is_closed() {
-        let Fixture { admin, _dir } = Fixture::new();
+        let Fixture { admin, _dir, .. } = Fixture::new();
         let admin = Arc::new(admin);
         let taken = admin.connections.acquire_many(u32::try_from(CONNECTIONS_MAX).unwrap()).await.unwrap();
         assert_eq!(told(&admin, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await, "");

@@ -9,17 +9,20 @@
 //! # use std::sync::Arc;
 //! # async fn start(control_plane: ControlPlane, identity: Arc<Identity>, state: StateDir, apply: Arc<dyn config::Apply>) {
 //! let progress = config::Progress::new();
-//! let remote = config::Remote { control_plane, verifying_key: identity.verifying_key(), state };
+//! let freshness = config::Freshness::followed();
+//! let remote = config::Remote { control_plane, verifying_key: identity.verifying_key(), state, freshness };
 //! tokio::spawn(config::run(config::Source::ControlPlane(remote.into()), apply, progress.clone()));
 //! progress.ready().await;    // a configuration is in force
 //! # }
 //! ```
 
 mod file;
+mod freshness;
 mod last_known_good;
 mod progress;
 mod remote;
 
+pub use freshness::Freshness;
 pub use progress::Progress;
 pub use remote::Remote;
 

@@ -4,6 +4,7 @@
 //! the eras apart, `modern` and `legacy` serve them.
 
 mod classify;
+mod draining;
 mod legacy;
 mod modern;
 mod places;
@@ -30,7 +31,7 @@ use pingora_core::{
 };
 use pingora_http::RequestHeader;
 use places::{Place, Places};
-use protocol::{RpcError, code, method};
+use protocol::{Id, RpcError, code, method};
 use request::{Endpoint, Inbound};
 use std::{sync::Arc, time::Duration};
 pub use wrapped::Wrapped;
@@ -96,6 +97,11 @@ impl Edge {
                 return self.post(http, pipeline, inbound, place).await;
             }
             (Endpoint::Mcp, Method::DELETE) => return self.end_session(http, &pipeline, &inbound).await,
+            (Endpoint::Mcp | Endpoint::Sse, Method::GET)
+                if pipeline.is_draining() && !draining::comes_back(&inbound.headers) =>
+            {
+                return elsewhere(http, None, &pipeline).await;
+            }
             (Endpoint::Mcp | Endpoint::Sse, Method::GET) if !self.has_room_for_more() => {
                 return reply::refuse(http, None, &self.shed("memory", &pipeline)).await;
             }
@@ -153,6 +159,12 @@ impl Edge {
         let classified = classify::classify(&inbound, &pipeline.limits);
         // It is read; what waits for an answer need not hold it.
         inbound.body.clear();
+        if let Ok(posted) = &classified
+            && pipeline.is_draining()
+            && !draining::belongs(posted)
+        {
+            return elsewhere(http, posted.id(), &pipeline).await;
+        }
         match (classified, inbound.route) {
             (Err((id, refusal)), _) => reply::refuse(http, id, &refusal).await,
             (Ok(Classified::Legacy(body)), Endpoint::Mcp) => self.legacy(http, pipeline, (inbound, body), place).await,
@@ -191,6 +203,13 @@ impl HttpServerApp for Edge {
         self.serve(&mut session).await.ok()?;
         reused(session).await
     }
+}
+
+/// Sends a client away for as long as the gateway is drained, and its connection with it.
+async fn elsewhere(http: &mut ServerSession, id: Option<Id>, pipeline: &Pipeline) -> Result<(), Hangup> {
+    pipeline.metrics.shed("draining");
+    http.set_keepalive(None);
+    reply::refuse(http, id, &draining::elsewhere()).await
 }
 
 /// Reads the head of the next request; none if there is none.

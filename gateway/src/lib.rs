@@ -3,7 +3,7 @@
 //! Read along the path of an exchange: [`edge`] reads a request and ties it to its connection, [`pipeline`] tells the
 //! whole story, [`chain`] orders the filters, [`router`] knows whose name is meant, [`upstream`] reaches servers and
 //! [`catalog`] answers for the gateway itself. Beside the path: [`settings`], [`server`], [`config`] into [`live`],
-//! [`keys`], [`seal`], [`originals`], [`audit`], [`servers`], [`confine`], [`report`], [`admin`], [`metrics`], [`load`],
+//! [`keys`], [`seal`], [`originals`], [`audit`], [`servers`], [`confine`], [`report`], [`admin`], [`metrics`], [`load`], [`drain`],
 //! [`refusals`], [`tiers`], [`log`], [`memory`].
 
 pub mod admin;
@@ -13,6 +13,7 @@ pub mod chain;
 pub mod config;
 pub mod confine;
 pub mod control_plane;
+pub mod drain;
 pub mod edge;
 mod http_client;
 pub mod keys;

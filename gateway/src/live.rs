@@ -5,9 +5,10 @@
 use crate::{
     audit::Auditor,
     chain::Parts,
-    config::Apply,
+    config::{Apply, Freshness},
     confine::Confiner,
     control_plane::ControlPlane,
+    drain::{Drain, InFlight},
     keys::{Keyring, Secret},
     metrics::Metrics,
     originals::{Bounds, Store},
@@ -47,10 +48,11 @@ use filters_relevance::{Relevance, filter::RelevanceFilter};
 use scrubber::{Credential, Scrubber};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 /// The model relevance is judged by.
 const MODEL: &str = "all-MiniLM-L6-v2";
@@ -87,6 +89,8 @@ pub struct Means {
     pub confiner: Confiner,
     /// Told when something a report tells has changed.
     pub reporter: Reporter,
+    /// How long ago the control plane confirmed what is in force.
+    pub freshness: Freshness,
 }
 
 /// The secrets of a snapshot, opened, in the order of their names; or why not.
@@ -100,6 +104,9 @@ pub struct Live {
     /// Who read what.
     flows: Arc<Flows>,
     servers: Mutex<Servers>,
+    in_flight: InFlight,
+    /// Where the gateway is drained.
+    drain: parking_lot::Mutex<Option<Drain>>,
 }
 
 impl Live {
@@ -114,7 +121,17 @@ impl Live {
             }
         });
         let tokens = Tokens::new(means.control_plane.clone());
-        Arc::new(Self { means, pipeline: Arc::default(), tokens, flows: Arc::default(), servers: Mutex::new(servers) })
+        let live = Arc::new(Self {
+            means,
+            pipeline: Arc::default(),
+            tokens,
+            flows: Arc::default(),
+            servers: Mutex::new(servers),
+            in_flight: InFlight::default(),
+            drain: parking_lot::Mutex::default(),
+        });
+        tokio::spawn(tell_when_idle(Arc::downgrade(&live), live.in_flight.clone()));
+        live
     }
 
     /// The pipeline in force; none before the first snapshot.
@@ -145,7 +162,9 @@ impl Live {
 
     fn compile(&self, snapshot: &Snapshot, policy: Arc<RelevancePolicy>, router: Arc<Router>) -> Pipeline {
         let local = self.means.role == GatewayRole::Local;
-        let permissions = Arc::new(Permissions::compile(snapshot, router.clone(), local));
+        let freshness = self.means.freshness.clone();
+        let permissions = Permissions::compile(snapshot, router.clone(), local);
+        let permissions = Arc::new(permissions.aged(Arc::new(move || freshness.age())));
         let (store, relevance) = (self.means.store.clone(), self.means.relevance.clone());
         let originals = store.within(Bounds::of(&snapshot.limits));
         let parts = Parts {
@@ -170,12 +189,32 @@ impl Live {
             revision: snapshot.revision,
             values_of: Arc::new(with_values(snapshot)),
             scrubber: self.means.scrubber.clone(),
+            freshness: self.means.freshness.clone(),
+            in_flight: self.in_flight.clone(),
         };
         let answers = Answers { consent, rests: Rests { store, relevance, policy, permissions } };
         let mut pipeline =
             Pipeline::compile(parts, ledger, snapshot.limits.clone(), (answers, self.means.metrics.clone()));
         pipeline.newest = Arc::downgrade(&self.pipeline);
+        pipeline.drain = self.drain(snapshot);
         pipeline
+    }
+
+    /// Begins or ends what `snapshot` says of draining; a drain that goes on keeps its time.
+    fn drain(&self, snapshot: &Snapshot) -> Option<CancellationToken> {
+        let mut drain = self.drain.lock();
+        if !snapshot.draining {
+            if drain.take().is_some() {
+                tracing::info!("no longer drained: serving again");
+            }
+            return None;
+        }
+        let begin = || {
+            let patience = Duration::from_millis(snapshot.limits.drain_timeout_ms);
+            tracing::info!(in_flight = self.in_flight.count(), ?patience, "being drained: nothing new comes in");
+            Drain::begin(patience)
+        };
+        Some(drain.get_or_insert_with(begin).over())
     }
 
     /// Without the peppers that belong to the digests nobody is recognised; everything else of the snapshot still counts.
@@ -238,6 +277,17 @@ impl Live {
     }
 }
 
+/// The control plane hears at once when the last exchange of a gateway that is drained has ended.
+async fn tell_when_idle(live: Weak<Live>, in_flight: InFlight) {
+    loop {
+        in_flight.idle().await;
+        let Some(live) = live.upgrade() else { return };
+        if live.draining() {
+            live.means.reporter.changed();
+        }
+    }
+}
+
 /// The profiles whose calls are recorded with their arguments.
 fn with_values(snapshot: &Snapshot) -> BTreeSet<Name> {
     let wanted = snapshot.profiles().filter(|(_, profile)| profile.audit.arguments == RecordedArguments::Values);
@@ -295,6 +345,14 @@ impl Apply for Live {
 impl Report for Live {
     fn servers(&self) -> Vec<ServerStatus> {
         self.pipeline().map(|pipeline| pipeline.router.status()).unwrap_or_default()
+    }
+
+    fn draining(&self) -> bool {
+        self.drain.lock().is_some()
+    }
+
+    fn in_flight(&self) -> u64 {
+        self.in_flight.count()
     }
 
     fn model(&self) -> ModelState {

@@ -63,6 +63,7 @@ pub struct Metrics {
     upstream_dropped: IntCounterVec,
     redactions: IntCounterVec,
     config_revision: IntGauge,
+    config_age: IntGauge,
     audit_append_failures: IntCounter,
     audit_backlog: IntGauge,
     limited: IntCounterVec,
@@ -122,6 +123,10 @@ impl Metrics {
                 &["from"],
             )?,
             config_revision: IntGauge::new("mcpctl_config_revision", "Configuration revision in force; 0: none.")?,
+            config_age: IntGauge::new(
+                "mcpctl_config_age_seconds",
+                "Time since the control plane confirmed the configuration in force; 0 where there is none to ask.",
+            )?,
             audit_append_failures: IntCounter::new(
                 "mcpctl_audit_append_failures_total",
                 "Audit records that could not be made durable; each refused a call.",
@@ -151,7 +156,7 @@ impl Metrics {
             .const_label("component", "gateway");
         let build_info = IntGauge::with_opts(version)?;
         build_info.set(1);
-        let all: [Box<dyn prometheus::core::Collector>; 17] = [
+        let all: [Box<dyn prometheus::core::Collector>; 18] = [
             Box::new(build_info),
             Box::new(self.operations.clone()),
             Box::new(self.decisions.clone()),
@@ -163,6 +168,7 @@ impl Metrics {
             Box::new(self.upstream_dropped.clone()),
             Box::new(self.redactions.clone()),
             Box::new(self.config_revision.clone()),
+            Box::new(self.config_age.clone()),
             Box::new(self.audit_append_failures.clone()),
             Box::new(self.audit_backlog.clone()),
             Box::new(self.limited.clone()),
@@ -247,6 +253,11 @@ impl Metrics {
             // Fails where it never was open.
             None => drop(self.breaker_open.remove_label_values(&[server.as_str()])),
         }
+    }
+
+    /// How long ago the configuration in force was confirmed.
+    pub fn age(&self, age: Duration) {
+        self.config_age.set(gauge(age.as_secs()));
     }
 
     /// The configuration revision in force; none: 0.

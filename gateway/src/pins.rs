@@ -12,7 +12,9 @@ mod report;
 
 pub use report::report;
 
-use crate::{audit::Auditor, record::Ledger, record::Record, settings::replace_file};
+use crate::{
+    audit::Auditor, config::Freshness, drain::InFlight, record::Ledger, record::Record, settings::replace_file,
+};
 use arc_swap::ArcSwap;
 use book::Book;
 use control_plane_api::{name::Name, pin::Quarantine, snapshot::Snapshot};
@@ -204,6 +206,9 @@ impl Pins {
             revision,
             values_of: Arc::default(),
             scrubber: self.scrubber.clone(),
+            // Nobody asked: what a profile says of its age does not come into it.
+            freshness: Freshness::always(),
+            in_flight: InFlight::default(),
         };
         let record = Record::open(exchange, ledger, method::TOOLS_LIST, 0);
         if refused { record.deny(reason, 0).await } else { record.admit(reason).await }

@@ -92,6 +92,8 @@ pub struct Pipeline {
     pub(crate) superseded: CancellationToken,
     /// The pipeline in force.
     pub(crate) newest: Weak<ArcSwapOption<Pipeline>>,
+    /// Where the gateway is drained: cancelled when the time of what runs is over.
+    pub(crate) drain: Option<CancellationToken>,
 }
 
 impl Pipeline {
@@ -121,6 +123,7 @@ impl Pipeline {
             scrubber,
             superseded,
             newest: Weak::new(),
+            drain: None,
         }
     }
 
@@ -128,6 +131,23 @@ impl Pipeline {
     #[must_use]
     pub fn record(&self, exchange: Exchange, method: &str, bytes: usize) -> Record {
         Record::open(exchange, self.ledger.clone(), method, bytes)
+    }
+
+    /// Whether nothing new is to come in.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.drain.is_some()
+    }
+
+    /// Whether the time of what ran is over as well.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.drain.as_ref().is_some_and(CancellationToken::is_cancelled)
+    }
+
+    /// Waits until it is over; without an end where the gateway is not drained.
+    pub(crate) async fn drained(&self) {
+        term::ended(self.drain.as_ref()).await;
     }
 
     /// Who sent `headers` to the endpoint at path `endpoint`, for what the edge answers itself (sessions, notifications).

@@ -5,7 +5,11 @@
 
 mod arguments;
 
-use crate::audit::{AuditError, Auditor};
+use crate::{
+    audit::{AuditError, Auditor},
+    config::Freshness,
+    drain::{InFlight, Running},
+};
 use control_plane_api::{
     audit::{Action, AuditEvent, Decision, Outcome, Phase},
     name::Name,
@@ -31,6 +35,10 @@ pub struct Ledger {
     pub values_of: Arc<BTreeSet<Name>>,
     /// Keeps credentials out of the records.
     pub scrubber: Scrubber,
+    /// How long ago that revision was confirmed.
+    pub freshness: Freshness,
+    /// Counts the exchanges that run.
+    pub in_flight: InFlight,
 }
 
 /// The open record of one exchange.
@@ -49,12 +57,15 @@ pub struct Record {
     decision: Decision,
     reason: String,
     closed: bool,
+    /// Until the record is dropped; none for who only listens, which ends with the pipeline.
+    _running: Option<Running>,
 }
 
 impl Record {
     /// Opens the record of `exchange`, which the client asked for as `method` in `request_bytes` bytes.
     #[must_use]
     pub fn open(exchange: Exchange, ledger: Ledger, method: &str, request_bytes: usize) -> Self {
+        let running = (method != method::LISTEN).then(|| ledger.in_flight.enter());
         Self {
             exchange,
             ledger,
@@ -68,6 +79,7 @@ impl Record {
             decision: Decision::Allow,
             reason: String::new(),
             closed: false,
+            _running: running,
         }
     }
 
@@ -177,6 +189,7 @@ impl Record {
             request_id: Some(clean(&exchange.request.id.to_string())),
             trace_id: meta.read::<String>(meta::TRACEPARENT).as_deref().and_then(trace_id),
             revision: self.ledger.revision,
+            stale_s: self.ledger.freshness.stale_s(),
             duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             request_bytes: self.request_bytes,
             reply_bytes: u64::try_from(reply_bytes).unwrap_or(u64::MAX),

@@ -38,6 +38,10 @@ pub trait Report: Send + Sync {
     fn servers(&self) -> Vec<ServerStatus>;
     /// The relevance model.
     fn model(&self) -> ModelState;
+    /// Whether nothing new comes in.
+    fn draining(&self) -> bool;
+    /// Exchanges that run.
+    fn in_flight(&self) -> u64;
 }
 
 /// What a report is composed of.
@@ -67,6 +71,8 @@ impl Sources {
             audit_backlog: self.auditor.backlog(),
             model: self.report.model(),
             servers: self.report.servers(),
+            draining: self.report.draining(),
+            in_flight: self.report.in_flight(),
         }
     }
 }
@@ -147,10 +153,11 @@ pub(crate) mod tests {
         sync::atomic::{AtomicBool, AtomicU32, Ordering},
     };
 
-    /// One server, up or not.
+    /// One server, up or not, and two exchanges.
     #[derive(Default)]
     pub(crate) struct Fake {
         pub(crate) up: AtomicBool,
+        pub(crate) draining: AtomicBool,
     }
 
     impl Report for Fake {
@@ -174,6 +181,14 @@ pub(crate) mod tests {
 
         fn model(&self) -> ModelState {
             ModelState::Unused
+        }
+
+        fn draining(&self) -> bool {
+            self.draining.load(Ordering::SeqCst)
+        }
+
+        fn in_flight(&self) -> u64 {
+            2
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::{
     admin::{self, Admin},
     audit::{self, AuditOptions, Auditor, Delivery, Signer},
-    config::{self, Progress, Source},
+    config::{self, Freshness, Progress, Source},
     confine::Confiner,
     control_plane::ControlPlane,
     edge::Edge,
@@ -81,6 +81,7 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
         public_url: settings.public_url(address),
         confiner,
         reporter: reporter.clone(),
+        freshness: parts.freshness.clone(),
     });
     tokio::spawn(refusals.clone().keep_telling(Arc::downgrade(&live)));
     let in_force = live.clone();
@@ -97,8 +98,8 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
     if let Some((control_plane, _)) = &parts.control_plane {
         tokio::spawn(pins::report(pins, control_plane.clone()));
     }
-    let told =
-        admin::State { metrics, progress, auditor: parts.auditor.clone(), report: live.clone(), load: load.clone() };
+    let (freshness, auditor, report) = (parts.freshness.clone(), parts.auditor.clone(), live.clone());
+    let told = admin::State { metrics, progress, freshness, auditor, report, load: load.clone() };
     let admin = Admin::new(told, settings.clone());
     let serving = serve("edge", listener, Edge::new(live.clone(), settings.clone(), load), watch.clone())?;
     serve("admin", admin_listener, admin, watch)?;
@@ -120,6 +121,7 @@ struct Connected {
     keyring: Keyring,
     auditor: Auditor,
     control_plane: Option<(ControlPlane, Arc<Identity>)>,
+    freshness: Freshness,
 }
 
 impl Connected {
@@ -130,12 +132,14 @@ impl Connected {
         let signer = Signer { gateway: settings.name.clone(), key: key.clone() };
         let auditor = Auditor::open(&state.join("audit"), signer, options, metrics.clone())?;
         if settings.config_file.is_some() {
-            return Ok(Self { keyring: Keyring::Environment, auditor, control_plane: None });
+            let freshness = Freshness::always();
+            return Ok(Self { keyring: Keyring::Environment, auditor, control_plane: None, freshness });
         }
         let identity = Arc::new(keys::establish(&keys::Enrolment::from_settings(settings, state, &key)).await?);
         let control_plane = ControlPlane::new(&settings.mcpd_url, &settings.name, identity.token())?;
         let keyring = Keyring::Sealed(identity.clone());
-        Ok(Self { keyring, auditor, control_plane: Some((control_plane, identity)) })
+        let control_plane = Some((control_plane, identity));
+        Ok(Self { keyring, auditor, control_plane, freshness: Freshness::followed() })
     }
 
     /// Starts what runs beside the data path: configuration, reports, shipping of the audit log.
@@ -146,8 +150,8 @@ impl Connected {
                 tokio::spawn(reporter.run(sources, control_plane.clone()));
                 let verifying_key = identity.verifying_key();
                 tokio::spawn(audit::ship(self.auditor.clone(), control_plane.clone(), verifying_key));
-                let control_plane = control_plane.clone();
-                Source::ControlPlane(Box::new(config::Remote { control_plane, verifying_key, state: state.clone() }))
+                let (control_plane, state, freshness) = (control_plane.clone(), state.clone(), self.freshness.clone());
+                Source::ControlPlane(Box::new(config::Remote { control_plane, verifying_key, state, freshness }))
             }
             (None, Some(file)) => Source::File(file.clone()),
             (None, None) => return,

@@ -10,6 +10,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   mcpctl policy test --user ada --project weekly_reports --tool slack_post_message
   mcpctl policy test --user ada --project weekly_reports --tool slack_post_message --arguments '{\"channel\":\"C024BE91L\"}'
+  mcpctl policy test --user ada --project weekly_reports --tool slack_post_message --stale 2h
   mcpctl policy test --user ada --resource file:///srv/reports/q3.md --for files --format json")]
     Test(Question),
     /// Every profile that would be considered for a call, and why each allows it or does not
@@ -46,6 +47,9 @@ pub(crate) struct Question {
     /// The arguments of the call, as JSON [default: whether the tool may be called with any]
     #[arg(long, value_name = "JSON", requires = "tool")]
     pub arguments: Option<String>,
+    /// As a gateway decides that has not heard from its control plane for this long, such as 2h
+    #[arg(long, value_name = "DURATION")]
+    pub stale: Option<String>,
 }
 
 /// What is to be used.

@@ -1,8 +1,8 @@
 //! `mcpctl profile`.
 
-use super::apply::Apply;
+use super::{apply::Apply, wait::Wait};
 use clap::{Args, Subcommand, ValueEnum};
-use control_plane_api::{name::Name, profile::AccessLevel};
+use control_plane_api::{name::Name, profile::AccessLevel, stale::StaleThen};
 
 /// What to do with profiles.
 #[derive(Debug, Subcommand)]
@@ -21,7 +21,8 @@ pub(crate) enum Command {
   mcpctl profile create slack-history --for slack --allow conversations_history
   mcpctl profile create jira-writer --for jira --access read-write --deny 'jira_delete_*'
   mcpctl profile create slack-engineering --for slack --only channel=C024BE91L,C0G9QF9GW
-  mcpctl profile create jira-acme --for jira --access read-write --only project=ACME")]
+  mcpctl profile create jira-acme --for jira --access read-write --only project=ACME
+  mcpctl profile create payments --for payments --access full --stale deny --stale-after 15m --wait")]
     Create(Create),
     /// Apply profiles from a file
     #[command(after_help = "Examples:\n  mcpctl profile apply -f profiles.yaml\n  mcpctl profile apply -f -")]
@@ -34,6 +35,8 @@ pub(crate) enum Command {
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
+        #[command(flatten)]
+        wait: Wait,
     },
 }
 
@@ -70,6 +73,35 @@ pub(crate) struct Create {
     /// Replace a profile of this name that says something else
     #[arg(long)]
     pub replace: bool,
+    /// What a gateway refuses once it was cut off from the control plane for long
+    #[arg(long, value_enum, default_value = "deny-writes")]
+    pub stale: Stale,
+    /// After how long, such as 15m or 2h [default: 1h for what writes, 24h for what reads]
+    #[arg(long, value_name = "DURATION")]
+    pub stale_after: Option<String>,
+    #[command(flatten)]
+    pub wait: Wait,
+}
+
+/// What is refused while the configuration is stale, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Stale {
+    /// Nothing
+    Serve,
+    /// Whatever is not classed as reading
+    DenyWrites,
+    /// Everything
+    Deny,
+}
+
+impl From<Stale> for StaleThen {
+    fn from(stale: Stale) -> Self {
+        match stale {
+            Stale::Serve => Self::Serve,
+            Stale::DenyWrites => Self::DenyWrites,
+            Stale::Deny => Self::Deny,
+        }
+    }
 }
 
 /// A ceiling by name.

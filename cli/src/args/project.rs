@@ -1,5 +1,6 @@
 //! `mcpctl project`.
 
+use super::wait::Wait;
 use clap::{Args, Subcommand, ValueEnum};
 use control_plane_api::{flow::FlowRule, name::Name};
 
@@ -8,7 +9,7 @@ use control_plane_api::{flow::FlowRule, name::Name};
 pub(crate) enum Command {
     /// Create a project
     #[command(after_help = "Examples:
-  mcpctl project create weekly_reports --profiles slack-read-only jira-read-only
+  mcpctl project create weekly_reports --profiles slack-read-only jira-read-only --wait
   mcpctl project create triage --profiles jira-full --members alice bob
   mcpctl project create reviews --profiles github-full slack-read-only --flow apart")]
     Create(Create),
@@ -35,6 +36,8 @@ pub(crate) enum Command {
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
+        #[command(flatten)]
+        wait: Wait,
     },
 }
 
@@ -58,6 +61,8 @@ pub(crate) struct Create {
     /// Replace a project of this name that says something else
     #[arg(long)]
     pub replace: bool,
+    #[command(flatten)]
+    pub wait: Wait,
 }
 
 /// Whether flows of information are kept apart.

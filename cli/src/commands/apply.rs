@@ -1,15 +1,23 @@
 //! `mcpctl apply`, and applying as every other command does it.
 
-use crate::{Invocation, args::apply::Apply, client::Client, failure::Failure, manifest, output::Change};
+use super::rollout;
+use crate::{
+    Invocation,
+    args::{apply::Apply, wait::Wait},
+    client::Client,
+    failure::Failure,
+    manifest,
+    output::{Change, Output},
+};
 use control_plane_api::{
     apply::{ApplyReply, Effect},
-    object::{Kind, Object},
+    object::{Kind, Object, ObjectRef},
 };
 
 /// Applies the objects of a file.
 pub(crate) async fn run(args: &Apply, invocation: &Invocation) -> Result<(), Failure> {
     let objects = manifest::read(&args.file)?;
-    apply_all(objects, args.dry_run, invocation).await
+    apply_all(objects, args, invocation).await
 }
 
 /// Applies the objects of a file, all of which must be of `kind`.
@@ -19,12 +27,26 @@ pub(crate) async fn run_only(kind: Kind, args: &Apply, invocation: &Invocation) 
         return Err(Failure::usage(format!("`{}` also holds {other}, which is no {kind}", args.file))
             .hint(format!("apply everything in it with `mcpctl apply -f {}`", args.file)));
     }
-    apply_all(objects, args.dry_run, invocation).await
+    apply_all(objects, args, invocation).await
 }
 
-async fn apply_all(objects: Vec<Object>, dry_run: bool, invocation: &Invocation) -> Result<(), Failure> {
-    let reply = invocation.client()?.apply(objects, dry_run).await?;
-    invocation.output.changes(&changes(&reply, dry_run))
+async fn apply_all(objects: Vec<Object>, args: &Apply, invocation: &Invocation) -> Result<(), Failure> {
+    let (client, seconds) = (invocation.client()?, args.wait.seconds()?);
+    let reply = client.apply(objects, args.dry_run).await?;
+    invocation.output.changes(&changes(&reply, args.dry_run))?;
+    rollout::wait(reply.revision, seconds, &client, invocation.output).await
+}
+
+/// Deletes `object`, and waits for gateways where that was asked for.
+pub(crate) async fn delete(object: ObjectRef, wait: &Wait, client: &Client, output: Output) -> Result<(), Failure> {
+    let seconds = wait.seconds()?;
+    client.delete(&object).await?;
+    output.changes(&[Change::new(object, "deleted")])?;
+    if seconds.is_none() {
+        return Ok(());
+    }
+    // The revision of the deletion, or a later one.
+    rollout::wait(client.status().await?.revision, seconds, client, output).await
 }
 
 /// What `reply` says was done.
@@ -33,8 +55,15 @@ pub(crate) fn changes(reply: &ApplyReply, dry_run: bool) -> Vec<Change> {
     reply.objects.iter().map(|applied| Change::new(&applied.object, format!("{}{suffix}", applied.effect))).collect()
 }
 
-/// Creates `object`. One of that name that says something else stays as it is unless `replace`.
-pub(crate) async fn create(client: &Client, object: Object, replace: bool) -> Result<Vec<Change>, Failure> {
+/// Creates `object`, and waits for gateways where that was asked for. One of that name that says something else stays as it is
+/// unless `replace`.
+pub(crate) async fn create(
+    object: Object,
+    (replace, wait): (bool, &Wait),
+    client: &Client,
+    output: Output,
+) -> Result<(), Failure> {
+    let seconds = wait.seconds()?;
     let reference = object.reference();
     if !replace {
         let trial = client.apply(vec![object.clone()], true).await?;
@@ -49,5 +78,7 @@ pub(crate) async fn create(client: &Client, object: Object, replace: bool) -> Re
             )));
         }
     }
-    Ok(changes(&client.apply(vec![object], false).await?, false))
+    let reply = client.apply(vec![object], false).await?;
+    output.changes(&changes(&reply, false))?;
+    rollout::wait(reply.revision, seconds, client, output).await
 }

@@ -5,12 +5,15 @@ mod describe;
 use super::apply;
 use crate::{
     Invocation,
-    args::profile::{Command, Create},
+    args::{
+        profile::{Command, Create},
+        wait::Wait,
+    },
     catalogue,
     client::{self, Client},
     failure::Failure,
     grants,
-    output::{Change, Report, Table},
+    output::{Report, Table, age},
     prompt,
 };
 use control_plane_api::{
@@ -20,6 +23,7 @@ use control_plane_api::{
     profile::{ProfileLimits, ProfileSpec},
     relevance::RelevanceSettings,
     server::ServerSpec,
+    stale::{StaleRule, StaleThen},
 };
 use serde::Serialize;
 
@@ -30,7 +34,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(),
         Command::Describe { name } => describe::run(&name, &invocation.client()?, invocation.output).await,
         Command::Create(args) => create(args, &invocation.client()?, invocation).await,
         Command::Apply(args) => apply::run_only(Kind::Profile, &args, invocation).await,
-        Command::Delete { name, yes } => delete(name, yes, &invocation.client()?, invocation).await,
+        Command::Delete { name, yes, wait } => delete(name, (yes, wait), &invocation.client()?, invocation).await,
     }
 }
 
@@ -52,10 +56,22 @@ async fn create(args: Create, client: &Client, invocation: &Invocation) -> Resul
         deny: patterns(&args.deny),
         arguments: limited.rules,
         limits: ProfileLimits { calls_per_minute: args.calls_per_minute, calls_at_once: args.calls_at_once },
+        stale: stale(args.stale.into(), args.stale_after.as_deref())?,
         ..everything_of(args.server)
     };
     let object = Object::Profile(Named { name: args.name, revision: 0, spec });
-    invocation.output.changes(&apply::create(client, object, args.replace).await?)
+    apply::create(object, (args.replace, &args.wait), client, invocation.output).await
+}
+
+/// What is refused after how long, as it was typed.
+fn stale(then: StaleThen, after: Option<&str>) -> Result<StaleRule, Failure> {
+    let millis = |text| {
+        let seconds = u64::try_from(age::parse_duration(text)?);
+        seconds
+            .map(|seconds| seconds.saturating_mul(1_000))
+            .map_err(|_| Failure::usage(format!("`{text}` lies in the past")))
+    };
+    Ok(StaleRule { then, after_ms: after.map(millis).transpose()? })
 }
 
 /// A read-only profile of everything `server` offers.
@@ -73,15 +89,20 @@ pub(crate) fn everything_of(server: Name) -> ProfileSpec {
         relevance: RelevanceSettings::default(),
         audit: control_plane_api::profile::ProfileAudit::default(),
         limits: ProfileLimits::default(),
+        stale: StaleRule::default(),
     }
 }
 
-async fn delete(name: Name, yes: bool, client: &Client, invocation: &Invocation) -> Result<(), Failure> {
+async fn delete(
+    name: Name,
+    (yes, wait): (bool, Wait),
+    client: &Client,
+    invocation: &Invocation,
+) -> Result<(), Failure> {
     let profile = client.existing::<ProfileSpec>(&name).await?;
     prompt::confirm_destruction(invocation.output, yes, &format!("deleting profile `{}`", profile.name))?;
     let reference = ObjectRef { kind: Kind::Profile, name };
-    client.delete(&reference).await?;
-    invocation.output.changes(&[Change::new(reference, "deleted")])
+    apply::delete(reference, &wait, client, invocation.output).await
 }
 
 #[derive(Serialize)]

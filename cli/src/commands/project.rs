@@ -5,10 +5,13 @@ mod status;
 use super::apply;
 use crate::{
     Invocation,
-    args::project::{Command, Create},
+    args::{
+        project::{Command, Create},
+        wait::Wait,
+    },
     client::{self, Client, word},
     failure::Failure,
-    output::{Change, Report, Table},
+    output::{Report, Table},
     prompt,
 };
 use control_plane_api::{
@@ -27,7 +30,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(),
         Command::List => invocation.output.report(&Projects(client.objects().await?)),
         Command::Describe { name } => invocation.output.report(&Project::new(client.existing(&name).await?)),
         Command::Status { name } => status::run(&name, &client, invocation.output).await,
-        Command::Delete { name, yes } => delete(name, yes, &client, invocation).await,
+        Command::Delete { name, yes, wait } => delete(name, (yes, wait), &client, invocation).await,
     }
 }
 
@@ -44,18 +47,21 @@ async fn create(args: Create, client: &Client, invocation: &Invocation) -> Resul
         ..ProjectSpec::default()
     };
     let object = Object::Project(Named { name: args.name.clone(), revision: 0, spec });
-    let changes = apply::create(client, object, args.replace).await?;
-    invocation.output.changes(&changes)?;
+    apply::create(object, (args.replace, &args.wait), client, invocation.output).await?;
     invocation.output.note(format!("next: mcpctl claude add-mcp-project {}", args.name));
     Ok(())
 }
 
-async fn delete(name: Name, yes: bool, client: &Client, invocation: &Invocation) -> Result<(), Failure> {
+async fn delete(
+    name: Name,
+    (yes, wait): (bool, Wait),
+    client: &Client,
+    invocation: &Invocation,
+) -> Result<(), Failure> {
     let project = client.existing::<ProjectSpec>(&name).await?;
     prompt::confirm_destruction(invocation.output, yes, &format!("deleting project `{}`", project.name))?;
     let reference = ObjectRef { kind: Kind::Project, name };
-    client.delete(&reference).await?;
-    invocation.output.changes(&[Change::new(reference, "deleted")])
+    apply::delete(reference, &wait, client, invocation.output).await
 }
 
 #[derive(Serialize)]

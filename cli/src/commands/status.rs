@@ -6,7 +6,10 @@ use crate::{
     grants,
     output::{Report, Table, age},
 };
-use control_plane_api::gateway::{ConfigState, ControlPlaneStatus, GatewaySummary, ModelState, ServerStatus};
+use control_plane_api::{
+    gateway::{ControlPlaneStatus, GatewaySummary, ModelState, ServerStatus},
+    timestamp::Timestamp,
+};
 use serde::Serialize;
 
 /// Prints the summary.
@@ -48,21 +51,18 @@ impl Report for Status {
 impl Status {
     fn gateway(&self, gateway: &GatewaySummary, wide: bool, table: &mut Table) {
         let seen = gateway.seen_at.map(age::since).unwrap_or_default();
+        let state = gateway.state(self.control_plane.revision, Timestamp::now()).to_string();
         let Some(status) = &gateway.status else {
-            return table.row(row("gateway", gateway.name.as_str(), "unreported", String::new(), seen));
+            return table.row(row("gateway", gateway.name.as_str(), &state, String::new(), seen));
         };
-        let (state, revision) = match &status.config {
-            ConfigState::Applied { revision } if *revision < self.control_plane.revision => ("behind", *revision),
-            ConfigState::Applied { revision } => ("running", *revision),
-            ConfigState::Rejected { in_force, .. } => ("rejected", *in_force),
-        };
+        let revision = gateway.revision();
         let model = match &status.model {
             ModelState::Loaded { name } => name.as_str(),
             ModelState::Missing { .. } => "missing",
             ModelState::Unused => "unused",
         };
         let detail = format!("{} revision={revision} model={model} version={}", status.listen_url, status.version);
-        table.row(row("gateway", gateway.name.as_str(), state, detail, seen));
+        table.row(row("gateway", gateway.name.as_str(), &state, detail, seen));
         for server in &status.servers {
             let detail = match &server.error {
                 Some(error) if wide => error.clone(),

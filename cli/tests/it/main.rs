@@ -20,6 +20,7 @@ mod connection;
 mod credentials;
 mod daemon;
 mod filter;
+mod gateway;
 mod login;
 mod manifest;
 mod model;

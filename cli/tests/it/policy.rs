@@ -118,6 +118,10 @@ fn test_decides_as_a_gateway_would_and_ends_with_7_for_no() {
     check(&post, 0, &["with arguments of which `channel` must be one of `\"C1\"`, `\"C2\"`"]);
     check(&["test", "--user", "bob", "--project", "weekly", "--tool", "slack_get_users"], 7, &["not open to you"]);
     check(&["test", "--user", "root", "--project", "weekly", "--tool", "slack_get_users"], 0, &["slack-read"]);
+    let stale = [&post[..], &["--stale", "2h"]].concat();
+    check(&stale, 7, &["last confirmed 120 minutes ago, and profile `slack-eng` denies writes after 60 minutes"]);
+    let stale = ["test", "--user", "ada", "--project", "weekly", "--tool", "slack_get_users", "--stale", "7d"];
+    check(&stale, 0, &["slack-read"]);
     check(&["test", "--project", "weekly", "--tool", "get_users"], 0, &["ada", "slack-read"]);
     check(
         &["test", "--user", "ada", "--project", "weekly", "--tool", "get_dms"],

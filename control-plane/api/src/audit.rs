@@ -71,6 +71,9 @@ pub struct AuditEvent {
     pub trace_id: Option<String>,
     /// Configuration revision under which it was decided.
     pub revision: u64,
+    /// Age of that configuration in seconds, since the control plane last confirmed it; absent up to a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_s: Option<u64>,
     /// From the request's arrival to the reply's last byte, in milliseconds.
     #[serde(default)]
     pub duration_ms: u64,

@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use utoipa::ToSchema;
 
+mod state;
+
+pub use state::{GatewayState, Skew};
+
 /// The two presets of the one gateway binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -102,6 +106,16 @@ pub struct GatewayStatus {
     pub model: ModelState,
     /// The servers it runs or reaches.
     pub servers: Vec<ServerStatus>,
+    /// Whether it takes nothing new, as it was asked.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub draining: bool,
+    /// Exchanges that run.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub in_flight: u64,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// ACK or NACK of a revision.
@@ -246,9 +260,19 @@ pub struct GatewaySummary {
     /// When it last reported; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Timestamp>,
+    /// Since when it is to be drained; absent: it is to serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drained_at: Option<Timestamp>,
     /// Its last report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<GatewayStatus>,
+}
+
+/// What came of an order: `POST /api/v1/gateways/{name}/drain` and `…/resume`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GatewayOrder {
+    /// The revision of the configuration that holds it.
+    pub revision: u64,
 }
 
 /// The control plane about itself: `GET /api/v1/status`.

@@ -28,6 +28,7 @@ pub mod sandbox;
 pub mod secret;
 pub mod server;
 pub mod snapshot;
+pub mod stale;
 pub mod ticket;
 pub mod timestamp;
 pub mod token;

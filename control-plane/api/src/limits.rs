@@ -106,6 +106,13 @@ pub struct Limits {
     /// Time after which reading untrusted text, or private data, is forgotten where a project keeps flows apart, in
     /// milliseconds.
     pub flow_window_ms: u64,
+    /// Age of a configuration that the control plane did not confirm from which on writing is refused, where a profile does
+    /// not say otherwise, in milliseconds.
+    pub stale_writes_after_ms: u64,
+    /// The same for reading, where a profile says that it is refused at all, in milliseconds.
+    pub stale_reads_after_ms: u64,
+    /// Time that running exchanges and streams get to end when the gateway is drained, in milliseconds.
+    pub drain_timeout_ms: u64,
     /// Audit records waiting for the disk; beyond it calls wait, and nothing is forwarded.
     pub audit_queue_max: u32,
     /// Audit records after which a signed checkpoint follows at once.
@@ -128,6 +135,14 @@ pub struct Limits {
     pub originals_principal_bytes_max: u64,
     /// Whole results held at once; beyond it the oldest are forgotten.
     pub originals_max: u32,
+}
+
+impl Limits {
+    /// Whether nothing was said about them.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Default for Limits {
@@ -182,6 +197,9 @@ impl Default for Limits {
             restart_backoff_ms: 500,
             restart_backoff_max_ms: 60_000,
             flow_window_ms: 3_600_000,
+            stale_writes_after_ms: 3_600_000,
+            stale_reads_after_ms: 86_400_000,
+            drain_timeout_ms: 30_000,
             audit_queue_max: 4_096,
             audit_checkpoint_records_max: 1_000,
             audit_checkpoint_interval_ms: 1_000,

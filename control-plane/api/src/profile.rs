@@ -1,6 +1,6 @@
 //! A profile: what may be done with one server.
 
-use crate::{argument::ArgumentRule, name::Name, pattern::Pattern, relevance::RelevanceSettings};
+use crate::{argument::ArgumentRule, name::Name, pattern::Pattern, relevance::RelevanceSettings, stale::StaleRule};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -40,6 +40,9 @@ pub struct ProfileSpec {
     /// How much of it each user may use. Default: what every user may.
     #[serde(default, skip_serializing_if = "ProfileLimits::is_default")]
     pub limits: ProfileLimits,
+    /// What a gateway refuses once it was cut off from the control plane for long. Default: writing, after an hour.
+    #[serde(default, skip_serializing_if = "StaleRule::is_default")]
+    pub stale: StaleRule,
 }
 
 /// What is recorded of calls beyond who, what and when.

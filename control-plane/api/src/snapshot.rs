@@ -29,9 +29,17 @@ pub struct Snapshot {
     /// The peppers of token digests ([`crate::pepper::Peppers`]), sealed to this gateway; absent: digests have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peppers: Option<SecretSpec>,
-    /// Bounds in force.
-    #[serde(default)]
+    /// Bounds in force. Left out where they are the defaults: a gateway of the version before may not know all of them.
+    #[serde(default, skip_serializing_if = "Limits::is_default")]
     pub limits: Limits,
+    /// Whether this gateway is to be drained: nothing new comes in, what runs may end.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub draining: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde asks for")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What changed between two revisions; applied as a whole or not at all.
@@ -52,6 +60,9 @@ pub struct ChangeSet {
     /// The peppers of token digests, when there are others now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peppers: Option<SecretSpec>,
+    /// Whether the gateway is to be drained, when that has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draining: Option<bool>,
 }
 
 /// One event of the configuration stream.
@@ -113,6 +124,7 @@ impl Snapshot {
             objects: Vec::new(),
             peppers: None,
             limits: Limits::default(),
+            draining: false,
         }
     }
 
@@ -133,6 +145,7 @@ impl Snapshot {
         self.objects.extend(change.upserts);
         self.objects.sort_by_key(Object::reference);
         self.peppers = change.peppers.or(self.peppers.take());
+        self.draining = change.draining.unwrap_or(self.draining);
         self.revision = change.revision;
         self.issued_at = change.issued_at;
         Ok(())
@@ -152,6 +165,7 @@ impl Snapshot {
             upserts,
             removals,
             peppers,
+            draining: (self.draining != next.draining).then_some(next.draining),
         }
     }
 
@@ -239,6 +253,7 @@ mod tests {
         let mut before = snapshot(3, vec![project("a", "old"), project("b", "same"), project("c", "gone")]);
         let mut after = snapshot(5, vec![project("a", "new"), project("b", "same"), project("d", "new")]);
         after.peppers = Some(SecretSpec { sealed: "box".to_owned() });
+        after.draining = true;
         let change = before.changes_to(&after);
         assert_eq!(change.upserts.len(), 2);
         assert_eq!(change.removals, [ObjectRef { kind: Kind::Project, name: "c".parse().unwrap() }]);
@@ -254,5 +269,14 @@ mod tests {
         let change = have.changes_to(&snapshot(3, vec![]));
         assert_eq!(have.apply(change), Err(SequenceError::NotNewer { offered: 3, have: 3 }));
         assert_eq!(have, snapshot(3, vec![project("a", "")]));
+    }
+
+    #[test]
+    fn who_is_a_version_behind_is_told_nothing_it_may_not_know() {
+        let text = serde_json::to_string(&Snapshot::empty()).unwrap();
+        assert!(!text.contains("limits") && !text.contains("draining"), "{text}");
+        let bounded = Snapshot { limits: Limits { uri_bytes_max: 7, ..Limits::default() }, ..Snapshot::empty() };
+        let text = serde_json::to_string(&bounded).unwrap();
+        assert_eq!(serde_json::from_str::<Snapshot>(&text).unwrap(), bounded);
     }
 }

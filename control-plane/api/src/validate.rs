@@ -14,6 +14,7 @@ use crate::{
     project::ProjectSpec,
     server::{ServerSpec, Transport},
     snapshot::Snapshot,
+    stale::STALE_AFTER_MIN_MS,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, fmt};
@@ -135,6 +136,12 @@ impl<'a> Rules<'a> {
             self.broken(object, "server", message);
         }
         self.arguments(object, &spec.arguments);
+        if let Some(after_ms) = spec.stale.after_ms.filter(|after_ms| *after_ms < STALE_AFTER_MIN_MS) {
+            let message = format!(
+                "{after_ms} ms is less than {STALE_AFTER_MIN_MS}, within which a gateway may hear nothing although all is well"
+            );
+            self.broken(object, "stale.after_ms", message);
+        }
         let limits = [
             ("limits.calls_per_minute", spec.limits.calls_per_minute),
             ("limits.calls_at_once", spec.limits.calls_at_once),

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     identity::Caller,
-    publish::{Subscriber, Subscription},
+    publish::{Contact, Subscriber, Subscription},
     rollback,
     secrets::SealingKey,
 };
@@ -15,17 +15,19 @@ use axum::{
     Extension, Json,
     extract::State,
     http::StatusCode,
-    response::sse::{Event, KeepAlive, Sse},
+    response::sse::{Event, Sse},
 };
 use control_plane_api::{
-    gateway::{ConfigState, GatewayStatus, GatewaySummary},
+    gateway::{ConfigState, GatewayOrder, GatewayStatus, GatewaySummary},
     name::Name,
+    timestamp::Timestamp,
 };
 use futures::{Stream, stream};
 use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-/// Time after which a silent stream shows that it is alive.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// How often a stream says that nothing is new. Gateways count on it: what they have is confirmed by it.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
 
 fn missing(name: &Name) -> ApiError {
     ApiError::not_found(format!("gateway/{name} does not exist")).hint("`GET /api/v1/gateways` lists those that do")
@@ -55,6 +57,37 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
+pub(super) async fn drain(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Params(name): Params<Name>,
+) -> Result<Json<GatewayOrder>, ApiError> {
+    order(&app, &caller, &name, true).await
+}
+
+pub(super) async fn resume(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Params(name): Params<Name>,
+) -> Result<Json<GatewayOrder>, ApiError> {
+    order(&app, &caller, &name, false).await
+}
+
+/// Has a gateway drained, or serve again. What it does already is no change.
+async fn order(app: &App, caller: &Caller, name: &Name, drain: bool) -> Result<Json<GatewayOrder>, ApiError> {
+    let mut change = app.store.change().await?;
+    let gateway = change.tx().gateway(name).await?.ok_or_else(|| missing(name))?;
+    if gateway.drained_at.is_some() == drain {
+        return Ok(Json(GatewayOrder { revision: change.current() }));
+    }
+    change.writing().put_drained(name, drain.then(Timestamp::now)).await?;
+    let effect = if drain { "to be drained" } else { "to serve again" };
+    change.record(&caller.actor, &format!("gateway/{name}"), effect).await?;
+    let revision = change.commit().await?;
+    app.published.announce();
+    Ok(Json(GatewayOrder { revision }))
+}
+
 pub(super) async fn config(
     State(app): State<App>,
     Extension(CallingGateway(gateway)): Extension<CallingGateway>,
@@ -67,11 +100,26 @@ pub(super) async fn config(
     tracing::info!(gateway = %gateway.name, since, "A gateway subscribed to configuration");
     let subscriber = Subscriber { gateway: gateway.name.clone(), digest: gateway.digest.clone(), key };
     let subscription = Subscription::new(subscriber, &app.published, Arc::clone(&app.keys), since);
-    let events = stream::unfold(subscription, |mut subscription| async move {
-        let event = subscription.next().await?;
-        Some((Event::default().event("config").json_data(event), subscription))
-    });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL)))
+    let mut heart = interval_at(Instant::now() + HEARTBEAT_INTERVAL, HEARTBEAT_INTERVAL);
+    heart.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let events = stream::unfold((subscription, heart, app.published.contact()), next_event);
+    Ok(Sse::new(events))
+}
+
+type Listening = (Subscription, Interval, Contact);
+
+/// The next event: what is new, or a heartbeat, which says that nothing is.
+async fn next_event(
+    (mut subscription, mut heart, contact): Listening,
+) -> Option<(Result<Event, axum::Error>, Listening)> {
+    let event = loop {
+        tokio::select! {
+            biased;
+            event = subscription.next() => break Event::default().event("config").json_data(event?),
+            _ = heart.tick() => if !contact.is_lost() { break Ok(Event::default().comment("")) },
+        }
+    };
+    Some((event, (subscription, heart, contact)))
 }
 
 pub(super) async fn report(

@@ -67,14 +67,15 @@ impl Subscription {
         let newest = self.newest.wait_for(|configuration| configuration.revision >= after).await.ok()?;
         let configuration = Arc::clone(&newest);
         drop(newest);
-        if !configuration.gateways.contains(&self.digest) {
+        let Some(&draining) = configuration.gateways.get(&self.digest) else {
             tracing::info!(gateway = %self.gateway, "Ended the stream of a gateway that is no longer enrolled");
             return None;
-        }
+        };
         let sealed = Sealed {
             secrets: self.seal(&configuration),
             connections: self.seal_connections(&configuration),
             peppers: self.seal_peppers(&configuration),
+            draining,
         };
         let snapshot = compile(&configuration, sealed, Timestamp::now());
         let event = match &self.told {

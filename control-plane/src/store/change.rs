@@ -132,6 +132,7 @@ impl Change {
             request_id: None,
             trace_id: None,
             revision: self.next(),
+            stale_s: None,
             duration_ms: 0,
             request_bytes: 0,
             reply_bytes: 0,

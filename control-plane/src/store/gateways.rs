@@ -6,6 +6,7 @@ use control_plane_api::{
     name::Name,
     timestamp::Timestamp,
 };
+use std::collections::BTreeMap;
 
 /// A gateway as it is kept, without its reports.
 pub(crate) struct EnrolledGateway {
@@ -36,19 +37,19 @@ struct Reported {
     config: ConfigState,
 }
 
-type Row = (String, i64, Option<i64>, Option<String>);
+type Row = (String, i64, Option<i64>, Option<i64>, Option<String>);
 
 impl Tx {
     /// Every gateway, by name.
     pub(crate) async fn gateways(&mut self) -> Result<Vec<GatewaySummary>, StoreError> {
-        let sql = "SELECT name, enrolled_at, seen_at, status FROM gateways ORDER BY name";
+        let sql = "SELECT name, enrolled_at, seen_at, drained_at, status FROM gateways ORDER BY name";
         let rows: Vec<Row> = on!(self, c => sqlx::query_as(sql).fetch_all(c).await)?;
         rows.into_iter().map(read).collect()
     }
 
     /// One gateway.
     pub(crate) async fn gateway(&mut self, name: &Name) -> Result<Option<GatewaySummary>, StoreError> {
-        let sql = "SELECT name, enrolled_at, seen_at, status FROM gateways WHERE name = $1";
+        let sql = "SELECT name, enrolled_at, seen_at, drained_at, status FROM gateways WHERE name = $1";
         let row: Option<Row> = on!(self, c => sqlx::query_as(sql).bind(name.as_str()).fetch_optional(c).await)?;
         row.map(read).transpose()
     }
@@ -69,13 +70,22 @@ impl Tx {
         .transpose()
     }
 
-    /// The digests of the tokens by which gateways are recognised.
-    pub(crate) async fn gateway_digests(&mut self) -> Result<Vec<String>, StoreError> {
-        let rows: Vec<(String,)> = on!(self, c => sqlx::query_as("SELECT digest FROM gateways").fetch_all(c).await)?;
-        Ok(rows.into_iter().map(|(digest,)| digest).collect())
+    /// The digests of the tokens by which gateways are recognised, and whether each is to be drained.
+    pub(crate) async fn gateway_digests(&mut self) -> Result<BTreeMap<String, bool>, StoreError> {
+        let sql = "SELECT digest, drained_at FROM gateways";
+        let rows: Vec<(String, Option<i64>)> = on!(self, c => sqlx::query_as(sql).fetch_all(c).await)?;
+        Ok(rows.into_iter().map(|(digest, drained_at)| (digest, drained_at.is_some())).collect())
     }
 
-    /// Enrols a gateway; one of the same name is replaced, together with its token.
+    /// Has a gateway drained since `since`, or serve again.
+    pub(crate) async fn put_drained(&mut self, name: &Name, since: Option<Timestamp>) -> Result<(), StoreError> {
+        let sql = "UPDATE gateways SET drained_at = $2 WHERE name = $1";
+        let since = since.map(Timestamp::as_millis);
+        on!(self, c => sqlx::query(sql).bind(name.as_str()).bind(since).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Enrols a gateway; one of the same name is replaced, together with its token. Whether it is to be drained stays.
     pub(crate) async fn put_gateway(&mut self, gateway: &EnrolledGateway) -> Result<(), StoreError> {
         let sql = "INSERT INTO gateways (name, digest, sealing_key, enrolled_at) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, sealing_key = excluded.sealing_key, \
@@ -141,12 +151,13 @@ impl Tx {
     }
 }
 
-fn read((name, enrolled_at, seen_at, status): Row) -> Result<GatewaySummary, StoreError> {
+fn read((name, enrolled_at, seen_at, drained_at, status): Row) -> Result<GatewaySummary, StoreError> {
     let status = status.map(|status| read_json(|| format!("the status of gateway {name}"), &status)).transpose()?;
     Ok(GatewaySummary {
         name: read_name("a gateway's name", &name)?,
         enrolled_at: Timestamp::from_millis(enrolled_at),
         seen_at: seen_at.map(Timestamp::from_millis),
+        drained_at: drained_at.map(Timestamp::from_millis),
         status,
     })
 }

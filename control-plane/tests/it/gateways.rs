@@ -126,7 +126,40 @@ async fn a_report_is_kept_as_the_last_one(world: World) {
     assert_eq!(world.call("PUT", path, Some(&gateway.token), Some(json!({}))).await.status, 400);
 }
 
+async fn a_gateway_is_drained_until_it_is_resumed(mut world: World) {
+    let (one, two) = (Gateway::enrol(&world, "one").await, Gateway::enrol(&world, "two").await);
+    let (mut first, mut second) = (one.connect(&world).await, two.connect(&world).await);
+    let (mut have, mut other) = (first.snapshot().await, second.snapshot().await);
+    assert!(!have.draining);
+
+    let ordered = world.done("POST", "/api/v1/gateways/one/drain", None).await;
+    assert_eq!(ordered["revision"], world.revision().await);
+    first.follow(&mut have, world.revision().await).await;
+    second.follow(&mut other, world.revision().await).await;
+    assert_eq!((have.draining, other.draining), (true, false));
+    assert!(world.done("GET", "/api/v1/gateways/one", None).await["drained_at"].is_string());
+    let again = world.done("POST", "/api/v1/gateways/one/drain", None).await;
+    assert_eq!((again, world.revision().await), (ordered, have.revision), "what it does already is no change");
+
+    // Neither a restart of the control plane nor one of the gateway ends it.
+    drop((first, second));
+    world.again(&[]).await;
+    let fresh = one.connect(&world).await.snapshot().await;
+    assert!(fresh.draining);
+    assert!(Gateway::enrol(&world, "one").await.connect(&world).await.snapshot().await.draining);
+
+    let ann = world.user("ann", &["operator"], None).await;
+    assert_eq!(world.call("POST", "/api/v1/gateways/one/resume", Some(&ann), None).await.status, 403);
+    assert_eq!(world.admin("POST", "/api/v1/gateways/three/drain", None).await.status, 404);
+    world.done("POST", "/api/v1/gateways/one/resume", None).await;
+    assert!(world.done("GET", "/api/v1/gateways/one", None).await.get("drained_at").is_none());
+    let log = world.done("GET", "/api/v1/audit?action=admin&tool=gateway/one&limit=3", None).await;
+    let reasons: Vec<_> = log["events"].as_array().unwrap().iter().map(|event| event["reason"].clone()).collect();
+    assert_eq!(reasons, ["to serve again", "enrolled", "join token created"]);
+}
+
 on_both_stores!(
+    a_gateway_is_drained_until_it_is_resumed,
     a_join_token_enrols_one_gateway_once,
     a_gateway_speaks_for_itself_only,
     a_stream_is_a_snapshot_and_then_what_changes,

@@ -1,5 +1,6 @@
 //! Why something is refused, in words for its owner and the audit log. No value of an argument is among them.
 
+use crate::{Age, Refused};
 use control_plane_api::{name::Name, server::ToolClass};
 use std::fmt;
 
@@ -64,6 +65,21 @@ pub enum Denial {
         /// What is wrong with them.
         fault: Fault,
     },
+    /// The profile would grant it, had the control plane confirmed the configuration lately.
+    #[error(
+        "the configuration was last confirmed {age} ago, and profile `{profile}` denies {refused} after {after}: is mcpd \
+         reachable?"
+    )]
+    Stale {
+        /// The profile.
+        profile: Name,
+        /// What it denies.
+        refused: Refused,
+        /// How long ago that was.
+        age: Age,
+        /// From which age on it denies that.
+        after: Age,
+    },
 }
 
 /// What is wrong with the arguments of a call. Its text names the argument and nothing of any profile.
@@ -105,8 +121,9 @@ impl Denial {
             Self::NotGranted { .. } => 2,
             Self::Ceiling { .. } => 3,
             Self::Denied { .. } => 4,
-            // The only one of something that the user may know is there.
+            // Of something that the user may know is there.
             Self::Arguments { .. } => 5,
+            Self::Stale { .. } => 6,
         }
     }
 }

@@ -10,12 +10,14 @@ mod denial;
 mod names;
 mod profile;
 mod request;
+mod stale;
 
 pub use denial::{Denial, Fault, Problem};
 pub use request::{Act, Call, Deed, Request, Who, nothing_declared};
+pub use stale::{Age, Refused};
 
 use control_plane_api::{
-    name::Name, profile::ProfileSpec, project::ProjectSpec, server::ToolClass, snapshot::Snapshot,
+    limits::Limits, name::Name, profile::ProfileSpec, project::ProjectSpec, server::ToolClass, snapshot::Snapshot,
 };
 use names::Classes;
 use profile::Profile;
@@ -29,8 +31,8 @@ use std::{
 /// # Errors
 /// Why it does not.
 pub fn grants(name: &Name, spec: &ProfileSpec, tool: &str, class: ToolClass) -> Result<(), Denial> {
-    let profile = Profile::compile(name, spec, Arc::new(Classes::all(class)));
-    profile.denies(Deed::See(tool)).map_or_else(|| profile.judge(Deed::See(tool)), Err)
+    let profile = Profile::compile((name, spec), Arc::new(Classes::all(class)), &Limits::default());
+    profile.denies(Deed::See(tool)).map_or_else(|| profile.judge(Deed::See(tool), 0), Err)
 }
 
 /// Everything one configuration says about who may do what.
@@ -66,8 +68,10 @@ impl Policy {
     pub fn compile(snapshot: &Snapshot) -> Self {
         let classes: HashMap<&Name, Arc<Classes>> =
             snapshot.servers().map(|(name, spec)| (name, Arc::new(Classes::compile(&spec.tools)))).collect();
-        let profile =
-            |(name, spec)| Some((name, Arc::new(Profile::compile(name, spec, classes.get(&spec.server)?.clone()))));
+        let profile = |(name, spec): (_, &ProfileSpec)| {
+            let classes = classes.get(&spec.server)?.clone();
+            Some((name, Arc::new(Profile::compile((name, spec), classes, &snapshot.limits))))
+        };
         let profiles: HashMap<&Name, Arc<Profile>> = snapshot.profiles().filter_map(profile).collect();
         let mut projects: Vec<Project> =
             snapshot.projects().map(|(name, spec)| Project::compile(name, spec, &profiles)).collect();
@@ -83,7 +87,7 @@ impl Policy {
     /// The [`Denial`] that says most about what would have to change.
     pub fn decide(&self, request: &Request<'_>) -> Result<Option<&Name>, Denial> {
         if let Some(name) = request.project {
-            return self.open(name, request.who)?.decide(request.act);
+            return self.open(name, request.who)?.decide(request.act, request.age_ms);
         }
         let mut denial = match request.act {
             Act::Open => return Ok(None),
@@ -91,7 +95,7 @@ impl Policy {
             Act::At(server, _) => Denial::NoProfile(server.clone()),
         };
         for project in self.projects.iter().filter(|project| project.is_open_to(request.who)) {
-            match project.decide(request.act) {
+            match project.decide(request.act, request.age_ms) {
                 Ok(profile) => return Ok(profile),
                 Err(other) => denial = denial.or(other),
             }
@@ -112,7 +116,7 @@ impl Policy {
             profiles.map(move |profile| Considered {
                 project: &project.name,
                 profile: &profile.name,
-                verdict: profile.denies(deed).map_or_else(|| profile.judge(deed), Err),
+                verdict: profile.denies(deed).map_or_else(|| profile.judge(deed, request.age_ms), Err),
             })
         };
         open.flat_map(of).collect()
@@ -145,7 +149,7 @@ impl Project {
         }
     }
 
-    fn decide(&self, act: Act<'_>) -> Result<Option<&Name>, Denial> {
+    fn decide(&self, act: Act<'_>, age_ms: u64) -> Result<Option<&Name>, Denial> {
         let (server, deed) = match act {
             Act::Open | Act::Own(_) => return Ok(None),
             Act::Unknown(name) => return Err(Denial::NotOffered(name.to_owned())),
@@ -158,7 +162,7 @@ impl Project {
         }
         let mut denial: Option<Denial> = None;
         for profile in profiles {
-            match profile.judge(deed) {
+            match profile.judge(deed, age_ms) {
                 Ok(()) => return Ok(Some(&profile.name)),
                 Err(other) => denial = Some(denial.map_or(other.clone(), |denial| denial.or(other))),
             }

@@ -1,11 +1,13 @@
 //! One profile, compiled.
 
 use crate::{
-    Deed, Denial,
+    Age, Deed, Denial,
     arguments::Rules,
     names::{Classes, Names},
+    stale::Staleness,
 };
 use control_plane_api::{
+    limits::Limits,
     name::Name,
     profile::{AccessLevel, ProfileSpec},
     server::ToolClass,
@@ -23,10 +25,11 @@ pub(crate) struct Profile {
     prompts: Names,
     resources: Names,
     arguments: Rules,
+    stale: Staleness,
 }
 
 impl Profile {
-    pub(crate) fn compile(name: &Name, spec: &ProfileSpec, classes: Arc<Classes>) -> Self {
+    pub(crate) fn compile((name, spec): (&Name, &ProfileSpec), classes: Arc<Classes>, limits: &Limits) -> Self {
         Self {
             name: name.clone(),
             server: spec.server.clone(),
@@ -37,6 +40,7 @@ impl Profile {
             prompts: Names::compile(&spec.prompts),
             resources: Names::compile(&spec.resources),
             arguments: Rules::compile(&spec.arguments),
+            stale: Staleness::compile(spec.stale, limits),
         }
     }
 
@@ -46,8 +50,20 @@ impl Profile {
         Some(Denial::Denied { profile: self.name.clone(), tool: tool.to_owned() })
     }
 
-    /// Whether the profile grants it, if nobody denies it.
-    pub(crate) fn judge(&self, deed: Deed<'_>) -> Result<(), Denial> {
+    /// Whether the profile grants it with a configuration of this age, if nobody denies it.
+    pub(crate) fn judge(&self, deed: Deed<'_>, age_ms: u64) -> Result<(), Denial> {
+        self.fresh(deed)?;
+        let class = deed.tool().map(|tool| self.classes.of(tool));
+        match self.stale.refuses(deed, class, age_ms) {
+            None => Ok(()),
+            Some((refused, after_ms)) => {
+                Err(Denial::Stale { profile: self.name.clone(), refused, age: Age(age_ms), after: Age(after_ms) })
+            }
+        }
+    }
+
+    /// The same while the configuration is confirmed.
+    fn fresh(&self, deed: Deed<'_>) -> Result<(), Denial> {
         match deed {
             // Whoever may use anything of a server may connect it, and hear of what a permitted call began.
             Deed::Connect | Deed::Task => Ok(()),

@@ -13,6 +13,8 @@ pub struct Request<'a> {
     pub project: Option<&'a str>,
     /// What for.
     pub act: Act<'a>,
+    /// How long ago the control plane confirmed the configuration, in milliseconds; 0 where there is none to ask.
+    pub age_ms: u64,
 }
 
 /// Who asks.

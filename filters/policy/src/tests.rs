@@ -33,7 +33,7 @@ fn check(who: &str, project: Option<&str>, server: &str, deed: Deed<'_>, expecte
     let name: Option<Name> = who.parse().ok();
     let who = name.as_ref().map_or(Who::Nobody, |name| Who::User { name, admin: name.as_str() == "root" });
     let server = server.parse().unwrap();
-    let request = Request { who, project, act: Act::At(&server, deed) };
+    let request = Request { who, project, act: Act::At(&server, deed), age_ms: 0 };
     let policy = policy(objects());
     match (policy.decide(&request), expected) {
         (Ok(profile), Ok(expected)) => assert_eq!(profile.map(Name::as_str), Some(expected)),
@@ -106,7 +106,7 @@ fn z07_an_empty_profile_and_a_broken_one_grant_nothing() {
     let (policy, name, slack) = (policy(broken), "bob".parse().unwrap(), "slack".parse().unwrap());
     let c1 = raw(r#"{"channel":"C1"}"#);
     let act = Act::At(&slack, with("post_x", &c1));
-    let request = Request { who: Who::User { name: &name, admin: false }, project: Some("bots"), act };
+    let request = Request { who: Who::User { name: &name, admin: false }, project: Some("bots"), act, age_ms: 0 };
     assert!(matches!(policy.decide(&request), Err(Denial::Arguments { .. })));
 }
 
@@ -150,7 +150,8 @@ fn z10_a_project_that_is_not_there_is_never_all_of_them() {
 fn what_takes_no_more_than_an_open_project() {
     let (policy, ada) = (policy(objects()), "ada".parse().unwrap());
     let who = Who::User { name: &ada, admin: false };
-    let decide = |who, project, act| policy.decide(&Request { who, project, act }).map(|profile| profile.is_none());
+    let decide =
+        |who, project, act| policy.decide(&Request { who, project, act, age_ms: 0 }).map(|profile| profile.is_none());
     assert_eq!(decide(who, Some("weekly"), Act::Open), Ok(true));
     assert_eq!(decide(who, None, Act::Open), Ok(true));
     assert_eq!(decide(Who::Nobody, Some("weekly"), Act::Open), Err(Denial::Project("weekly".to_owned())));
@@ -167,7 +168,8 @@ fn what_takes_no_more_than_an_open_project() {
 fn every_profile_that_was_considered_says_why() {
     let (policy, ada, slack) = (policy(objects()), "ada".parse().unwrap(), "slack".parse().unwrap());
     let act = Act::At(&slack, Deed::See("post_secret"));
-    let considered = policy.consider(&Request { who: Who::User { name: &ada, admin: false }, project: None, act });
+    let considered =
+        policy.consider(&Request { who: Who::User { name: &ada, admin: false }, project: None, act, age_ms: 0 });
     let said: Vec<(&str, &str, String)> = considered
         .iter()
         .map(|one| {
@@ -186,4 +188,49 @@ fn every_profile_that_was_considered_says_why() {
             ("weekly", "slack-read", "profile `slack-read` is read-only and `post_secret` is classed write".to_owned()),
         ]
     );
+}
+
+/// Who may still do what with a configuration of `age_ms`, by a profile with these words about that.
+fn check_age(stale: Value, age_ms: u64, read: Option<&str>, write: Option<&str>) {
+    let mut objects = objects();
+    objects[4]["spec"]["stale"] = stale;
+    let (policy, bob, slack) = (policy(objects), "bob".parse().unwrap(), "slack".parse().unwrap());
+    let c1 = raw(r#"{"channel":"C1"}"#);
+    let who = Who::User { name: &bob, admin: false };
+    for (tools, expected) in [(["get_users", "get_users"], read), (["post_x", "post_x"], write)] {
+        for deed in [Deed::See(tools[0]), with(tools[1], &c1)] {
+            let request = Request { who, project: Some("bots"), act: Act::At(&slack, deed), age_ms };
+            match (policy.decide(&request), expected) {
+                (Ok(_), None) => {}
+                (Err(denial), Some(words)) => assert!(denial.to_string().contains(words), "{denial} / {words}"),
+                (decided, _) => panic!("{age_ms} ms, {deed:?}: {decided:?}, expected {expected:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn p05_who_hears_nothing_for_long_grants_less() {
+    const HOUR: u64 = 3_600_000;
+    let (writes, all) = (Some("denies writes after"), Some("denies every call after"));
+    check_age(json!({}), HOUR, None, None);
+    check_age(json!({}), HOUR + 1, None, writes);
+    check_age(json!({}), 100 * HOUR, None, writes);
+    check_age(json!({}), u64::MAX, None, Some("an unknown time ago"));
+    check_age(json!({"then": "serve"}), u64::MAX, None, None);
+    check_age(json!({"then": "deny-writes", "after_ms": 60_000}), 65_000, None, Some("65 seconds ago"));
+    check_age(json!({"then": "deny"}), 2 * HOUR, None, writes);
+    check_age(json!({"then": "deny"}), 25 * HOUR, all, Some("1500 minutes ago, and profile `slack-write`"));
+    check_age(json!({"then": "deny", "after_ms": 2 * HOUR}), 2 * HOUR, None, None);
+    check_age(json!({"then": "deny", "after_ms": 2 * HOUR}), 2 * HOUR + 1, all, all);
+}
+
+#[test]
+fn what_is_not_granted_anyway_is_not_said_to_be_refused_for_its_age() {
+    let (policy, ada) = (policy(objects()), "ada".parse().unwrap());
+    let slack = "slack".parse().unwrap();
+    let act = Act::At(&slack, Deed::See("post_x"));
+    let who = Who::User { name: &ada, admin: false };
+    let denial = policy.decide(&Request { who, project: Some("weekly"), act, age_ms: u64::MAX }).unwrap_err();
+    assert!(matches!(denial, Denial::Ceiling { .. }), "{denial}");
 }

@@ -166,3 +166,46 @@ async fn lists_show_what_may_be_called() {
     let Message::Response(response) = message else { panic!("a response") };
     assert_eq!(response.payload.unwrap().get(), r#"{"tools":[{"name":"slack_get_messages","x":1}],"ttlMs":5}"#);
 }
+
+/// What bob is told who posts through a profile that lets him, with a configuration of this age.
+async fn told_of_age(explain: bool, age: Duration) -> Option<(String, String)> {
+    let permissions = permissions(explain).aged(Arc::new(move || age));
+    let mut exchange = testing::request(method::TOOLS_CALL, r#"{"name":"slack_post_message","arguments":{}}"#);
+    exchange.principal = testing::user("bob", &[]);
+    exchange.project = Some("bots".to_owned());
+    exchange.target = Table::of(&TABLE).target(None, exchange.primitive.as_ref().unwrap());
+    match permissions.on_request(&mut exchange).await {
+        ControlFlow::Continue(()) => None,
+        ControlFlow::Break(reply) => Some((reply.error.message, reply.reason)),
+    }
+}
+
+#[tokio::test]
+async fn who_is_refused_for_the_age_of_the_configuration_is_told_so() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    assert_eq!(told_of_age(true, minutes(60)).await, None);
+    let reason = "the configuration was last confirmed 65 minutes ago, and profile `slack-write` denies writes after 60 \
+                  minutes: is mcpd reachable?";
+    let (told, why) = told_of_age(true, minutes(65)).await.unwrap();
+    assert_eq!((told, why.as_str()), (format!("permission denied: {reason}"), reason));
+    let (told, why) = told_of_age(false, minutes(65)).await.unwrap();
+    assert_eq!(why, reason);
+    assert!(told.contains("`slack_post_message` is refused for now") && !told.contains("slack-write"), "{told}");
+}
+
+#[tokio::test]
+async fn a_list_shows_what_may_be_called_at_that_age() {
+    let shown = async |age: Duration| {
+        let permissions = permissions(true).aged(Arc::new(move || age));
+        let mut exchange = testing::request(method::TOOLS_LIST, "{}");
+        exchange.principal = testing::user("bob", &[]);
+        exchange.project = Some("bots".to_owned());
+        let tools = r#"{"tools":[{"name":"slack_get_messages"},{"name":"slack_post_message"}]}"#;
+        let result = serde_json::from_str(tools).unwrap();
+        let mut message = Message::Response(Response::ok(exchange.request.id.clone(), result));
+        permissions.on_message(&mut exchange, &mut message).await;
+        message.to_json().matches("\"name\"").count()
+    };
+    assert_eq!(shown(Duration::ZERO).await, 2);
+    assert_eq!(shown(Duration::from_secs(4_000)).await, 1);
+}

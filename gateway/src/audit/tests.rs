@@ -58,6 +58,7 @@ pub(super) fn event(id: &str, phase: Phase) -> AuditEvent {
         request_id: None,
         trace_id: None,
         revision: 1,
+        stale_s: None,
         duration_ms: 0,
         request_bytes: 0,
         reply_bytes: 0,

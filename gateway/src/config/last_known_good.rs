@@ -172,6 +172,7 @@ pub(super) mod tests {
             upserts: vec![],
             removals: vec![],
             peppers: None,
+            draining: None,
         }))
     }
 

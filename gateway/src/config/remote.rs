@@ -2,9 +2,12 @@
 //!
 //! mcpd away: the gateway serves what it has and keeps trying. A gap in the stream, a forged or an endless event: the
 //! connection is dropped and a new one asked for a whole snapshot.
+//!
+//! Whatever comes on a stream, heartbeats included, confirms what is in force, as long as that is the newest the stream has
+//! told: a control plane with a configuration that was refused here confirms nothing.
 
 use super::{
-    Intake, Taken,
+    Freshness, Intake, Taken,
     last_known_good::{EventError, LastKnownGood, open},
 };
 use crate::{
@@ -16,11 +19,15 @@ use ed25519_dalek::VerifyingKey;
 use protocol::sse::{Decoder, EventTooLarge};
 use serde::Deserialize;
 use std::io;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Largest event of the stream, in bytes.
 const EVENT_BYTES_MAX: usize = 64 << 20;
 /// Change sets kept after a snapshot; beyond it a whole snapshot is asked for, so that the file stays small.
 const CHANGE_SETS_MAX: usize = 1_000;
+
+/// The file that says when the last-known-good was confirmed.
+const CONFIRMED: &str = "confirmed.json";
 
 /// A control plane as source of configuration.
 pub struct Remote {
@@ -30,6 +37,8 @@ pub struct Remote {
     pub verifying_key: VerifyingKey,
     /// Where the last-known-good is kept.
     pub state: StateDir,
+    /// Told when what is in force is confirmed.
+    pub freshness: Freshness,
 }
 
 /// Why a stream ended.
@@ -59,8 +68,11 @@ impl Remote {
     pub(super) async fn run(self, intake: Intake) {
         let path = self.state.join("config.jsonl");
         let good = LastKnownGood::new(path);
+        let (freshness, progress) = (self.freshness.clone(), intake.progress.clone());
+        let stamp = self.state.join(CONFIRMED);
         let mut follower = Follower { remote: self, intake, good, backoff: Backoff::control_plane() };
         follower.restore().await;
+        let _keeping = AbortOnDropHandle::new(tokio::spawn(freshness.keep(stamp, progress)));
         let mut failing = false;
         loop {
             let Err(error) = follower.follow(&mut failing).await;
@@ -96,7 +108,10 @@ impl Follower {
         let path = self.remote.state.join("config.jsonl");
         match LastKnownGood::load(&path, &self.remote.verifying_key, self.remote.control_plane.gateway()) {
             Ok(Some((snapshot, good))) => {
-                tracing::info!(revision = snapshot.revision, "starting with the last-known-good configuration");
+                let stamp = self.remote.state.join(CONFIRMED);
+                self.remote.freshness.restore(&stamp, snapshot.revision, snapshot.issued_at);
+                let age_s = self.remote.freshness.age().as_secs();
+                tracing::info!(revision = snapshot.revision, age_s, "starting with the last-known-good configuration");
                 if self.intake.offer(snapshot).await == Taken::InForce {
                     self.good = good;
                 }
@@ -111,13 +126,15 @@ impl Follower {
     async fn follow(&mut self, failing: &mut bool) -> Result<Never, StreamError> {
         let mut response = self.remote.control_plane.config_stream().await?;
         let mut decoder = Decoder::new(EVENT_BYTES_MAX);
+        let mut newest_in_force = false;
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             decoder.push(&chunk)?;
             while let Some(event) = decoder.next_event() {
                 if event.data.is_empty() {
                     continue;
                 }
-                if self.take(&event.data).await? != Taken::Refused {
+                newest_in_force = self.take(&event.data).await? != Taken::Refused;
+                if newest_in_force {
                     self.backoff.reset();
                     if std::mem::take(failing) {
                         tracing::info!("the configuration stream is up again");
@@ -126,6 +143,9 @@ impl Follower {
                 if self.good.changes() > CHANGE_SETS_MAX {
                     return Err(StreamError::TooManyChanges);
                 }
+            }
+            if newest_in_force {
+                self.remote.freshness.confirm();
             }
         }
         Err(StreamError::Ended)
@@ -178,191 +198,4 @@ fn kept(written: io::Result<()>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{
-        Progress, Source,
-        last_known_good::tests::{change, local, sign, signed, whole},
-        run,
-        tests::Fake,
-    };
-    use super::*;
-    use crate::{
-        control_plane::fake::{Answer, FakeControlPlane, Seen},
-        keys::{Secret, tests::signing_key},
-    };
-    use std::{
-        path::{Path, PathBuf},
-        sync::{Arc, Mutex},
-    };
-    use tokio::{sync::mpsc, task::JoinHandle};
-    use url::Url;
-
-    /// A control plane whose n-th connection gives the n-th list of events; later ones stay silent.
-    async fn streams(connections: Vec<Vec<SignedEvent>>) -> FakeControlPlane {
-        let connections = Mutex::new(connections.into_iter());
-        let held = Mutex::new(Vec::new());
-        FakeControlPlane::start(move |seen: &Seen| {
-            assert_eq!((seen.path.as_str(), seen.bearer.as_str()), ("/api/v1/gateways/local/config", "token"));
-            let (sender, receiver) = mpsc::channel(64);
-            match connections.lock().unwrap().next() {
-                Some(events) => {
-                    for event in events {
-                        sender.try_send(serde_json::to_string(&event).unwrap()).unwrap();
-                    }
-                }
-                None => held.lock().unwrap().push(sender),
-            }
-            Answer::Stream(receiver)
-        })
-        .await
-    }
-
-    struct Running {
-        progress: Progress,
-        apply: Arc<Fake>,
-        task: JoinHandle<()>,
-    }
-
-    impl Running {
-        fn start(url: &Url, state: StateDir, refused: &[u64]) -> Self {
-            Self::start_at(std::slice::from_ref(url), state, refused)
-        }
-
-        fn start_at(urls: &[Url], state: StateDir, refused: &[u64]) -> Self {
-            let token = Secret::new("token".into());
-            let control_plane = ControlPlane::new(urls, &"local".parse().unwrap(), token).unwrap();
-            let remote = Remote { control_plane, verifying_key: signing_key().verifying_key(), state };
-            let (progress, apply) = (Progress::new(), Fake::refusing(refused));
-            let task =
-                tokio::spawn(run(Source::ControlPlane(remote.into()), Arc::<Fake>::clone(&apply), progress.clone()));
-            Self { progress, apply, task }
-        }
-
-        async fn in_force(&self, revision: u64) {
-            let mut state = self.progress.subscribe();
-            while self.progress.revision_in_force() != Some(revision) {
-                state.changed().await.unwrap();
-            }
-        }
-
-        async fn stop(self) -> Vec<u64> {
-            self.task.abort();
-            let _ = self.task.await;
-            self.apply.applied()
-        }
-    }
-
-    fn lines(dir: &Path) -> usize {
-        std::fs::read_to_string(dir.join("config.jsonl")).unwrap_or_default().lines().count()
-    }
-
-    /// Streams `connections` into a gateway that refuses `refused`, until `last` is in force and one more connection
-    /// was made; gives what came into force, and the lines kept.
-    async fn check(connections: Vec<Vec<SignedEvent>>, refused: &[u64], last: u64) -> (Vec<u64>, usize) {
-        let dir = tempfile::tempdir().unwrap();
-        let count = connections.len();
-        let fake = streams(connections).await;
-        let running = Running::start(&fake.url(), StateDir::open(dir.path()).unwrap(), refused);
-        running.in_force(last).await;
-        fake.until(|seen| seen.len() > count).await;
-        (running.stop().await, lines(dir.path()))
-    }
-
-    #[tokio::test]
-    async fn a_snapshot_and_its_change_sets_come_into_force_and_are_kept() {
-        assert_eq!(check(vec![vec![whole(3), change(3, 4), change(4, 6)]], &[], 6).await, (vec![3, 4, 6], 3));
-    }
-
-    #[tokio::test]
-    async fn a_refused_revision_is_not_kept_and_the_next_snapshot_heals() {
-        let first = vec![whole(1), change(1, 2), change(2, 3)];
-        assert_eq!(check(vec![first, vec![whole(3)]], &[2], 3).await, (vec![1, 3], 1));
-    }
-
-    #[tokio::test]
-    async fn a_gap_is_healed_by_a_whole_snapshot() {
-        assert_eq!(check(vec![vec![whole(1), change(5, 6)], vec![whole(6)]], &[], 6).await, (vec![1, 6], 1));
-    }
-
-    #[tokio::test]
-    async fn a_forged_event_is_refused_and_the_stream_asked_anew() {
-        let mut forged = whole(9);
-        forged.payload = forged.payload.replace("\"revision\":9", "\"revision\":10");
-        assert_eq!(check(vec![vec![forged], vec![whole(2)]], &[], 2).await, (vec![2], 1));
-    }
-
-    #[tokio::test]
-    async fn p_02_what_was_signed_for_another_gateway_is_refused() {
-        for other in ["other", "loca", "locall"] {
-            let event = signed(whole(9).payload, &other.parse().unwrap());
-            assert_eq!(check(vec![vec![event], vec![whole(2)]], &[], 2).await, (vec![2], 1), "{other}");
-        }
-        let event = signed(change(1, 9).payload, &"other".parse().unwrap());
-        assert_eq!(check(vec![vec![whole(1), event], vec![whole(2)]], &[], 2).await, (vec![1, 2], 1));
-    }
-
-    #[tokio::test]
-    async fn an_older_revision_is_refused_and_a_newer_one_still_taken() {
-        assert_eq!(check(vec![vec![whole(5), whole(4)], vec![whole(6)]], &[], 6).await, (vec![5, 6], 1));
-    }
-
-    #[tokio::test]
-    async fn the_same_revision_again_compacts_the_file_and_changes_nothing() {
-        assert_eq!(check(vec![vec![whole(1), change(1, 2)], vec![whole(2)]], &[], 2).await, (vec![1, 2], 1));
-    }
-
-    #[tokio::test]
-    async fn what_the_gateway_cannot_read_is_refused_by_its_revision() {
-        let alien = sign(&ConfigEvent::Snapshot(Snapshot { revision: 7, ..Snapshot::empty() }));
-        let payload = alien.payload.replace("\"objects\":[]", "\"objects\":[{\"kind\":\"quantum\"}]");
-        let alien = signed(payload, &local());
-        assert_eq!(check(vec![vec![whole(6), alien], vec![whole(8)]], &[], 8).await, (vec![6, 8], 1));
-    }
-
-    #[tokio::test]
-    async fn without_mcpd_the_last_known_good_is_served_and_a_lower_revision_refused_afterwards() {
-        let dir = tempfile::tempdir().unwrap();
-        let state = || StateDir::open(dir.path()).unwrap();
-        let fake = streams(vec![vec![whole(3), change(3, 4)]]).await;
-        let running = Running::start(&fake.url(), state(), &[]);
-        running.in_force(4).await;
-        fake.until(|seen| seen.len() > 1).await;
-        running.stop().await;
-
-        let nobody: Url = "http://127.0.0.1:1".parse().unwrap();
-        let running = Running::start(&nobody, state(), &[]);
-        running.progress.ready().await;
-        assert_eq!(running.stop().await, [4]);
-
-        let fake = streams(vec![vec![whole(2)]]).await;
-        let running = Running::start(&fake.url(), state(), &[]);
-        fake.until(|seen| seen.len() > 1).await;
-        assert_eq!(running.progress.revision_in_force(), Some(4));
-        assert_eq!(running.stop().await, [4]);
-        assert_eq!(lines(dir.path()), 2);
-    }
-
-    #[tokio::test]
-    async fn replicas_that_are_gone_are_passed_over() {
-        let dir = tempfile::tempdir().unwrap();
-        let gone = FakeControlPlane::start(|_| Answer::HangUp).await;
-        let ill = FakeControlPlane::start(|_| Answer::json(503, &serde_json::json!({}))).await;
-        let well = streams(vec![vec![whole(3), change(3, 4)]]).await;
-        let urls = [gone.url(), ill.url(), gone.url(), ill.url(), well.url()];
-        let running = Running::start_at(&urls, StateDir::open(dir.path()).unwrap(), &[]);
-        running.in_force(4).await;
-        assert_eq!(running.stop().await, [3, 4]);
-    }
-
-    #[tokio::test]
-    async fn with_neither_mcpd_nor_last_known_good_nothing_is_in_force() {
-        let dir = tempfile::tempdir().unwrap();
-        let path: PathBuf = dir.path().join("config.jsonl");
-        std::fs::write(path, "{\"payload\":\"{}\",\"signature\":\"\"}\n").unwrap();
-        let fake = FakeControlPlane::start(|_| Answer::HangUp).await;
-        let running = Running::start(&fake.url(), StateDir::open(dir.path()).unwrap(), &[]);
-        fake.until(|seen| seen.len() > 1).await;
-        assert_eq!(running.progress.state(), None);
-        assert!(running.stop().await.is_empty());
-    }
-}
+mod tests;

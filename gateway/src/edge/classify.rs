@@ -23,6 +23,17 @@ pub(super) enum Classified {
     Legacy(Body),
 }
 
+impl Classified {
+    /// The id an error answer carries.
+    pub(super) fn id(&self) -> Option<Id> {
+        match self {
+            Self::Modern(request) => Some(request.id.clone()),
+            Self::Legacy(body) => body.id(),
+            Self::ModernNotification => None,
+        }
+    }
+}
+
 /// What a legacy client posts.
 #[derive(Debug)]
 pub(super) enum Body {

@@ -192,10 +192,14 @@ impl Edge {
         }
     }
 
-    /// Ends when `user`, who sent `inbound`, would not be let in with it any more.
+    /// Ends when `user`, who sent `inbound`, would not be let in with it any more, or the gateway is drained.
     async fn shut_out(&self, mut pipeline: Arc<Pipeline>, inbound: &Inbound, user: &Name) {
         loop {
-            pipeline.superseded.cancelled().await;
+            tokio::select! {
+                biased;
+                () = pipeline.superseded.cancelled() => {}
+                () = pipeline.drained() => return,
+            }
             let Some(newest) = self.live.pipeline() else {
                 // The gateway is stopping, which ends every stream in its own way.
                 return std::future::pending().await;

@@ -1,12 +1,14 @@
 //! How long an exchange may go on: as long as the configuration in force would let it begin.
 //!
 //! An exchange keeps the pipeline it began with. When a newer one comes into force, a token may have been revoked, a user
-//! shut out, a profile taken away: then it is judged again by the newest, and broken off if that refuses it.
+//! shut out, a profile taken away: then it is judged again by the newest, and broken off if that refuses it. Where the
+//! gateway is drained it is broken off when its time is over.
 
 use super::Pipeline;
 use control_plane_api::name::Name;
 use filters::{Exchange, Filter as _, LocalReply};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
+use protocol::{RpcError, code};
 use std::{future, ops::ControlFlow, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
@@ -14,19 +16,25 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Term {
     /// Cancelled once there is a newer pipeline than the one that last judged the exchange.
     superseded: CancellationToken,
+    /// Of that one: cancelled when the time of what runs is over.
+    drain: Option<CancellationToken>,
 }
 
 impl Term {
     /// Of an exchange that `pipeline` let pass.
     pub(super) fn begin(pipeline: &Pipeline) -> Self {
-        Self { superseded: pipeline.superseded.clone() }
+        Self { superseded: pipeline.superseded.clone(), drain: pipeline.drain.clone() }
     }
 
     /// Ends when `exchange`, which is served by `pipeline`, may not go on; what its client is told. May be dropped and
     /// asked again.
     pub(super) async fn over(&mut self, pipeline: &Pipeline, exchange: &Exchange) -> LocalReply {
         loop {
-            self.superseded.cancelled().await;
+            tokio::select! {
+                biased;
+                () = self.superseded.cancelled() => {}
+                () = ended(self.drain.as_ref()) => return drained(),
+            }
             let Some(newest) = pipeline.newest() else {
                 // The gateway is stopping, which has its own way of ending exchanges.
                 return future::pending().await;
@@ -35,6 +43,7 @@ impl Term {
                 return refusal;
             }
             self.superseded = newest.superseded.clone();
+            self.drain.clone_from(&newest.drain);
         }
     }
 }
@@ -78,6 +87,25 @@ impl Pipeline {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(refusal) => Err(broken_off(refusal)),
         }
+    }
+}
+
+/// Waits until `drain` is over; without an end where there is none.
+pub(super) async fn ended(drain: Option<&CancellationToken>) {
+    match drain {
+        Some(over) => over.cancelled().await,
+        None => future::pending().await,
+    }
+}
+
+/// What the client of an exchange is told that took longer than the gateway could wait.
+fn drained() -> LocalReply {
+    let told = "this gateway is being drained, and the time of what ran is over: try again, by another one";
+    LocalReply {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        headers: Vec::new(),
+        error: RpcError::new(code::INTERNAL_ERROR, told),
+        reason: "broken off: the gateway was drained".to_owned(),
     }
 }
 

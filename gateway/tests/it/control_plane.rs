@@ -37,6 +37,8 @@ struct State {
     /// The pins it was told of, and whether it hears of them.
     pins: Mutex<Vec<Value>>,
     takes_pins: AtomicBool,
+    /// Whether it takes no connections any more.
+    away: AtomicBool,
 }
 
 impl ControlPlane {
@@ -52,6 +54,7 @@ impl ControlPlane {
             replacement: Mutex::new("renewed"),
             pins: Mutex::default(),
             takes_pins: AtomicBool::new(true),
+            away: AtomicBool::new(false),
         });
         let own = state.clone();
         tokio::spawn(async move {
@@ -95,6 +98,11 @@ impl ControlPlane {
         self.state.takes_pins.store(takes, Ordering::SeqCst);
     }
 
+    /// Whether it is cut off from gateways that connect from now on.
+    pub(crate) fn is_away(&self, away: bool) {
+        self.state.away.store(away, Ordering::SeqCst);
+    }
+
     /// The reports of pins it took.
     pub(crate) fn pins(&self) -> Vec<Value> {
         self.state.pins.lock().clone()
@@ -112,6 +120,9 @@ fn gateway_token() -> String {
 }
 
 async fn serve(stream: TcpStream, state: Arc<State>) {
+    if state.away.load(Ordering::SeqCst) {
+        return;
+    }
     let mut stream = BufReader::new(stream);
     let (mut head, mut length) = (String::new(), 0);
     while !head.ends_with("\r\n\r\n") {

@@ -132,7 +132,7 @@ impl World {
     /// The same within other `limits`.
     pub(crate) async fn start_within(limits: &Value, objects: &[Value], flags: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
-        write_snapshot(&home, 1, objects, limits);
+        write_snapshot(&home, 1, objects, (limits, false));
         let file = home.path().join("snapshot.json");
         let flags = [&["--config-file", file.to_str().unwrap()], flags].concat();
         Self::run(home, &flags).await
@@ -179,12 +179,20 @@ impl World {
 
     /// Another gateway that begins with the state of this one, as if its process had ended: what follows a control plane
     /// ends with the process only.
-    pub(crate) async fn moved(mut self) -> Self {
+    pub(crate) async fn moved(self) -> Self {
+        self.moved_with(&[]).await
+    }
+
+    /// The same with other `files` in its state.
+    pub(crate) async fn moved_with(mut self, files: &[(&str, String)]) -> Self {
         let (home, flags) = (tempfile::tempdir().unwrap(), std::mem::take(&mut self.flags));
         let state = home.path().join("gateway/local");
         std::fs::create_dir_all(&state).unwrap();
         for file in ["identity.json", "config.jsonl", "pins.json"] {
             std::fs::copy(self.home.path().join("gateway/local").join(file), state.join(file)).unwrap();
+        }
+        for (file, text) in files {
+            std::fs::write(state.join(file), text).unwrap();
         }
         Stopped { home, flags }.started().await
     }
@@ -196,7 +204,12 @@ impl World {
 
     /// Puts another configuration into force.
     pub(crate) fn configure(&self, revision: u64, objects: &[Value]) {
-        write_snapshot(&self.home, revision, objects, &json!({}));
+        write_snapshot(&self.home, revision, objects, (&json!({}), false));
+    }
+
+    /// The same, and the gateway is to be drained within `timeout_ms`.
+    pub(crate) fn drain(&self, revision: u64, objects: &[Value], timeout_ms: u64) {
+        write_snapshot(&self.home, revision, objects, (&json!({"drain_timeout_ms": timeout_ms}), true));
     }
 
     /// Where the clients of `project` go; without one, those of all that are open to them.
@@ -291,9 +304,9 @@ impl Drop for World {
     }
 }
 
-fn write_snapshot(home: &TempDir, revision: u64, objects: &[Value], limits: &Value) {
+fn write_snapshot(home: &TempDir, revision: u64, objects: &[Value], (limits, draining): (&Value, bool)) {
     let mut snapshot = json!({"revision": revision, "issued_at": Timestamp::now(), "objects": objects,
-        "limits": {"upstream_call_timeout_ms": 20_000}});
+        "limits": {"upstream_call_timeout_ms": 20_000}, "draining": draining});
     for (name, limit) in limits.as_object().unwrap() {
         snapshot["limits"][name] = limit.clone();
     }

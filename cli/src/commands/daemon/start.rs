@@ -29,6 +29,8 @@ use url::Url;
 
 /// What the gateway on this machine is called, in the control plane and in its own folder.
 const NAME: &str = "local";
+/// Seconds the token is good by which the gateway that is being started enrols.
+const JOIN_TOKEN_LIFETIME_S: i64 = 600;
 /// Seconds a process gets to end when the start failed.
 const STOP_WAIT_SECS: u64 = 5;
 
@@ -189,7 +191,7 @@ impl Launch<'_> {
             fs::remove_file(&identity).during(|| format!("cannot delete `{}`", identity.display()))?;
         }
         let name: Name = NAME.parse().map_err(|error| Failure::failed(format!("{error}")))?;
-        let token = client.join_token(name).await?.token;
+        let token = client.join_token(name, JOIN_TOKEN_LIFETIME_S).await?.token;
         home.write_private("gateway/local/join-token", token.as_bytes())?;
         Ok(Some(home.path("gateway/local/join-token")))
     }

@@ -2,7 +2,10 @@
 
 use super::Check;
 use crate::{Invocation, client::Client, failure::Failure, grants};
-use control_plane_api::gateway::{ConfigState, GatewaySummary, ServerState};
+use control_plane_api::{
+    gateway::{ConfigState, GatewayState, GatewaySummary, ServerState},
+    timestamp::Timestamp,
+};
 use protocol::definition::visible;
 use std::{collections::BTreeSet, net::ToSocketAddrs as _, time::Duration};
 use url::Url;
@@ -73,6 +76,16 @@ async fn token(client: &Client) -> Check {
 
 fn applied(gateway: &GatewaySummary, newest: u64) -> Check {
     const NAME: &str = "gateway";
+    let name = &gateway.name;
+    let state = gateway.state(newest, Timestamp::now());
+    if matches!(state, GatewayState::Stale | GatewayState::Gone) {
+        let seen = gateway.seen_at.map_or("it enrolled".to_owned(), |seen| seen.to_string());
+        let told = format!("{name} is {state}: nothing was heard of it since {seen}");
+        return Check::warn(NAME, told, format!("look whether it runs, or `mcpctl gateway remove {name}`"));
+    }
+    if state == GatewayState::Draining {
+        return Check::warn(NAME, format!("{name} is drained"), format!("mcpctl gateway resume {name}"));
+    }
     match gateway.status.as_ref().map(|status| &status.config) {
         None => Check::warn(NAME, format!("{} never reported", gateway.name), "look into its log"),
         Some(ConfigState::Rejected { revision, violations, .. }) => {

@@ -27,7 +27,7 @@ pub(crate) async fn run(question: &Question, invocation: &Invocation) -> Result<
     let declared = made_out.meant.as_ref().and_then(|meant| reported.declared(meant));
     let who = known.who(Some(&made_out.user));
     let considered = with_act(question, &made_out, declared, |act| {
-        known.policy.consider(&Request { who, project: question.project.as_deref(), act })
+        known.policy.consider(&Request { who, project: question.project.as_deref(), act, age_ms: made_out.age_ms })
     });
     let own = made_out.meant.as_ref().filter(|_| question.of.tool.is_some()).map(|meant| meant.own.as_str());
     let profiles = considered.iter().map(|one| Opinion::of(one, own, &known)).collect();

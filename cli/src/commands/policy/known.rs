@@ -13,7 +13,7 @@ use control_plane_api::{
     snapshot::Snapshot,
     validate::validate,
 };
-use policy::{Act, Policy, Request, Who};
+use policy::{Policy, Request, Who};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// A configuration, compiled.
@@ -104,9 +104,9 @@ impl Known {
         bare.into_iter().chain([name]).map(str::to_owned).collect()
     }
 
-    /// Whether `who` may do `deed` at `server` through `project`, and by which profile; else why not.
-    pub(crate) fn decide(&self, who: Who<'_>, project: Option<&str>, act: Act<'_>) -> Result<Option<Name>, String> {
-        let decided = self.policy.decide(&Request { who, project, act });
+    /// Whether what is asked is allowed, and by which profile; else why not.
+    pub(crate) fn decide(&self, request: &Request<'_>) -> Result<Option<Name>, String> {
+        let decided = self.policy.decide(request);
         decided.map(|profile| profile.cloned()).map_err(|denial| denial.to_string())
     }
 }

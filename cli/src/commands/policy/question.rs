@@ -5,6 +5,7 @@ use crate::{
     args::policy::Question,
     client::{self, Client},
     failure::{During as _, Failure},
+    output::age,
 };
 use control_plane_api::{argument::Declared, name::Name, object::Kind};
 use policy::{Act, Call, Deed};
@@ -16,6 +17,8 @@ pub(crate) struct MadeOut {
     pub(crate) user: Name,
     pub(crate) meant: Option<Meant>,
     pub(crate) arguments: Option<Box<RawValue>>,
+    /// How old the configuration is, in milliseconds.
+    pub(crate) age_ms: u64,
 }
 
 impl MadeOut {
@@ -34,7 +37,9 @@ impl MadeOut {
             return Err(client::unknown(Kind::User, &user, &users));
         }
         let arguments = question.arguments.as_deref().map(read_arguments).transpose()?;
-        Ok(Self { user, meant: meant(question, known, reported)?, arguments })
+        let age_s = question.stale.as_deref().map(age::parse_duration).transpose()?.unwrap_or_default();
+        let age_ms = u64::try_from(age_s).unwrap_or_default().saturating_mul(1_000);
+        Ok(Self { user, meant: meant(question, known, reported)?, arguments, age_ms })
     }
 }
 

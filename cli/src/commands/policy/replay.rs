@@ -20,7 +20,7 @@ use control_plane_api::{
     audit::{Action, AuditEvent, Decision},
     timestamp::Timestamp,
 };
-use policy::{Act, Call, Deed};
+use policy::{Act, Call, Deed, Request};
 use recorded::values;
 use serde::Serialize;
 use std::{collections::BTreeSet, process::ExitCode};
@@ -128,7 +128,9 @@ fn say(event: &AuditEvent, known: &Known, reported: &Reported) -> Said {
     };
     let who = known.who(event.user.as_ref());
     let project = event.project.as_deref();
-    let decide = |deed: Deed<'_>| known.decide(who, project, Act::At(server, deed)).map(drop);
+    // As old as the configuration was.
+    let age_ms = event.stale_s.unwrap_or_default().saturating_mul(1_000);
+    let decide = |deed: Deed<'_>| known.decide(&Request { who, project, act: Act::At(server, deed), age_ms }).map(drop);
     match event.action {
         Action::McpRead => Ok(decide(Deed::Resource(target))),
         Action::McpPrompt => {

@@ -12,6 +12,7 @@ use crate::{
     output::{Report, Table},
 };
 use control_plane_api::{audit::Decision, name::Name};
+use policy::Request;
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -50,7 +51,9 @@ impl Tested {
         let project = question.project.as_deref();
         let declared = made_out.meant.as_ref().and_then(|meant| reported.declared(meant));
         let who = known.who(Some(&made_out.user));
-        let decided = with_act(question, made_out, declared, |act| known.decide(who, project, act));
+        let decided = with_act(question, made_out, declared, |act| {
+            known.decide(&Request { who, project, act, age_ms: made_out.age_ms })
+        });
         let asked = || match (&made_out.meant, question.of.tool.is_some() && made_out.arguments.is_none()) {
             (Some(meant), true) => {
                 let ways = ways(known, Some(&made_out.user), project, meant);

@@ -21,8 +21,12 @@ pub(crate) fn asks(spec: &ProfileSpec, own: &str) -> Way {
 
 /// The ways in which `user` may call `meant` through `project`; none: not at all.
 pub(crate) fn ways(known: &Known, user: Option<&Name>, project: Option<&str>, meant: &Meant) -> BTreeSet<Way> {
-    let request =
-        |project| Request { who: known.who(user), project, act: Act::At(&meant.server, Deed::See(&meant.own)) };
+    let request = |project| Request {
+        who: known.who(user),
+        project,
+        act: Act::At(&meant.server, Deed::See(&meant.own)),
+        age_ms: 0,
+    };
     let considered = known.policy.consider(&request(project));
     let granting = considered.iter().filter(|one| one.verdict.is_ok());
     // A deny is its whole project's.

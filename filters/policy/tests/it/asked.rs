@@ -19,6 +19,8 @@ pub(crate) struct Asked {
     /// Of a call: the arguments, and what the schema declares.
     pub(crate) arguments: Option<Value>,
     pub(crate) declared: Option<Arc<Declared>>,
+    /// How old the configuration is, in milliseconds.
+    pub(crate) age_ms: u64,
 }
 
 impl Asked {
@@ -35,6 +37,7 @@ impl Asked {
             name: (*pick(random, &NAMES)).to_owned(),
             arguments: random.gen_bool(0.95).then(|| arguments(random)),
             declared: random.gen_bool(0.9).then(|| Arc::new(declared(random))),
+            age_ms: 0,
         }
     }
 
@@ -56,7 +59,8 @@ impl Asked {
             _ => Deed::Method(name),
         };
         let who = user.as_ref().map_or(Who::Nobody, |name| Who::User { name, admin: self.admin });
-        let request = Request { who, project: self.project.as_deref(), act: Act::At(&server, deed) };
+        let request =
+            Request { who, project: self.project.as_deref(), act: Act::At(&server, deed), age_ms: self.age_ms };
         let decided = policy.decide(&request).map(|profile| profile.map(ToString::to_string));
         let considered = policy.consider(&request);
         if let Ok(Some(profile)) = &decided {

@@ -55,5 +55,7 @@ fn kind(decided: &Result<Option<String>, Denial>) -> &'static str {
         Err(Denial::Ceiling { .. }) => "ceiling",
         Err(Denial::Denied { .. }) => "denied",
         Err(Denial::Arguments { .. }) => "arguments",
+        // Both evaluators are asked about a configuration that is confirmed.
+        Err(Denial::Stale { .. }) => "stale",
     }
 }

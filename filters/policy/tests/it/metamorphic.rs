@@ -80,6 +80,12 @@ fn z14_a_lower_ceiling_never_allows_more() {
 }
 
 #[test]
+fn z14_an_older_configuration_never_allows_more() {
+    let same = |world: &World, _: &mut StdRng| world.clone();
+    check(same, |asked| Asked { age_ms: 2 * 3_600_000, ..asked.clone() }, never_more);
+}
+
+#[test]
 fn z14_leaving_a_project_never_allows_more() {
     let leave = |world: &World, _: &mut StdRng| {
         edited(world, "project", &mut |spec| spec["members"].as_array_mut().unwrap().retain(|user| user != "u0"))

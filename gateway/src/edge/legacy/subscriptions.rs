@@ -174,7 +174,7 @@ impl Listener {
     async fn run(&self, mut acknowledged: Option<oneshot::Sender<Acknowledged>>, mut gap: bool) {
         let mut pause = BACKOFF.0;
         let mut look = tokio::time::interval(LOOK);
-        while let Some(pipeline) = self.edge.live.pipeline() {
+        while let Some(pipeline) = self.edge.live.pipeline().filter(|pipeline| !pipeline.is_drained()) {
             let opened = Instant::now();
             let mut once = Box::pin(self.once(&pipeline, &mut acknowledged, gap));
             let end = loop {

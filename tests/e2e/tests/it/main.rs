@@ -17,6 +17,7 @@ mod connections;
 mod faults;
 mod filter;
 mod fleet;
+mod gateways;
 mod http;
 mod identity;
 mod input;

@@ -51,19 +51,19 @@ async fn serves_and_refuses(world: &World, config: &Path, stranger: &Endpoint) {
 }
 
 /// Ends one of the daemon's processes and waits until it is gone.
-async fn end(world: &World, name: &str) {
+pub(crate) async fn end(world: &World, name: &str) {
     terminate(world.process(name).await.pid.unwrap()).await;
     until(&format!("{name} has ended"), async || world.process(name).await.pid.is_none().then_some(())).await;
 }
 
-async fn terminate(pid: u64) {
+pub(crate) async fn terminate(pid: u64) {
     let mut command = Command::new("kill");
     command.arg(pid.to_string());
     run(command, "").await.done();
 }
 
 /// The gateway by itself, where it listened before. It is serving when this returns.
-async fn start_gateway(world: &World, port: &str, api_port: &str) -> Child {
+pub(crate) async fn start_gateway(world: &World, port: &str, api_port: &str) -> Child {
     let mut command = world.command(&program("mcp-gateway"));
     command.arg("--home").arg(world.path("home")).args(["--name", "local", "--listen", &format!("127.0.0.1:{port}")]);
     command.args(["--mcpd-url", &format!("http://127.0.0.1:{api_port}")]);

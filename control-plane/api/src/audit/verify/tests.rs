@@ -32,6 +32,7 @@ fn event(id: u64) -> AuditEvent {
         request_id: None,
         trace_id: None,
         revision: 1,
+        stale_s: None,
         duration_ms: 0,
         request_bytes: 0,
         reply_bytes: 0,

@@ -1,0 +1,82 @@
+//! `mcpctl gateway`: the gateways of a control plane, from joining to leaving.
+
+mod describe;
+mod join;
+mod order;
+mod row;
+
+use crate::{
+    Invocation,
+    args::gateway::Command,
+    failure::Failure,
+    output::{Change, Report, Table, age},
+    prompt,
+};
+use row::Row;
+use serde::Serialize;
+
+/// Runs one of the gateway commands.
+pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(), Failure> {
+    let (client, output) = (invocation.client()?, invocation.output);
+    match command {
+        Command::List => {
+            let plane = client.status().await?;
+            let rows = client.gateways().await?.into_iter().map(|gateway| Row::of(gateway, &plane));
+            output.report(&Gateways(rows.collect()))
+        }
+        Command::Describe { name } => describe::run(&name, &client, output).await,
+        Command::Drain(order) => order::run(order, true, &client, output).await,
+        Command::Resume(order) => order::run(order, false, &client, output).await,
+        Command::Remove { name, yes } => {
+            let gateway = client.existing_gateway(&name).await?;
+            prompt::confirm_destruction(output, yes, &format!("removing gateway `{}`", gateway.name))?;
+            client.delete_gateway(&name).await?;
+            output.changes(&[Change::new(format!("gateway/{name}"), "removed")])?;
+            output.note("what was sealed to it stays readable to it: replace the secrets of its servers if its host is not to have them");
+            Ok(())
+        }
+        Command::JoinToken(join) => join::run(join, &client, output).await,
+    }
+}
+
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Gateways(Vec<Row>);
+
+impl Report for Gateways {
+    fn table(&self, wide: bool) -> Table {
+        let headings = ["NAME", "STATE", "REVISION", "LAG", "VERSION", "SERVERS"].into_iter();
+        let more = wide.then_some(["ROLE", "URL", "IN-FLIGHT", "BACKLOG"]).into_iter().flatten();
+        let mut table = Table::new(headings.chain(more).chain(["AGE"]));
+        for row in &self.0 {
+            let gateway = &row.gateway;
+            let cells = [
+                gateway.name.to_string(),
+                row.state.to_string(),
+                row.revision(),
+                row.lag(),
+                row.version(),
+                row.servers(),
+            ];
+            let status = gateway.status.as_ref();
+            let reported = |cell: &dyn Fn(&control_plane_api::gateway::GatewayStatus) -> String| {
+                status.map(cell).unwrap_or_default()
+            };
+            let more = || {
+                [
+                    reported(&|status| status.role.to_string()),
+                    reported(&|status| status.listen_url.clone()),
+                    reported(&|status| status.in_flight.to_string()),
+                    reported(&|status| status.audit_backlog.to_string()),
+                ]
+            };
+            let more = wide.then(more).into_iter().flatten();
+            table.row(cells.into_iter().chain(more).chain([age::since(gateway.enrolled_at)]));
+        }
+        table
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.iter().map(|row| row.gateway.name.to_string()).collect()
+    }
+}
