@@ -14,12 +14,19 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Term {
     /// Cancelled once there is a newer pipeline than the one that last judged the exchange.
     superseded: CancellationToken,
+    /// Revision of the pipeline that last judged it.
+    revision: u64,
 }
 
 impl Term {
     /// Of an exchange that `pipeline` let pass.
     pub(super) fn begin(pipeline: &Pipeline) -> Self {
-        Self { superseded: pipeline.superseded.clone() }
+        Self { superseded: pipeline.superseded.clone(), revision: pipeline.ledger.revision }
+    }
+
+    /// The revision that let it go on last, or that ended it.
+    pub(super) fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// Ends when `exchange`, which is served by `pipeline`, may not go on; what its client is told. May be dropped and
@@ -31,6 +38,7 @@ impl Term {
                 // The gateway is stopping, which has its own way of ending exchanges.
                 return future::pending().await;
             };
+            self.revision = newest.ledger.revision;
             if let Err(refusal) = newest.judge_again(exchange).await {
                 return refusal;
             }
