@@ -21,7 +21,7 @@ fn in_the_clear(backup: &str) -> (String, Vec<String>) {
         if table == "objects" && ["server", "profile", "project", "issuer"].contains(&text(0)) {
             let spec: Value = serde_json::from_str(text(3)).unwrap();
             let document = json!({"kind": text(0), "name": text(1), "spec": spec});
-            documents.push_str(&format!("---\n{document}\n"));
+            documents.extend(["---\n", &document.to_string(), "\n"]);
         }
         if table == "secrets" {
             secrets.push(text(0).to_owned());

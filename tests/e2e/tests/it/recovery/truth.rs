@@ -23,7 +23,7 @@ impl Truth {
     pub(crate) fn compare(&self, folder: &Path) -> usize {
         let calls = calls(folder);
         let wrong: Vec<&Value> = calls.iter().filter(|call| !self.agrees(call)).collect();
-        let first = wrong.first().map(|call| call.to_string()).unwrap_or_default();
+        let first = wrong.first().map(ToString::to_string).unwrap_or_default();
         assert!(wrong.is_empty(), "{} decisions differ from their revision, the first: {first}", wrong.len());
         calls.len()
     }
