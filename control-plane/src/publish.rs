@@ -22,11 +22,14 @@ use issuers::Issuers;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{Notify, watch},
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, timeout},
 };
 
 /// Longest time after which a change that nobody told of is noticed.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// Time in which the database has to say its revision. Short, because everything waits for it: what was lost on its way is
+/// asked again rather than waited for.
+const REVISION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Watches the store until told to stop.
 pub(crate) struct Publisher {
@@ -116,8 +119,13 @@ impl Publisher {
         }
     }
 
+    async fn revision(&self) -> Result<u64, StoreError> {
+        let asked = async { self.store.read().await?.revision().await };
+        timeout(REVISION_TIMEOUT, asked).await.unwrap_or_else(|_| Err(StoreError::Silent(REVISION_TIMEOUT)))
+    }
+
     async fn refresh(&mut self) -> Result<(), StoreError> {
-        let revision = self.store.read().await?.revision().await?;
+        let revision = self.revision().await?;
         if revision > self.newest.borrow().revision {
             let configuration = load(&self.store, &self.keys, self.addresses.clone()).await?;
             tracing::info!(revision = configuration.revision, "Published a configuration");

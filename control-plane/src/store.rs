@@ -4,6 +4,7 @@
 //! write configuration and moves the global revision. The statements live in `store/…` as methods of [`Tx`]. What
 //! the objects mean and who may touch them is deliberately unknown here.
 
+mod answer;
 mod audit;
 mod audit_chain;
 mod catalogue;
@@ -26,6 +27,7 @@ mod secrets;
 mod sessions;
 mod tokens;
 
+pub(crate) use answer::Patience;
 pub(crate) use audit::AuditQuery;
 pub(crate) use audit_chain::ChainEnd;
 pub(crate) use catalogue::Table;
@@ -52,21 +54,22 @@ pub(crate) use sessions::{SESSION_LIFETIME_MS, SessionHolder, SessionRow};
 pub(crate) use tokens::{TokenHolder, TokenRow};
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use std::time::Duration;
 
 /// Channel on which replicas tell each other that there is a new revision.
 pub(crate) const REVISION_CHANNEL: &str = "mcpd_revision";
 
-/// The database, either of the two.
+/// The database, either of the two; PostgreSQL with the longest wait for one of its answers.
 #[derive(Clone)]
 pub(crate) enum Store {
     Sqlite(SqlitePool),
-    Postgres(PgPool),
+    Postgres(PgPool, Patience),
 }
 
 /// A transaction on either database; dropping it rolls back.
 pub(crate) enum Tx {
     Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(Transaction<'static, Postgres>, Patience),
 }
 
 /// A statement failed, or what it found cannot be understood.
@@ -74,11 +77,13 @@ pub(crate) enum Tx {
 pub(crate) enum StoreError {
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
+    #[error("the database did not answer within {0:?}")]
+    Silent(Duration),
     #[error("the database holds {what} that this version of mcpd cannot read: {reason}")]
     Unreadable { what: String, reason: String },
 }
 
-/// Runs the same expression on whichever connection a [`Tx`] has.
+/// Runs the same statement on whichever connection a [`Tx`] has, and waits for its answer as long as it may take.
 macro_rules! on {
     ($tx:expr, $connection:ident => $query:expr) => {
         match $tx {
@@ -86,21 +91,38 @@ macro_rules! on {
                 let $connection = &mut **tx;
                 $query
             }
-            $crate::store::Tx::Postgres(tx) => {
+            $crate::store::Tx::Postgres(tx, patience) => {
                 let $connection = &mut **tx;
-                $query
+                patience.answer(Box::pin(async move { $query })).await
             }
         }
     };
 }
 pub(in crate::store) use on;
 
+/// The same for what takes as long as there are rows: a database of any size is copied with it.
+macro_rules! on_for_long {
+    ($tx:expr, $connection:ident => $query:expr) => {
+        match $tx {
+            $crate::store::Tx::Sqlite(tx) => {
+                let $connection = &mut **tx;
+                $query
+            }
+            $crate::store::Tx::Postgres(tx, _) => {
+                let $connection = &mut **tx;
+                $query
+            }
+        }
+    };
+}
+pub(in crate::store) use on_for_long;
+
 impl Store {
     /// `sqlite` or `postgres`.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Sqlite(_) => "sqlite",
-            Self::Postgres(_) => "postgres",
+            Self::Postgres(..) => "postgres",
         }
     }
 
@@ -108,8 +130,9 @@ impl Store {
     pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite(pool) => Tx::Sqlite(pool.begin().await?),
-            Self::Postgres(pool) => {
-                Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            Self::Postgres(pool, patience) => {
+                let begun = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+                Tx::Postgres(patience.answer(begun).await?, *patience)
             }
         })
     }
@@ -118,7 +141,7 @@ impl Store {
     pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite(pool) => Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres(pool, patience) => Tx::Postgres(patience.answer(pool.begin()).await?, *patience),
         })
     }
 
@@ -131,7 +154,7 @@ impl Store {
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(pool) => pool.close().await,
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(pool, _) => pool.close().await,
         }
     }
 }
@@ -141,7 +164,7 @@ impl Tx {
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
+            Self::Postgres(tx, patience) => patience.answer(tx.commit()).await?,
         }
         Ok(())
     }

@@ -26,14 +26,20 @@ use replicas::Replicas;
 use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
+use tokio::time::timeout;
 use url::Url;
 
 /// Time to connect, in milliseconds.
-const CONNECT_TIMEOUT_MS: u64 = 5_000;
-/// Time for one request and its whole answer, in milliseconds; the configuration stream is exempt.
+const CONNECT_TIMEOUT_MS: u64 = 3_000;
+/// Time for one request and its whole answer, in milliseconds; of the configuration stream only the head counts.
 const REQUEST_TIMEOUT_MS: u64 = 15_000;
-/// A configuration stream silent for this long is taken for dead, in milliseconds; mcpd sends a comment far more often.
-const STREAM_IDLE_TIMEOUT_MS: u64 = 60_000;
+/// Time for the configuration stream to begin, in milliseconds.
+const STREAM_BEGIN_TIMEOUT_MS: u64 = 3_000;
+/// A configuration stream silent for this long is taken for dead, in milliseconds; mcpd sends a comment every second.
+const STREAM_IDLE_TIMEOUT_MS: u64 = 5_000;
+/// Longest time for which a connection is kept for the next request, in milliseconds: one that a firewall has forgotten
+/// meanwhile costs a whole request timeout. mcpd closes it after 10 s.
+const CONNECTION_IDLE_TIMEOUT_MS: u64 = 5_000;
 /// Largest answer read, in bytes.
 const REPLY_BYTES_MAX: usize = 1 << 20;
 
@@ -107,18 +113,21 @@ impl ControlPlane {
 
     /// Opens the configuration stream.
     pub(crate) async fn config_stream(&self) -> Result<Response, ControlPlaneError> {
-        self.send(Method::GET, "config", |asked| asked.header(ACCEPT, "text/event-stream")).await
+        let begin = Duration::from_millis(STREAM_BEGIN_TIMEOUT_MS);
+        self.send(Method::GET, "config", begin, |asked| asked.header(ACCEPT, "text/event-stream")).await
     }
 
     /// Reports how this gateway is.
     pub(crate) async fn put_status(&self, status: &GatewayStatus) -> Result<(), ControlPlaneError> {
-        let sent = self.send(Method::PUT, "status", |asked| asked.json(status).timeout(request_timeout()));
+        let within = request_timeout();
+        let sent = self.send(Method::PUT, "status", within, |asked| asked.json(status).timeout(within));
         sent.await.map(drop)
     }
 
     /// Reports definitions of tools that were seen for the first time.
     pub(crate) async fn post_pins(&self, report: &PinReport) -> Result<(), ControlPlaneError> {
-        let sent = self.send(Method::POST, "pins", |asked| asked.json(report).timeout(request_timeout()));
+        let within = request_timeout();
+        let sent = self.send(Method::POST, "pins", within, |asked| asked.json(report).timeout(within));
         sent.await.map(drop)
     }
 
@@ -132,12 +141,13 @@ impl ControlPlane {
         self.reply("refused-token", |asked| asked.json(refusal)).await
     }
 
-    /// Asks the replica whose turn it is. One that does not answer, or only with what is wrong with it, is asked no more
-    /// until the others have failed as well.
+    /// Asks the replica whose turn it is, which has to begin its answer `within`. One that does not, or answers only with
+    /// what is wrong with it, is asked no more until the others have failed as well.
     async fn send(
         &self,
         method: Method,
         what: &str,
+        within: Duration,
         complete: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> Result<Response, ControlPlaneError> {
         let (turn, replica) = self.replicas.current().ok_or_else(|| unusable("", "no URL is given"))?;
@@ -151,9 +161,10 @@ impl ControlPlane {
             .map_err(|_| unusable(replica.base.as_str(), "the token has characters no header can carry"))?;
         bearer.set_sensitive(true);
         let request = replica.http.request(method, url).header(http::header::AUTHORIZATION, bearer);
-        let answer = match complete(request).send().await {
-            Ok(response) => accepted(response).await,
-            Err(error) => Err(unreachable(error)),
+        let answer = match timeout(within, complete(request).send()).await {
+            Ok(Ok(response)) => accepted(response).await,
+            Ok(Err(error)) => Err(unreachable(error)),
+            Err(_) => Err(ControlPlaneError::Unreachable(format!("no answer within {within:?}"))),
         };
         answer.inspect_err(|error| {
             if error.is_passing() {
@@ -167,7 +178,8 @@ impl ControlPlane {
         what: &str,
         complete: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> Result<T, ControlPlaneError> {
-        let response = self.send(Method::POST, what, |asked| complete(asked).timeout(request_timeout())).await?;
+        let within = request_timeout();
+        let response = self.send(Method::POST, what, within, |asked| complete(asked).timeout(within)).await?;
         let body = body(response).await?;
         serde_json::from_slice(&body).map_err(|error| ControlPlaneError::BadReply(error.to_string()))
     }

@@ -190,7 +190,10 @@ impl Pipeline {
         let caller = caller_of(&record.exchange);
         let called = tokio::select! {
             biased;
-            refusal = term.over(self, &record.exchange) => return self.refuse(record, refusal, client).await,
+            refusal = term.over(self, &record.exchange) => {
+                record.decided_at(term.revision());
+                return self.refuse(record, refusal, client).await;
+            }
             called = upstream.call(record.exchange.request.clone(), &caller) => called,
         };
         match called {
@@ -215,6 +218,7 @@ impl Pipeline {
                 refusal = term.over(self, &record.exchange) => {
                     // First: the server stops working before anybody is told.
                     drop(reply);
+                    record.decided_at(term.revision());
                     return self.refuse(record, refusal, client).await;
                 }
                 said = reply.next() => said,

@@ -123,6 +123,11 @@ impl Record {
         self.ledger.auditor.append(self.event(Phase::Intent, Outcome::Unknown, 0)).await
     }
 
+    /// Notes that the decision is another one now, by `revision`, which is newer than the one under which it began.
+    pub fn decided_at(&mut self, revision: u64) {
+        self.ledger.revision = revision;
+    }
+
     /// Closes the record as refused for `reason`.
     ///
     /// # Errors

@@ -26,8 +26,9 @@ use futures::{Stream, stream};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-/// How often a stream says that nothing is new. Gateways count on it: what they have is confirmed by it.
-const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
+/// How often a stream says that nothing is new. Gateways count on it: what they have is confirmed by it, and one that hears
+/// nothing for 5 s asks anew.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
 fn missing(name: &Name) -> ApiError {
     ApiError::not_found(format!("gateway/{name} does not exist")).hint("`GET /api/v1/gateways` lists those that do")

@@ -180,7 +180,7 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "A request failed in the store");
         match error {
-            StoreError::Database(_) => Self::unavailable(),
+            StoreError::Database(_) | StoreError::Silent(_) => Self::unavailable(),
             StoreError::Unreadable { .. } => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "mcpd could not read its own database")
                     .hint("mcpd's log says what")

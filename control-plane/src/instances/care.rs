@@ -3,20 +3,21 @@
 //! One call is one step: look what is there, do one thing about it, say when to look again. All that has to be known for
 //! the next step is in the row, so that any replica can take it, also after a kill.
 
+mod note;
+mod step;
+
+pub(super) use note::{ENGINE_RETRY_MS, unknown};
+pub(super) use step::Goal;
+
 use super::{
     Instances, Wanted,
     probe::Answered,
-    runtime::{Observed, Phase, Runtime, RuntimeError},
+    runtime::{Observed, Runtime, RuntimeError},
 };
 use crate::store::StoredInstance;
-use control_plane_api::{
-    instance::{InstanceHealth, InstanceState, InstanceStatus, LogLine, STDERR_LINES_MAX},
-    object::Named,
-    runtime::{Desired, RuntimeKind},
-    server::ServerSpec,
-    timestamp::Timestamp,
-};
+use control_plane_api::instance::{InstanceHealth, InstanceState, STDERR_LINES_MAX};
 use std::sync::Arc;
+use step::{Step, step};
 
 /// Until an instance that starts is asked again, in milliseconds.
 const START_LOOK_MS: i64 = 500;
@@ -26,80 +27,12 @@ const HEALTH_LOOK_MS: i64 = 10_000;
 const SILENCE_LOOK_MS: i64 = 2_000;
 /// Until one that does not run is looked at again: somebody may have started it behind our back. In milliseconds.
 const STOPPED_LOOK_MS: i64 = 30_000;
-/// Until an engine that failed is tried again, in milliseconds.
-pub(super) const ENGINE_RETRY_MS: i64 = 2_000;
 /// Time an instance has from its start to its first answer, in milliseconds.
 const START_PATIENCE_MS: i64 = 60_000;
 /// Questions in a row that may go unanswered before an instance is started anew.
 const SILENCES_MAX: u64 = 3;
-/// First and longest wait before an instance that failed is started again, in milliseconds; doubled in between.
-const BACKOFF_MS: i64 = 1_000;
-const BACKOFF_MAX_MS: i64 = 60_000;
 /// A life of that length is no failure, in milliseconds.
 const LONG_LIFE_MS: i64 = 60_000;
-
-/// What is to be there, as `handled` of a row names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Goal {
-    /// The server is gone, or no longer in this engine.
-    Gone,
-    /// It is there, and is not to run.
-    Stopped,
-    /// It runs, by the configuration with this digest.
-    Running(String),
-}
-
-impl Goal {
-    pub(super) fn of(wanted: Option<&Wanted<'_>>) -> Self {
-        match wanted {
-            None => Self::Gone,
-            Some(wanted) if wanted.server.spec.desired == Desired::Stopped => Self::Stopped,
-            Some(wanted) => Self::Running(wanted.config()),
-        }
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        match self {
-            Self::Gone => "gone",
-            Self::Stopped => "stopped",
-            Self::Running(config) => config,
-        }
-    }
-}
-
-/// One thing to do.
-#[derive(Debug, PartialEq, Eq)]
-enum Step {
-    Start,
-    /// Another configuration runs.
-    Replace,
-    /// It is on its way; what is in its way, if anything.
-    Await(Option<String>),
-    Ask,
-    /// It ended, for that reason.
-    Bury(String),
-}
-
-/// What to do about what is there. Pure.
-fn step(config: &str, observed: Option<&Observed>, restarts_itself: bool) -> Step {
-    match observed {
-        None => Step::Start,
-        Some(observed) if observed.config != config => Step::Replace,
-        Some(observed) => match &observed.phase {
-            Phase::Running => Step::Ask,
-            Phase::Ended(reason) => Step::Bury(reason.clone()),
-            // Whoever made it did not come to starting it.
-            Phase::Starting(_) if !restarts_itself => Step::Start,
-            Phase::Starting(reason) => Step::Await(reason.clone()),
-        },
-    }
-}
-
-/// The wait after so many failures in a row, in milliseconds.
-fn backoff_ms(failures: u64) -> i64 {
-    let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
-    BACKOFF_MS.saturating_mul(1 << doublings).min(BACKOFF_MAX_MS)
-}
 
 /// One instance in the hands of its holder.
 pub(super) struct Care<'a> {
@@ -253,108 +186,5 @@ impl Care<'_> {
             }
         }
         Ok(())
-    }
-
-    /// It cannot run, or ended: the next try is later, and later.
-    fn failed(&mut self, wanted: Option<&Wanted<'_>>, reason: String, last: Vec<LogLine>) {
-        self.row.failures = self.row.failures.saturating_add(1);
-        self.row.silences = 0;
-        self.row.endpoint = None;
-        self.look_in(backoff_ms(self.row.failures));
-        let Some(wanted) = wanted else { return };
-        tracing::warn!(server = %wanted.server.name, reason, "An instance failed");
-        self.says(wanted, InstanceState::BackingOff, InstanceHealth::Unhealthy, Some(reason));
-        if let Some(status) = &mut self.row.status {
-            status.stderr = last.into_iter().map(|line| line.text).collect();
-        }
-    }
-
-    /// The engine is in trouble. What runs goes on running, for all that is known: nothing is taken back.
-    fn trouble(&mut self, wanted: Option<&Wanted<'_>>, reason: String) {
-        self.look_in(ENGINE_RETRY_MS);
-        let Some(wanted) = wanted else { return };
-        let state = self.row.status.as_ref().map_or(InstanceState::Pending, |status| status.state);
-        self.says(wanted, state, InstanceHealth::Unknown, Some(reason));
-    }
-
-    fn look_in(&mut self, ms: i64) {
-        self.row.next_at = Some(Timestamp::now().plus_millis(ms));
-    }
-
-    /// How long it has been in its state.
-    fn lived_ms(&self) -> i64 {
-        let since = self.row.status.as_ref().and_then(|status| status.since);
-        since.map_or(0, |since| Timestamp::now().as_millis().saturating_sub(since.as_millis()))
-    }
-
-    fn says(&mut self, wanted: &Wanted<'_>, state: InstanceState, health: InstanceHealth, reason: Option<String>) {
-        let previous = self.row.status.take();
-        let mut status = previous.unwrap_or_else(|| unknown(wanted.server, self.row.runtime));
-        if status.state != state || status.since.is_none() {
-            status.since = Some(Timestamp::now());
-        }
-        status.revision = self.revision;
-        status.desired = wanted.server.spec.desired;
-        (status.state, status.health, status.reason) = (state, health, reason);
-        status.endpoint.clone_from(&self.row.endpoint);
-        if state != InstanceState::BackingOff {
-            status.stderr.clear();
-        }
-        if state != InstanceState::Running {
-            status.tools = 0;
-        }
-        self.row.status = Some(status);
-    }
-}
-
-/// The status of an instance of which nothing is known.
-pub(super) fn unknown(server: &Named<ServerSpec>, runtime: RuntimeKind) -> InstanceStatus {
-    InstanceStatus {
-        name: server.name.clone(),
-        gateway: None,
-        runtime,
-        desired: server.spec.desired,
-        state: InstanceState::Pending,
-        health: InstanceHealth::Unknown,
-        reason: None,
-        since: None,
-        revision: 0,
-        restarts: 0,
-        tools: 0,
-        stderr: Vec::new(),
-        endpoint: None,
-        runtime_id: None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(observed: Option<(&str, Phase)>, restarts_itself: bool, expected: &Step) {
-        let observed = observed.map(|(config, phase)| Observed {
-            runtime_id: "c".to_owned(),
-            config: config.to_owned(),
-            phase,
-            restarts: 0,
-            endpoint: None,
-        });
-        assert_eq!(step("now", observed.as_ref(), restarts_itself), *expected);
-    }
-
-    #[test]
-    fn one_thing_is_done_about_what_is_there() {
-        check(None, false, &Step::Start);
-        check(Some(("before", Phase::Running)), false, &Step::Replace);
-        check(Some(("before", Phase::Ended("x".to_owned()))), true, &Step::Replace);
-        check(Some(("now", Phase::Running)), false, &Step::Ask);
-        check(Some(("now", Phase::Starting(None))), false, &Step::Start);
-        check(Some(("now", Phase::Starting(None))), true, &Step::Await(None));
-        check(Some(("now", Phase::Ended("x".to_owned()))), false, &Step::Bury("x".to_owned()));
-    }
-
-    #[test]
-    fn waits_double_up_to_the_bound() {
-        assert_eq!([1, 2, 3, 6, 7, 100].map(backoff_ms), [1_000, 2_000, 4_000, 32_000, 60_000, 60_000]);
     }
 }

@@ -4,26 +4,29 @@
 //! the reconciler's to decide.
 
 mod body;
+mod failure;
+mod seen;
+
+pub(super) use seen::url;
 
 use super::{
     Workload,
     runtime::{
-        CONFIG_LABEL, INSTALLATION_LABEL, InstanceId, Observed, Phase, Reach, Runtime, RuntimeError, SERVER_LABEL,
-        log_lines,
+        CONFIG_LABEL, INSTALLATION_LABEL, InstanceId, Observed, Reach, Runtime, RuntimeError, SERVER_LABEL, log_lines,
     },
 };
 use async_trait::async_trait;
 use bollard::{
     API_DEFAULT_VERSION, Docker,
-    errors::Error,
-    models::{ContainerInspectResponse, ContainerState, NetworkSettings},
     query_parameters::{
         CreateContainerOptionsBuilder, CreateImageOptionsBuilder, EventsOptionsBuilder, ListContainersOptionsBuilder,
         ListNetworksOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, StopContainerOptionsBuilder,
     },
 };
 use control_plane_api::{instance::LogLine, name::Name, timestamp::Timestamp};
+use failure::{engine, gone, is_said, status, told};
 use futures::{StreamExt as _, TryStreamExt as _};
+use seen::{endpoint, phase};
 use std::{
     collections::{BTreeSet, HashMap},
     net::IpAddr,
@@ -250,78 +253,4 @@ impl Runtime for DockerEngine {
         let server = event.and_then(|event| event.actor?.attributes?.remove(SERVER_LABEL));
         Ok(server.and_then(|server| server.parse().ok()))
     }
-}
-
-/// What became of removing something; `fine`: statuses that mean that it is gone already, or is going.
-fn gone(result: Result<(), Error>, fine: &[u16]) -> Result<(), RuntimeError> {
-    match result {
-        Err(error) if status(&error).is_none_or(|status| !fine.contains(&status)) => Err(engine(&error)),
-        _ => Ok(()),
-    }
-}
-
-fn phase(state: Option<&ContainerState>) -> Phase {
-    let Some(state) = state else { return Phase::Starting(None) };
-    if state.running == Some(true) {
-        return Phase::Running;
-    }
-    let finished = state.finished_at.as_deref().is_some_and(|at| !at.is_empty() && !at.starts_with("0001-"));
-    let error = state.error.as_deref().filter(|error| !error.is_empty());
-    match (finished, error) {
-        _ if state.oom_killed == Some(true) => Phase::Ended("it used more memory than it may".to_owned()),
-        (_, Some(error)) => Phase::Ended(format!("it could not be started: {error}")),
-        (true, None) => Phase::Ended(format!("it exited with status {}", state.exit_code.unwrap_or_default())),
-        // Made, and not started: whoever made it did not come to that.
-        (false, None) => Phase::Starting(None),
-    }
-}
-
-/// Where a container is reached: at its published port, or at its own address in a network without a way out, in which
-/// engines publish nothing.
-fn endpoint(found: &ContainerInspectResponse, Reach { port, path }: &Reach) -> Option<String> {
-    let NetworkSettings { ports, networks, .. } = found.network_settings.as_ref()?;
-    let published = ports.as_ref().and_then(|ports| ports.get(&format!("{port}/tcp"))?.as_ref()?.first().cloned());
-    if let Some(published) = published {
-        let (ip, port) = (published.host_ip?, published.host_port?);
-        return Some(url(ip.parse().ok()?, port.parse().ok()?, path));
-    }
-    let addresses = networks.iter().flatten().filter_map(|(_, network)| network.ip_address.as_deref());
-    let address: IpAddr = addresses.filter_map(|address| address.parse().ok()).next()?;
-    Some(url(address, *port, path))
-}
-
-/// The URL of an endpoint.
-pub(super) fn url(address: IpAddr, port: u16, path: &str) -> String {
-    format!("http://{}{path}", std::net::SocketAddr::new(address, port))
-}
-
-fn status(error: &Error) -> Option<u16> {
-    match error {
-        Error::DockerResponseServerError { status_code, .. } => Some(*status_code),
-        _ => None,
-    }
-}
-
-/// Whether the engine itself said it, in the middle of what it was doing.
-fn is_said(error: &Error) -> bool {
-    matches!(error, Error::DockerStreamError { .. } | Error::DockerResponseServerError { .. })
-}
-
-fn told(error: &Error) -> String {
-    match error {
-        Error::DockerResponseServerError { message, .. } => message.trim().to_owned(),
-        Error::DockerStreamError { error } => error.trim().to_owned(),
-        other => other.to_string(),
-    }
-}
-
-fn engine(error: &Error) -> RuntimeError {
-    let reason = match error {
-        Error::DockerResponseServerError { status_code, message } => format!("{status_code}: {}", message.trim()),
-        other => {
-            let cause = std::iter::successors(std::error::Error::source(other), |cause| cause.source()).last();
-            cause.map_or_else(|| other.to_string(), |cause| format!("{other}: {cause}"))
-        }
-    };
-    RuntimeError::Engine(format!("the Docker engine failed ({reason})"))
 }

@@ -1,17 +1,16 @@
 //! Gives every instance its turn. Replicas need no leader: whoever takes an instance's lease has it, for as long as it is
 //! alive and says so. A replica that dies in the middle leaves a lease that ends, and a step that can be taken again.
 
-use super::{
-    Configured, Instances, Wanted,
-    care::{Care, ENGINE_RETRY_MS, Goal, unknown},
-};
+mod ears;
+mod turn;
+
+use super::{Instances, Wanted, care::Goal};
 use crate::{
     compile::Configuration,
-    identity::new_id,
     store::{StoreError, StoredInstance, StoredSecret},
 };
 use control_plane_api::{
-    instance::{InstanceState, InstanceStatus},
+    instance::InstanceState,
     name::Name,
     object::{Named, Object},
     runtime::RuntimeKind,
@@ -20,7 +19,6 @@ use control_plane_api::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    error::Error,
     time::Duration,
 };
 use tokio::{
@@ -33,20 +31,10 @@ use tokio::{
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// Between two looks where there is nothing to look after: another replica may have left something.
 const REST_INTERVAL: Duration = Duration::from_secs(30);
-/// How long a lease holds, in milliseconds. Whoever works on renews it.
-const LEASE_MS: i64 = 15_000;
-/// Between two renewals.
-const RENEWAL_INTERVAL: Duration = Duration::from_secs(5);
 /// Instances worked on at once.
 const TURNS_MAX: usize = 8;
 /// Between two looks for what no server knows any more.
 const ORPHANS_INTERVAL: Duration = Duration::from_secs(30);
-/// Until an engine that does not tell of changes is asked for them again.
-const DEAF_INTERVAL: Duration = Duration::from_secs(5);
-
-/// Until an engine that ended what it told of changes is asked for them again.
-const RELISTEN_INTERVAL: Duration = Duration::from_secs(1);
-
 /// Which servers run in an engine of ours.
 fn contained(configuration: &Configuration) -> impl Iterator<Item = &Named<ServerSpec>> {
     configuration.objects.iter().filter_map(|object| match object {
@@ -158,173 +146,6 @@ impl Instances {
         let container = server.spec.runtime.container()?;
         Some(Wanted { server, container, restarts: row.orders.restarts, id: self.id(server), secrets })
     }
-
-    /// One instance's turn, unless another replica has it. It ends early when something else is wanted meanwhile: fetching
-    /// an image takes its time.
-    async fn turn(&self, row: StoredInstance) -> Result<(), StoreError> {
-        let lease = new_id();
-        let mut tx = self.store.write().await?;
-        if !tx.lease_instance(&row, &lease, Timestamp::now().plus_millis(LEASE_MS)).await? {
-            return Ok(());
-        }
-        tx.commit().await?;
-        let server = row.server.clone();
-        tokio::select! {
-            done = self.tend(row.clone(), &lease) => done,
-            lost = self.keep_lease(&server, &lease) => lost,
-            () = self.superseded(&row) => {
-                let before = row.endpoint.clone();
-                self.write(StoredInstance { next_at: Some(Timestamp::now()), ..row }, before, &lease).await
-            }
-        }
-    }
-
-    /// Waits until something else is wanted of an instance than when its turn began.
-    async fn superseded(&self, row: &StoredInstance) {
-        let mut newest = self.published.subscribe();
-        let begun = self.goal(row, &newest.borrow_and_update().clone());
-        loop {
-            if newest.changed().await.is_err() {
-                return std::future::pending().await;
-            }
-            let configuration = newest.borrow_and_update().clone();
-            // Orders are counted beside the objects.
-            let orders = configuration.instances.iter().find(|have| have.server == row.server).map(|have| have.orders);
-            let row = StoredInstance { orders: orders.unwrap_or(row.orders), ..row.clone() };
-            if self.goal(&row, &configuration) != begun {
-                return;
-            }
-        }
-    }
-
-    /// Renews a lease until it is lost.
-    async fn keep_lease(&self, server: &Name, lease: &str) -> Result<(), StoreError> {
-        let mut clock = interval(RENEWAL_INTERVAL);
-        clock.tick().await;
-        loop {
-            clock.tick().await;
-            let mut tx = self.store.write().await?;
-            if !tx.renew_instance_lease(server, lease, Timestamp::now().plus_millis(LEASE_MS)).await? {
-                tracing::warn!(%server, "Lost the lease of an instance");
-                return Ok(());
-            }
-            tx.commit().await?;
-        }
-    }
-
-    async fn tend(&self, mut row: StoredInstance, lease: &str) -> Result<(), StoreError> {
-        let Configured { revision, server, secrets } = self.configured(&row.server).await?;
-        let kind = server.as_ref().map(|server| server.spec.runtime.kind());
-        let before = row.endpoint.clone();
-        if row.runtime == RuntimeKind::Process {
-            // It was a gateway's child until now.
-            row.runtime = kind.unwrap_or(RuntimeKind::Process);
-            row.next_at = kind.filter(|kind| *kind != RuntimeKind::Process).map(|_| Timestamp::now());
-            return self.write(row, before, lease).await;
-        }
-        let engine = match self.engines.get(row.runtime).await {
-            Ok(engine) => engine,
-            Err(error) => {
-                row.next_at = Some(Timestamp::now().plus_millis(ENGINE_RETRY_MS));
-                let status = row.status.take().or_else(|| server.as_ref().map(|server| unknown(server, row.runtime)));
-                row.status = status.map(|status| InstanceStatus { reason: Some(error.to_string()), ..status });
-                return self.write(row, before, lease).await;
-            }
-        };
-        let here = server.as_ref().filter(|_| kind == Some(row.runtime));
-        let wanted = here.and_then(|server| self.wanted(server, &row, &secrets));
-        let (name, orders) = (row.server.clone(), row.orders);
-        match (Box::pin(Care { instances: self, row, engine, revision }.tend(wanted)).await, kind) {
-            (Some(row), _) => self.write(row, before, lease).await,
-            // It goes on elsewhere, with the orders that were given.
-            (None, Some(kind)) => {
-                let row = StoredInstance { orders, ..StoredInstance::new(name, kind) };
-                self.write(row, before, lease).await
-            }
-            (None, None) => {
-                let mut tx = self.store.write().await?;
-                tx.delete_instance(&name, lease).await?;
-                tx.commit().await
-            }
-        }
-    }
-
-    /// Writes what became of an instance. Where it is reached is configuration: gateways are told.
-    async fn write(&self, row: StoredInstance, before: Option<String>, lease: &str) -> Result<(), StoreError> {
-        if row.endpoint == before {
-            let mut tx = self.store.write().await?;
-            tx.put_instance(&row, lease).await?;
-            return tx.commit().await;
-        }
-        let mut change = self.store.change().await?;
-        if change.writing().put_instance(&row, lease).await? {
-            change.commit().await?;
-            self.published.announce();
-        }
-        Ok(())
-    }
-
-    /// Hears of what happens in an engine, for as long as mcpd runs.
-    async fn listen(self, kind: RuntimeKind) {
-        loop {
-            let changed = match self.engines.get(kind).await {
-                Ok(engine) => engine.changed().await,
-                Err(error) => Err(error),
-            };
-            match changed {
-                Ok(Some(server)) => {
-                    self.urgent.lock().insert(server);
-                    self.wake.notify_one();
-                }
-                // It has to be asked anew. What happens in between is found by the next look.
-                Ok(None) => pause(RELISTEN_INTERVAL).await,
-                Err(error) => {
-                    tracing::debug!(%kind, %error, "An engine does not tell of changes");
-                    pause(DEAF_INTERVAL).await;
-                }
-            }
-        }
-    }
-
-    /// Removes what is in the engines and belongs to no server: left behind by a replica that died, or by a database that
-    /// was restored.
-    async fn collect_orphans(self, kinds: BTreeSet<RuntimeKind>) {
-        for kind in kinds {
-            if let Err(error) = self.collect_orphans_of(kind).await {
-                tracing::debug!(%kind, %error, "Cannot look for what is left over");
-            }
-        }
-    }
-
-    async fn collect_orphans_of(&self, kind: RuntimeKind) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let engine = self.engines.get(kind).await?;
-        // Listed first: what is started from here on has a server that is found below.
-        let there = engine.list().await?;
-        let mut tx = self.store.read().await?;
-        let (objects, rows) = (tx.objects().await?, tx.instances().await?);
-        drop(tx);
-        for id in there {
-            let owner = objects.iter().find_map(|object| match object {
-                Object::Server(o) if o.name == id.server && o.spec.runtime.kind() == kind => Some(self.id(o)),
-                _ => None,
-            });
-            let orphan = match owner {
-                Some(owner) => owner != id,
-                // A row that is left has its turn.
-                None => !rows.iter().any(|row| row.server == id.server && row.runtime == kind),
-            };
-            if orphan {
-                tracing::info!(server = %id.server, %kind, "Removing what belongs to no server");
-                engine.stop(&id).await?;
-            }
-        }
-        Ok(())
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "an engine that tells nothing can only be asked again later")]
-async fn pause(time: Duration) {
-    tokio::time::sleep(time).await;
 }
 
 impl Turns {

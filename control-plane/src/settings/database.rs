@@ -31,14 +31,15 @@ pub struct DatabaseOptions {
     /// Age at which a connection is closed and opened anew.
     #[arg(long = "database-lifetime-ms", env = "MCPD_DATABASE_LIFETIME_MS", default_value_t = 1_800_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..), global = true)]
     pub lifetime_ms: u64,
-    /// Longest statement (PostgreSQL's `statement_timeout`).
+    /// Longest statement (PostgreSQL's `statement_timeout`). A connection on which no answer comes 2 s after that is given up.
     #[arg(long = "database-statement-timeout-ms", env = "MCPD_DATABASE_STATEMENT_TIMEOUT_MS", default_value_t = 15_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..), global = true)]
     pub statement_timeout_ms: u64,
     /// Longest wait for another change (PostgreSQL's `lock_timeout`; SQLite's busy timeout).
     #[arg(long = "database-lock-timeout-ms", env = "MCPD_DATABASE_LOCK_TIMEOUT_MS", default_value_t = 5_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..), global = true)]
     pub lock_timeout_ms: u64,
-    /// Longest silence within a transaction (PostgreSQL's `idle_in_transaction_session_timeout`).
-    #[arg(long = "database-idle-in-transaction-timeout-ms", env = "MCPD_DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", default_value_t = 30_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..), global = true)]
+    /// Longest silence within a transaction (PostgreSQL's `idle_in_transaction_session_timeout`): what a replica that was
+    /// cut off had begun to change is in the way of the others that long.
+    #[arg(long = "database-idle-in-transaction-timeout-ms", env = "MCPD_DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", default_value_t = 5_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..), global = true)]
     pub idle_in_transaction_timeout_ms: u64,
 }
 

@@ -69,12 +69,9 @@ impl Change {
         let next = self.next();
         let sql = "UPDATE revision SET value = $1 WHERE id = 1";
         on!(&mut self.tx, c => sqlx::query(sql).bind(write_count(next)).execute(c).await.map(drop))?;
-        if let Tx::Postgres(tx) = &mut self.tx {
-            sqlx::query("SELECT pg_notify($1, $2)")
-                .bind(REVISION_CHANNEL)
-                .bind(next.to_string())
-                .execute(&mut **tx)
-                .await?;
+        if let Tx::Postgres(tx, patience) = &mut self.tx {
+            let notify = sqlx::query("SELECT pg_notify($1, $2)").bind(REVISION_CHANNEL).bind(next.to_string());
+            patience.answer(notify.execute(&mut **tx)).await?;
         }
         self.tx.commit().await?;
         Ok(next)

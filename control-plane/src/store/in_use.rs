@@ -4,12 +4,16 @@
 //! PostgreSQL: a session-level advisory lock on the connection that listens. It ends with the process, however that
 //! ends. SQLite: a lock on a file beside the database.
 
-use super::{OpenError, REVISION_CHANNEL, Store};
-use sqlx::{ConnectOptions as _, PgConnection, PgPool, SqlitePool, postgres::PgListener};
+use super::{OpenError, REVISION_CHANNEL, Store, answer::answered_within};
+use sqlx::{
+    ConnectOptions as _, PgConnection, PgPool, SqlitePool,
+    postgres::{PgListener, PgPoolOptions},
+};
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io,
     os::unix::fs::OpenOptionsExt as _,
+    time::Duration,
 };
 
 /// The advisory lock; a database holds one control plane, so one number will do.
@@ -37,6 +41,9 @@ pub(crate) enum Alone {
     },
 }
 
+/// Time in which the connection that listens has to answer, or to be made anew.
+const LISTENER_TIMEOUT: Duration = Duration::from_secs(2);
+
 const BY_ANOTHER_COMMAND: &str = "another command is restoring or moving it";
 const BY_MCPD: &str = "an mcpd serves from it, or another command restores or moves it";
 
@@ -49,7 +56,7 @@ impl Store {
                 lock.try_lock_shared().map_err(|error| taken(error, BY_ANOTHER_COMMAND))?;
                 Ok(Presence::Sqlite { _lock: lock })
             }
-            Self::Postgres(pool) => match listen(pool).await {
+            Self::Postgres(pool, _) => match listen(pool).await {
                 Ok(Some(listener)) => Ok(Presence::Postgres(Some(listener))),
                 Ok(None) => Err(OpenError::InUse(BY_ANOTHER_COMMAND)),
                 Err(error) => Err(OpenError::Migrate(error.to_string())),
@@ -65,7 +72,7 @@ impl Store {
                 lock.try_lock().map_err(|error| taken(error, BY_MCPD))?;
                 Ok(Alone::Sqlite { _lock: lock })
             }
-            Self::Postgres(pool) => {
+            Self::Postgres(pool, _) => {
                 let failed = |error: sqlx::Error| OpenError::Migrate(error.to_string());
                 let mut connection = pool.connect_options().connect().await.map_err(failed)?;
                 // Waits as long as for any lock: the session of an mcpd that was just stopped may still be ending.
@@ -86,19 +93,31 @@ impl Presence {
         }
     }
 
-    /// Hears other replicas again after the connection was lost. Whether it was, so that words may have been missed.
+    /// Makes sure that other replicas are heard, also where the connection was lost without a word. Whether it was and is
+    /// there again, so that words may have been missed.
     pub(crate) async fn renew(&mut self, store: &Store) -> bool {
-        let (Self::Postgres(None), Store::Postgres(pool)) = (&*self, store) else { return false };
-        let listener = listen(pool).await.ok().flatten();
-        let renewed = listener.is_some();
-        *self = Self::Postgres(listener);
-        renewed
+        let (Self::Postgres(listener), Store::Postgres(pool, _)) = (&mut *self, store) else { return false };
+        if let Some(listener) = listener
+            && answered_within(LISTENER_TIMEOUT, sqlx::query("SELECT 1").execute(listener)).await.is_ok()
+        {
+            return false;
+        }
+        *listener = listen(pool).await.ok().flatten();
+        listener.is_some()
     }
 }
 
 /// A connection that hears of changes and holds the lock; none while somebody has the database alone.
 async fn listen(pool: &PgPool) -> Result<Option<PgListener>, sqlx::Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
+    answered_within(LISTENER_TIMEOUT, listening(pool)).await
+}
+
+async fn listening(pool: &PgPool) -> Result<Option<PgListener>, sqlx::Error> {
+    // A pool of its own: what is left of a listener that was lost says good-bye for as long as the system believes in the
+    // connection, and is not to have a place among the others meanwhile.
+    let own = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    let own = own.connect_with((*pool.connect_options()).clone()).await?;
+    let mut listener = PgListener::connect_with(&own).await?;
     // A connection that was replaced behind our back would have lost the lock.
     listener.eager_reconnect(false);
     let sql = "SELECT pg_try_advisory_lock_shared($1)";

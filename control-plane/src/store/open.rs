@@ -3,7 +3,7 @@
 mod postgres;
 mod sqlite;
 
-use super::Store;
+use super::{Patience, Store};
 use crate::settings::DatabaseOptions;
 
 /// Why the database cannot be used.
@@ -105,7 +105,7 @@ pub(crate) async fn open(url: &str, options: &DatabaseOptions) -> Result<Store, 
     let store = open_as_it_is(url, options).await?;
     match &store {
         Store::Sqlite(pool) => sqlite::migrate(pool).await?,
-        Store::Postgres(pool) => postgres::migrate(pool).await?,
+        Store::Postgres(pool, _) => postgres::migrate(pool).await?,
     }
     Ok(store)
 }
@@ -114,7 +114,10 @@ pub(crate) async fn open(url: &str, options: &DatabaseOptions) -> Result<Store, 
 pub(crate) async fn open_as_it_is(url: &str, options: &DatabaseOptions) -> Result<Store, OpenError> {
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
     match scheme {
-        "postgres" | "postgresql" => postgres::open(url, options).await.map(Store::Postgres),
+        "postgres" | "postgresql" => {
+            let patience = Patience::beyond(options.statement_timeout_ms);
+            postgres::open(url, options).await.map(|pool| Store::Postgres(pool, patience))
+        }
         "sqlite" => sqlite::open(url, options).await.map(Store::Sqlite),
         _ => Err(OpenError::Url(format!("it begins with `{}`", scheme.chars().take(20).collect::<String>()))),
     }

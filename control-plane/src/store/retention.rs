@@ -1,6 +1,6 @@
 //! Audit events and records that are older than they have to be kept, and on PostgreSQL the months in which events lie.
 
-use super::{Store, StoreError, Tx, on, read_json, write_count, write_json};
+use super::{Store, StoreError, Tx, on, on_for_long, read_json, write_count, write_json};
 use control_plane_api::{
     audit::chain::{Body, Entry, Head},
     name::Name,
@@ -36,7 +36,7 @@ pub(crate) struct Removed {
 impl Store {
     /// Makes the partitions of the months to come. How many were missing; SQLite has none.
     pub(crate) async fn make_partitions(&self) -> Result<u64, StoreError> {
-        let Self::Postgres(pool) = self else { return Ok(0) };
+        let Self::Postgres(pool, _) = self else { return Ok(0) };
         let made: i64 =
             sqlx::query_scalar("SELECT audit_partitions_ahead($1)").bind(MONTHS_AHEAD).fetch_one(pool).await?;
         Ok(super::read_count(made))
@@ -46,11 +46,11 @@ impl Store {
 impl Tx {
     /// What is older than `before`.
     pub(crate) async fn events_before(&mut self, before: Timestamp) -> Result<Removed, StoreError> {
-        let collate = if matches!(self, Self::Postgres(_)) { " COLLATE \"C\"" } else { "" };
+        let collate = if matches!(self, Self::Postgres(..)) { " COLLATE \"C\"" } else { "" };
         let sql =
             format!("SELECT gateway, id, event FROM audit WHERE time < $1 ORDER BY gateway{collate}, id{collate}");
         let (mut events, mut digest) = (0_u64, Sha256::new());
-        on!(self, c => {
+        on_for_long!(self, c => {
             let mut rows = sqlx::query_as::<_, (String, String, String)>(AssertSqlSafe(sql))
                 .bind(before.as_millis())
                 .fetch(c);
@@ -64,7 +64,7 @@ impl Tx {
 
     /// Removes what is older than `before`; whole months on PostgreSQL as the tables that they are.
     pub(crate) async fn remove_events_before(&mut self, before: Timestamp) -> Result<(), StoreError> {
-        if let Self::Postgres(tx) = self {
+        if let Self::Postgres(tx, _) = self {
             let sql = "SELECT quote_ident(child.relname) FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid \
                        WHERE inhparent = 'audit'::regclass AND child.relname ~ '^audit_[0-9]{6}$' \
                        AND EXTRACT(epoch FROM (to_date(right(child.relname, 6), 'YYYYMM') + INTERVAL '1 month') \
@@ -89,7 +89,7 @@ impl Tx {
         let end = self.chain_end(gateway).await?.head;
         let sql = "SELECT record FROM audit_records WHERE gateway = $1 ORDER BY epoch, seq";
         let (mut records, mut cut) = (0_u64, None);
-        on!(self, c => {
+        on_for_long!(self, c => {
             let mut rows = sqlx::query_as::<_, (String,)>(sql).bind(gateway.as_str()).fetch(c);
             while let Some((text,)) = rows.try_next().await? {
                 let entry: Entry = read_json(|| format!("an audit record of {gateway}"), &text)?;

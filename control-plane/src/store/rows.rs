@@ -4,7 +4,7 @@ use super::{
     OpenError, StoreError, Tx,
     catalogue::{self, ColumnKind, Table},
     migrate::{self, Dialect},
-    on,
+    on, on_for_long,
 };
 use futures::{StreamExt as _, stream::BoxStream};
 use serde_json::Value;
@@ -30,7 +30,7 @@ impl Tx {
     fn dialect(&self) -> Dialect {
         match self {
             Self::Sqlite(_) => Dialect::Sqlite,
-            Self::Postgres(_) => Dialect::Postgres,
+            Self::Postgres(..) => Dialect::Postgres,
         }
     }
 
@@ -38,7 +38,7 @@ impl Tx {
     pub(crate) async fn migrations_applied(&mut self) -> Result<Vec<i64>, StoreError> {
         Ok(match self {
             Self::Sqlite(tx) => migrate::applied_on_sqlite(tx).await?,
-            Self::Postgres(tx) => migrate::applied_on_postgres(tx).await?,
+            Self::Postgres(tx, _) => migrate::applied_on_postgres(tx).await?,
         })
     }
 
@@ -57,7 +57,7 @@ impl Tx {
         let order = order.collect::<Vec<_>>().join(", ");
         let sql = AssertSqlSafe(format!("SELECT {} FROM {} ORDER BY {order}", table.listed(), table.name));
         let kinds = table.columns.iter().map(|column| column.kind).enumerate();
-        on!(self, c => sqlx::query(sql).fetch(c).map(move |row| {
+        on_for_long!(self, c => sqlx::query(sql).fetch(c).map(move |row| {
             let row = row?;
             kinds.clone().map(|(at, kind)| value!(row, at, kind).map_err(StoreError::from)).collect()
         }).boxed())
@@ -113,7 +113,7 @@ impl Tx {
 
     async fn run(&mut self, wanted: Vec<sqlx::migrate::Migration>) -> Result<(), OpenError> {
         let migrator = migrate::migrator(wanted);
-        on!(self, c => migrator.run_direct(None, c, false).await).map_err(migrate::explained)
+        on_for_long!(self, c => migrator.run_direct(None, c, false).await).map_err(migrate::explained)
     }
 
     /// What a start of mcpd would still have to run, by version and name.

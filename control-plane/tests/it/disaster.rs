@@ -1,4 +1,4 @@
-//! What `docs/operations/database.md` tells an operator to do after a loss, done.
+//! What `docs/operations/disaster.md` tells an operator to do after a loss, done.
 
 use crate::{
     backup::private,
@@ -75,6 +75,32 @@ async fn a_certificate_of_a_new_authority_is_taken_while_both_are_trusted() {
     let refused = refusal(&with(&old)).await;
     assert!(refused.contains("no safe connection") && refused.contains("sslrootcert"), "{refused}");
     World::beside(&world, &with(&new)).await.done("GET", "/api/v1/servers/slack", None).await;
+}
+
+#[tokio::test]
+async fn the_file_of_authorities_is_read_at_every_connection() {
+    let cluster = Cluster::start();
+    let url = cluster.database();
+    let certificates = cluster.tell("tls");
+    let by_name = url.replace("127.0.0.1", "localhost");
+    let folder = tempfile::tempdir().unwrap();
+    let trusted = folder.path().join("trusted.crt");
+    let trust = |names: &[&str]| {
+        let files = names.iter().map(|name| fs::read(format!("{certificates}/{name}.crt")).unwrap());
+        fs::write(&trusted, files.collect::<Vec<_>>().concat()).unwrap();
+    };
+    trust(&["ca"]);
+    let world = World::on(&format!("{by_name}?sslmode=verify-full&sslrootcert={}", trusted.display()), &[]).await;
+    secret(&world).await;
+
+    // Renewed before anybody thought of trust.
+    assert_eq!(cluster.tell("renew"), "renewed");
+    let mut session = PgConnection::connect(&format!("{by_name}?sslmode=require")).await.unwrap();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'mcpd/%'";
+    session.execute(end).await.unwrap();
+    assert_eq!(world.admin("GET", "/api/v1/servers/slack", None).await.status, 503);
+    trust(&["ca", "other"]);
+    world.done("GET", "/api/v1/servers/slack", None).await;
 }
 
 on_both_stores!(a_gateway_that_is_lost_is_enrolled_anew_and_the_old_one_is_shut_out);

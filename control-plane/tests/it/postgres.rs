@@ -21,14 +21,19 @@ use std::{
 const USER: &str = "mcpctl";
 const PASSWORD: &str = "only-for-tests";
 
-/// `start PORT OPTION…` (without both: as the last time), `stop MODE`, `kill` (like a power cut), `tls` (own CA; nothing but TLS from
-/// then on), `renew` (after that: a certificate of the other CA).
+/// `start PORT OPTION…` (without both: as the last time), `stop MODE`, `kill` (like a power cut), `freeze` and `thaw`, `move FOLDER`
+/// (of the whole cluster, to another disk for one), `sql DATABASE STATEMENT`, `tls` (own CA; nothing but TLS from then on), `renew`
+/// (after that: a certificate of the other CA).
 const SCRIPT: &str = r#"
 set -u
 bin=$1
 dir=$(mktemp -d "${TMPDIR:-/tmp}/mcpctl-postgres-XXXXXX")
 cd "$dir"
-trap 'status=$?; "$bin/pg_ctl" -D "$dir/cluster" -m immediate stop >/dev/null 2>&1 || true; rm -rf "$dir"; exit $status' EXIT
+signal() {
+    postmaster=$(head -n 1 "$dir/cluster/postmaster.pid" 2>/dev/null) || return 0
+    kill "-$1" "$postmaster" $(ps -o pid= --ppid "$postmaster") 2>/dev/null
+}
+trap 'status=$?; signal CONT; "$bin/pg_ctl" -D "$dir/cluster" -m immediate stop >/dev/null 2>&1 || true; rm -rf "$dir"; exit $status' EXIT
 trap 'exit 1' HUP INT TERM
 printf '%s' "$CLUSTER_PASSWORD" > "$dir/password"
 "$bin/initdb" -D "$dir/cluster" -U "$CLUSTER_USER" --pwfile="$dir/password" --auth=scram-sha-256 \
@@ -68,6 +73,22 @@ while read -r verb arguments; do
             done
             rm -f "$dir/cluster/postmaster.pid"
             echo killed ;;
+        freeze)
+            # The postmaster first: it would start another for each that it misses.
+            signal STOP
+            echo frozen ;;
+        thaw)
+            signal CONT
+            echo thawed ;;
+        move)
+            "$bin/pg_ctl" -D "$dir/cluster" -m fast -w stop >/dev/null 2>&1
+            mv "$dir/cluster" "$arguments/cluster" && ln -s "$arguments/cluster" "$dir/cluster"
+            echo moved ;;
+        sql)
+            database=${arguments%% *}
+            PGPASSWORD=$CLUSTER_PASSWORD "$bin/psql" -qAt -h 127.0.0.1 -p "${last%% *}" -U "$CLUSTER_USER" -d "$database" \
+                -c "${arguments#* }" 2>&1 | tr '\n' ' '
+            echo ;;
         tls)
             {
                 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout ca.key -out ca.crt -subj /CN=test-ca

@@ -18,10 +18,10 @@ impl Backoff {
         Self { first, max, next: first }
     }
 
-    /// The waits between attempts to reach the control plane: 200 ms to 5 s.
+    /// The waits between attempts to reach the control plane: 200 ms to 3 s.
     #[must_use]
     pub fn control_plane() -> Self {
-        Self::new(Duration::from_millis(200), Duration::from_secs(5))
+        Self::new(Duration::from_millis(200), Duration::from_secs(3))
     }
 
     /// An attempt succeeded: the next failure starts from the shortest wait again.

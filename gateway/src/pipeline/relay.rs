@@ -86,7 +86,10 @@ impl Pipeline {
         loop {
             let part = tokio::select! {
                 biased;
-                refusal = term.over(self, &record.exchange) => return End::Revoked(refusal.reason),
+                refusal = term.over(self, &record.exchange) => {
+                    record.decided_at(term.revision());
+                    return End::Revoked(refusal.reason);
+                }
                 part = long.next() => part,
             };
             match part {

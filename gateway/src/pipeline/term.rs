@@ -18,12 +18,20 @@ pub(super) struct Term {
     superseded: CancellationToken,
     /// Of that one: cancelled when the time of what runs is over.
     drain: Option<CancellationToken>,
+    /// Revision of the pipeline that last judged it.
+    revision: u64,
 }
 
 impl Term {
     /// Of an exchange that `pipeline` let pass.
     pub(super) fn begin(pipeline: &Pipeline) -> Self {
-        Self { superseded: pipeline.superseded.clone(), drain: pipeline.drain.clone() }
+        let (superseded, drain) = (pipeline.superseded.clone(), pipeline.drain.clone());
+        Self { superseded, drain, revision: pipeline.ledger.revision }
+    }
+
+    /// The revision that let it go on last, or that ended it.
+    pub(super) fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// Ends when `exchange`, which is served by `pipeline`, may not go on; what its client is told. May be dropped and
@@ -39,6 +47,7 @@ impl Term {
                 // The gateway is stopping, which has its own way of ending exchanges.
                 return future::pending().await;
             };
+            self.revision = newest.ledger.revision;
             if let Err(refusal) = newest.judge_again(exchange).await {
                 return refusal;
             }

@@ -58,6 +58,8 @@ async fn broken_off(world: &World, taken: Taken) {
     .await;
     assert_eq!((outcome.decision, outcome.outcome), (Decision::Deny, Outcome::Denied), "{taken:?}");
     assert!(outcome.reason.starts_with("revoked while it ran: "), "{taken:?}: {}", outcome.reason);
+    let intent = world.audit().into_iter().find(|event| is_hang(event) && event.phase == Phase::Intent).unwrap();
+    assert_eq!((intent.revision, outcome.revision), (1, 2), "{taken:?}: each names the revision that decided");
 }
 
 #[tokio::test]

@@ -1,16 +1,27 @@
 //! PostgreSQL: who, where, how safe, and what every session asks for.
 
 use super::OpenError;
-use crate::{settings::DatabaseOptions, store::migrate};
+use crate::{
+    settings::DatabaseOptions,
+    store::{answer::answered_within, migrate},
+};
+use parking_lot::Mutex;
 use sqlx::{
-    ConnectOptions as _, Connection as _, PgPool,
+    ConnectOptions as _, Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
-use std::{net::IpAddr, str::FromStr as _, time::Duration};
+use std::{
+    net::IpAddr,
+    str::FromStr as _,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use url::Url;
 
 /// Time for the first connection at start.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time for a connection of the pool to show that it is alive, before and after it is used.
+const ALIVE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How our sessions are called in `pg_stat_activity`, unless the URL says otherwise.
 const APPLICATION_NAME: &str = concat!("mcpd/", env!("CARGO_PKG_VERSION"));
 /// What libpq's URLs may say that is of use here. Anything else is refused: a misspelt `sslmode` would be no TLS.
@@ -45,13 +56,40 @@ pub(super) async fn open(url: &str, options: &DatabaseOptions) -> Result<PgPool,
             "The connection to PostgreSQL is not proof against others on the network: set sslmode=verify-full"
         );
     }
+    let before = Mourning::default();
+    let after = before.clone();
     let pool = PgPoolOptions::new()
         .max_connections(options.connections_max)
         .min_connections(options.connections_min.min(options.connections_max))
         .acquire_timeout(options.acquire_timeout())
         .idle_timeout(options.idle_timeout())
-        .max_lifetime(options.lifetime());
+        .max_lifetime(options.lifetime())
+        // The pool's own test waits for an answer as long as the system believes in the connection: a quarter of an hour
+        // where the network swallows everything, and the place in the pool is taken meanwhile.
+        .test_before_acquire(false)
+        .before_acquire(move |connection, meta| Box::pin(before.clone().survived(connection, meta.idle_for)))
+        .after_release(move |connection, meta| Box::pin(after.clone().survived(connection, meta.idle_for)));
     pool.connect_with(connect.clone()).await.map_err(|error| explain(&connect, &error))
+}
+
+/// When a connection was last found dead.
+#[derive(Clone, Default)]
+struct Mourning(Arc<Mutex<Option<Instant>>>);
+
+impl Mourning {
+    /// Whether a connection that was idle for so long is still alive. One that was idle already when another was found dead
+    /// is not even asked: it has died with it, and nobody is to wait for each of them.
+    async fn survived(self, connection: &mut PgConnection, idle_for: Duration) -> Result<bool, sqlx::Error> {
+        let found = *self.0.lock();
+        if found.is_some_and(|found| idle_for > found.elapsed()) {
+            return Ok(false);
+        }
+        let alive = answered_within(ALIVE_TIMEOUT, connection.ping()).await;
+        if alive.is_err() {
+            *self.0.lock() = Some(Instant::now());
+        }
+        alive.map(|()| true)
+    }
 }
 
 pub(super) async fn migrate(pool: &PgPool) -> Result<(), OpenError> {
@@ -148,7 +186,7 @@ mod tests {
     fn every_session_has_bounds_unless_the_url_sets_them() {
         let options = check("postgres://u@h/d").unwrap();
         let said = options.get_options().unwrap().to_owned();
-        for setting in ["statement_timeout=15000", "lock_timeout=700", "idle_in_transaction_session_timeout=30000"] {
+        for setting in ["statement_timeout=15000", "lock_timeout=700", "idle_in_transaction_session_timeout=5000"] {
             assert!(said.contains(setting), "{said}");
         }
         assert_eq!(options.get_application_name(), Some(APPLICATION_NAME));

@@ -1,93 +1,51 @@
 //! Two control planes on one PostgreSQL, and all of it killed: the data path does not notice, and what is changed
 //! afterwards reaches the gateway by whichever replica is left.
 
-use crate::{http::Endpoint, patience::until, postgres::Cluster, programs::program, world::World};
+mod propagation;
+pub(crate) mod rig;
+
+use crate::{http::Endpoint, patience::until, postgres::Cluster, world::World};
 use reqwest::StatusCode;
+use rig::Fleet;
 use serde_json::json;
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
-use tokio::{process::Child, task::JoinHandle};
+use tokio::{
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval},
+};
 
 /// From the end of a fault to the next change in force.
 const RECOVERY: Duration = Duration::from_secs(5);
 const READ: &str = "slack_list_channels";
 
-/// The replicas, each with a home folder and an address of its own that stays the same.
-struct Fleet {
-    world: World,
-    database_url: String,
-    addresses: [String; 2],
-    replicas: [Option<Child>; 2],
-}
-
-impl Fleet {
-    /// The first replica's home folder is that of the installation; the second has the same master key.
-    fn home(&self, at: usize) -> PathBuf {
-        self.world.path(["home", "second"][at])
-    }
-
-    async fn start(&mut self, at: usize) {
-        let home = self.home(at);
-        fs::remove_file(home.join("mcpd.addr")).ok();
-        let mut command = self.world.command(&program("mcpd"));
-        command.args(["--listen", &self.addresses[at], "--home"]).arg(&home).env("DATABASE_URL", &self.database_url);
-        let log = fs::File::create(home.join("replica.log")).unwrap();
-        self.replicas[at] = Some(command.stderr(log).spawn().unwrap());
-        self.addresses[at] = until("a replica of mcpd serves", async || {
-            let address = fs::read_to_string(home.join("mcpd.addr")).ok()?.trim().to_owned();
-            self.world.mcpctl(&["--server", &format!("http://{address}"), "status"]).await.is_done().then_some(address)
-        })
+/// Makes a project at replica `at`, and waits until the gateway serves it. How long that took.
+async fn change(fleet: &Fleet, at: usize, project: &str, gateway: &str) -> Duration {
+    let server = format!("http://{}", fleet.addresses[at]);
+    let line = ["--server", &server, "project", "create", project, "--profiles", "slack-read-only"];
+    let endpoint = Endpoint::new(&format!("{gateway}/projects/{project}/mcp"), &fleet.world.admin_token());
+    let began = Instant::now();
+    until("the change is accepted", async || fleet.world.mcpctl(&line).await.is_done().then_some(())).await;
+    until("the gateway serves the new project", async || (endpoint.try_list().await? == StatusCode::OK).then_some(()))
         .await;
-    }
-
-    async fn kill(&mut self, at: usize) {
-        self.replicas[at].take().unwrap().kill().await.unwrap();
-    }
-
-    /// The gateway, which knows both replicas, and the URL at which it serves.
-    async fn gateway(&self) -> (Child, String) {
-        let mut command = self.world.command(&program("mcp-gateway"));
-        let home = self.world.path("home");
-        fs::remove_file(home.join("gateway/local/addr")).ok();
-        let urls = self.addresses.each_ref().map(|address| format!("http://{address}")).join(",");
-        command.args(["--name", "local", "--listen", "127.0.0.1:0", "--mcpd-url", &urls, "--home"]).arg(&home);
-        let log = fs::File::create(self.world.path("gateway.log")).unwrap();
-        let child = command.stderr(log).spawn().unwrap();
-        let url = until("the gateway listens", async || {
-            Some(format!("http://{}", fs::read_to_string(home.join("gateway/local/addr")).ok()?.trim()))
-        })
-        .await;
-        (child, url)
-    }
-
-    /// Makes a project at replica `at`, and waits until the gateway serves it. How long that took.
-    async fn change(&self, at: usize, project: &str, gateway: &str) -> Duration {
-        let server = format!("http://{}", self.addresses[at]);
-        let line = ["--server", &server, "project", "create", project, "--profiles", "slack-read-only"];
-        let endpoint = Endpoint::new(&format!("{gateway}/projects/{project}/mcp"), &self.world.admin_token());
-        let began = Instant::now();
-        until("the change is accepted", async || self.world.mcpctl(&line).await.is_done().then_some(())).await;
-        until("the gateway serves the new project", async || {
-            (endpoint.try_list().await? == StatusCode::OK).then_some(())
-        })
-        .await;
-        began.elapsed()
-    }
+    began.elapsed()
 }
 
 /// Calls a tool all the time. How many calls were answered.
 fn call_on(endpoint: Endpoint, stop: &Arc<AtomicBool>, answered: &Arc<AtomicUsize>) -> JoinHandle<()> {
     let (stop, answered) = (Arc::clone(stop), Arc::clone(answered));
     tokio::spawn(async move {
+        // One user may not call more often than 6,000 times in a minute.
+        let mut pace = interval(Duration::from_millis(20));
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !stop.load(Ordering::Relaxed) {
+            pace.tick().await;
             let answer = endpoint.call(READ, json!({})).await;
             assert!(answer.status == StatusCode::OK && answer.text.contains("security"), "{}", answer.text);
             answered.fetch_add(1, Ordering::Relaxed);
@@ -95,29 +53,12 @@ fn call_on(endpoint: Endpoint, stop: &Arc<AtomicBool>, answered: &Arc<AtomicUsiz
     })
 }
 
-async fn set_up(cluster: &Cluster) -> Fleet {
-    let database_url = cluster.database();
-    let world = World::new(Some(database_url.clone()));
-    world.start().await;
-    world.set_up_slack_and_jira().await;
-    world.mcpctl(&["project", "create", "steady", "--profiles", "slack-read-only"]).await.done();
-    world.mcpctl(&["daemon", "stop"]).await.done();
-    let second = world.path("second");
-    fs::create_dir(&second).unwrap();
-    fs::copy(world.path("home/master-key"), second.join("master-key")).unwrap();
-    fs::set_permissions(second.join("master-key"), fs::Permissions::from_mode(0o600)).unwrap();
-    let addresses = ["127.0.0.1:0", "127.0.0.1:0"].map(str::to_owned);
-    let mut fleet = Fleet { world, database_url, addresses, replicas: [None, None] };
-    fleet.start(0).await;
-    fleet.start(1).await;
-    fleet
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn d_01_replicas_and_postgres_die_and_no_call_fails() {
     let cluster = Cluster::start();
-    let mut fleet = set_up(&cluster).await;
-    let (mut process, gateway) = fleet.gateway().await;
+    let mut fleet = Fleet::set_up(&cluster).await;
+    let urls = fleet.addresses.each_ref().map(|address| format!("http://{address}"));
+    let (mut process, gateway) = fleet.gateway("local", &urls, |_| {}).await;
     let endpoint = Endpoint::new(&format!("{gateway}/projects/steady/mcp"), &fleet.world.admin_token());
     until("the gateway serves", async || (endpoint.try_list().await? == StatusCode::OK).then_some(())).await;
     let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
@@ -126,7 +67,7 @@ async fn d_01_replicas_and_postgres_die_and_no_call_fails() {
 
     for at in [0, 1] {
         fleet.kill(at).await;
-        recoveries.push((format!("replica {at} killed"), fleet.change(1 - at, &format!("by-{at}"), &gateway).await));
+        recoveries.push((format!("replica {at} killed"), change(&fleet, 1 - at, &format!("by-{at}"), &gateway).await));
         fleet.start(at).await;
     }
     for cause in ["stop fast", "kill"] {
@@ -138,7 +79,7 @@ async fn d_01_replicas_and_postgres_die_and_no_call_fails() {
         until("calls go on", async || (answered.load(Ordering::Relaxed) > before + 20).then_some(())).await;
         assert_eq!(cluster.tell("start"), "started");
         let word = cause.split(' ').next().unwrap();
-        recoveries.push((format!("PostgreSQL {cause}"), fleet.change(0, &format!("after-{word}"), &gateway).await));
+        recoveries.push((format!("PostgreSQL {cause}"), change(&fleet, 0, &format!("after-{word}"), &gateway).await));
     }
 
     stop.store(true, Ordering::Relaxed);
