@@ -1,5 +1,6 @@
 //! Claude Code itself, with a scripted model instead of the real one: no network, no key, a home of its own.
 
+use crate::said::aloud;
 use crate::{
     messages_api::{ScriptedModel, Step},
     observed::{CONTEXT, Collection},
@@ -7,12 +8,7 @@ use crate::{
     world::{World, run},
 };
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeSet,
-    fs,
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{collections::BTreeSet, fs, path::Path};
 
 const READ: &str = "mcp__mcpctl-proxy__slack_get_messages";
 const WRITE: &str = "mcp__mcpctl-proxy__slack_post_message";
@@ -21,8 +17,7 @@ const WRITE: &str = "mcp__mcpctl-proxy__slack_post_message";
 /// cannot be installed, says so and returns false.
 pub(crate) async fn check(world: &World, config: &Path) -> bool {
     let Some(claude) = tool("E2E_CLAUDE", "bin/claude") else {
-        // Not through `eprintln!`, which tests keep to themselves unless they fail.
-        writeln!(io::stderr(), "SKIPPED: Claude Code is not installed (`scripts/setup test` tries to)").ok();
+        aloud("SKIPPED: Claude Code is not installed (`scripts/setup test` tries to)");
         return false;
     };
     let step = |tool: &str, input: Value| Step { tool: tool.to_owned(), input };

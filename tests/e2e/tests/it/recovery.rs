@@ -8,6 +8,7 @@ mod proxy;
 mod rig;
 mod truth;
 
+use crate::said::aloud;
 use proxy::Fault;
 use reqwest::{Method, StatusCode};
 use rig::Rig;
@@ -27,7 +28,7 @@ struct Recoveries(Vec<(String, Duration)>);
 impl Recoveries {
     async fn after(&mut self, cause: &str, rig: &mut Rig) {
         let took = rig.recovered().await;
-        eprintln!("recovery: {cause}: {took:.1?}");
+        aloud(&format!("recovery: {cause}: {took:.1?}"));
         self.0.push((cause.to_owned(), took));
     }
 
@@ -126,7 +127,8 @@ async fn d_05_a_configuration_that_is_forged_or_of_no_use_leaves_the_one_before_
 
     // A secret that does not open any more, as after a restore of one table from elsewhere.
     let secret = json!({"value": "spare-4242"});
-    let put = async |rig: &Rig, path: &str, body| rig.fleet.ask(0, Method::PUT, path, None, Some(body)).await.unwrap();
+    let put =
+        async |rig: &Rig, path: &str, body| rig.fleet.ask(0, (Method::PUT, path), None, Some(body)).await.unwrap();
     assert_eq!(put(&rig, "secrets/spare", secret.clone()).await.0, StatusCode::CREATED);
     let broken = "UPDATE secrets SET ciphertext = reverse(ciphertext) WHERE name = 'spare'";
     assert_eq!(rig.cluster.tell(&format!("sql {} {broken}", rig.database)), "");
@@ -134,7 +136,7 @@ async fn d_05_a_configuration_that_is_forged_or_of_no_use_leaves_the_one_before_
     let server = json!({"name": "spare", "spec": {"transport": transport}});
     assert_eq!(put(&rig, "servers/spare", server).await.0, StatusCode::CREATED);
     crate::patience::until("every gateway has refused it", async || {
-        let (_, list) = rig.fleet.ask(0, Method::GET, "gateways", None, None).await?;
+        let (_, list) = rig.fleet.ask(0, (Method::GET, "gateways"), None, None).await?;
         let of = |name: &str| list.as_array()?.iter().find(|gateway| gateway["name"] == name);
         let refused = |name: &str| of(name).is_some_and(|one| one["status"]["config"]["state"] == "rejected");
         rig.gateways.iter().all(|gateway| refused(&gateway.name)).then_some(())
@@ -157,7 +159,7 @@ fn faketime() -> Option<PathBuf> {
 #[tokio::test(flavor = "multi_thread")]
 async fn d_01_clocks_jump() {
     let Some(library) = faketime() else {
-        eprintln!("recovery: NOT RUN: clocks that jump, because libfaketime is not installed");
+        aloud("recovery: NOT RUN: clocks that jump, because libfaketime is not installed");
         return;
     };
     let mut rig = Rig::start(["one", "two", "three"]).await;

@@ -1,7 +1,15 @@
 //! What a command said when it ended.
 
 use serde_json::Value;
-use std::process::Output;
+use std::{
+    io::{self, Write as _},
+    process::Output,
+};
+
+/// Says `line` although the test passes. Not through `eprintln!`, which tests keep to themselves unless they fail.
+pub(crate) fn aloud(line: &str) {
+    writeln!(io::stderr(), "{line}").ok();
+}
 
 /// The command line, the exit status, and both outputs.
 pub(crate) struct Said {

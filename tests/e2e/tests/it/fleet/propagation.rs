@@ -3,6 +3,7 @@
 
 use super::rig::Fleet;
 use crate::postgres::Cluster;
+use crate::said::aloud;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::{
@@ -55,7 +56,7 @@ async fn follow(log: ChildStderr, in_force: watch::Sender<(u64, Instant)>) {
 /// Changes a project at replica `at`. How long the last gateway took from the answer on.
 async fn change(fleet: &Fleet, number: usize, gateways: &mut [(Child, InForce)]) -> Duration {
     let body = json!({"name": "moving", "spec": {"description": number.to_string()}});
-    let (status, made) = fleet.ask(number % 2, Method::PUT, "projects/moving", None, Some(body)).await.unwrap();
+    let (status, made) = fleet.ask(number % 2, (Method::PUT, "projects/moving"), None, Some(body)).await.unwrap();
     let answered = Instant::now();
     assert!(status.is_success(), "{made}");
     let revision = made["revision"].as_u64().unwrap();
@@ -87,5 +88,8 @@ async fn a_change_at_either_replica_reaches_three_gateways() {
     took.sort_unstable();
     let at = |percent: usize| took[(took.len() * percent).div_ceil(100).saturating_sub(1)];
     let (p50, p99, most) = (at(50), at(99), at(100));
-    eprintln!("propagation: {} changes to 3 gateways: p50 {p50:.1?}, p99 {p99:.1?}, at most {most:.1?}", took.len());
+    aloud(&format!(
+        "propagation: {} changes to 3 gateways: p50 {p50:.1?}, p99 {p99:.1?}, at most {most:.1?}",
+        took.len()
+    ));
 }

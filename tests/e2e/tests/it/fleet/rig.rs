@@ -79,7 +79,8 @@ impl Fleet {
 
     /// Writes a join token for gateway `name` into a file.
     pub(crate) async fn join_token(&self, name: &str) -> PathBuf {
-        let (_, token) = self.ask(0, Method::POST, "join-tokens", None, Some(json!({"gateway": name}))).await.unwrap();
+        let (_, token) =
+            self.ask(0, (Method::POST, "join-tokens"), None, Some(json!({"gateway": name}))).await.unwrap();
         let file = self.world.path(&format!("join-{name}"));
         fs::write(&file, token["token"].as_str().unwrap()).unwrap();
         file
@@ -89,8 +90,7 @@ impl Fleet {
     pub(crate) async fn ask(
         &self,
         at: usize,
-        method: Method,
-        path: &str,
+        (method, path): (Method, &str),
         if_match: Option<u64>,
         body: Option<Value>,
     ) -> Option<(StatusCode, Value)> {

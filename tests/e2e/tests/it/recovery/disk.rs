@@ -1,5 +1,6 @@
 //! A small disk of its own for the database, so that it can be filled; only root can make one.
 
+use crate::said::aloud;
 use std::{fs, io::Write as _, path::PathBuf, process::Command};
 
 /// Room for a new cluster and some work.
@@ -18,7 +19,7 @@ impl Disk {
             return Some(Self { folder });
         }
         fs::remove_dir(&folder).ok();
-        eprintln!("recovery: NOT RUN: a full disk of PostgreSQL, because this user may not mount a tmpfs");
+        aloud("recovery: NOT RUN: a full disk of PostgreSQL, because this user may not mount a tmpfs");
         None
     }
 

@@ -8,6 +8,7 @@ use super::{
     proxy::{Fault, Proxy},
     truth::{Truth, are_all_there},
 };
+use crate::said::aloud;
 use crate::{fleet::rig::Fleet, http::Endpoint, patience::until, postgres::Cluster};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -79,7 +80,7 @@ impl Rig {
     async fn found(&mut self, names: [&str; 3]) {
         let body = json!({"name": SWING, "spec": {"profiles": ["jira-read-only"]}});
         let (status, made) =
-            self.fleet.ask(0, Method::PUT, &format!("projects/{SWING}"), None, Some(body)).await.unwrap();
+            self.fleet.ask(0, (Method::PUT, &format!("projects/{SWING}")), None, Some(body)).await.unwrap();
         assert_eq!(status, StatusCode::CREATED, "{made}");
         self.truth.note(made["revision"].as_u64().unwrap(), false);
         for name in names {
@@ -114,13 +115,13 @@ impl Rig {
         let path = format!("projects/{SWING}");
         let profile = if open { "slack-read-only" } else { "jira-read-only" };
         let spec = json!({"profiles": [profile]});
-        let (status, have) = self.fleet.ask(at, Method::GET, &path, None, None).await?;
+        let (status, have) = self.fleet.ask(at, (Method::GET, &path), None, None).await?;
         let revision = have["revision"].as_u64().filter(|_| status == StatusCode::OK)?;
         if have["spec"]["profiles"] == spec["profiles"] {
             return Some(revision);
         }
         let body = json!({"name": SWING, "spec": spec});
-        let (status, made) = self.fleet.ask(at, Method::PUT, &path, Some(revision), Some(body)).await?;
+        let (status, made) = self.fleet.ask(at, (Method::PUT, &path), Some(revision), Some(body)).await?;
         made["revision"].as_u64().filter(|_| status == StatusCode::OK)
     }
 
@@ -159,7 +160,7 @@ impl Rig {
             turn += 1;
             let body = json!({"name": name, "spec": {"profiles": ["slack-read-only"]}});
             let (status, _) =
-                self.fleet.ask(turn % 2, Method::PUT, &format!("projects/{name}"), None, Some(body)).await?;
+                self.fleet.ask(turn % 2, (Method::PUT, &format!("projects/{name}")), None, Some(body)).await?;
             status.is_success().then_some(())
         })
         .await;
@@ -214,6 +215,6 @@ impl Rig {
         .await;
         self.fleet.world.mcpctl(&["--server", &server, "audit", "verify"]).await.done();
         let calls = self.truth.compare(&folder);
-        eprintln!("recovery: {calls} calls, 0 failed, 0 decided otherwise than the revision they name");
+        aloud(&format!("recovery: {calls} calls, 0 failed, 0 decided otherwise than the revision they name"));
     }
 }
