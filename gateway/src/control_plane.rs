@@ -101,17 +101,32 @@ impl ControlPlane {
     }
 
     /// Exchanges the join token for an identity.
-    pub(crate) async fn enrol(&self, request: &EnrolRequest) -> Result<EnrolReply, ControlPlaneError> {
+    ///
+    /// # Errors
+    /// Any [`ControlPlaneError`].
+    pub async fn enrol(&self, request: &EnrolRequest) -> Result<EnrolReply, ControlPlaneError> {
         self.reply("enrol", |asked| asked.json(request)).await
     }
 
-    /// Opens the configuration stream.
-    pub(crate) async fn config_stream(&self) -> Result<Response, ControlPlaneError> {
-        self.send(Method::GET, "config", |asked| asked.header(ACCEPT, "text/event-stream")).await
+    /// Opens the configuration stream. With the revision `in_force` it goes on from there as far as the control plane still
+    /// knows what has changed since; else it begins with a whole snapshot.
+    ///
+    /// # Errors
+    /// Any [`ControlPlaneError`].
+    pub async fn config_stream(&self, in_force: Option<u64>) -> Result<Response, ControlPlaneError> {
+        self.send(Method::GET, "config", |asked| {
+            let asked = asked.header(ACCEPT, "text/event-stream");
+            // The words of the WHATWG for a client that comes back to an event stream.
+            in_force.into_iter().fold(asked, |asked, revision| asked.header("last-event-id", revision))
+        })
+        .await
     }
 
     /// Reports how this gateway is.
-    pub(crate) async fn put_status(&self, status: &GatewayStatus) -> Result<(), ControlPlaneError> {
+    ///
+    /// # Errors
+    /// Any [`ControlPlaneError`].
+    pub async fn put_status(&self, status: &GatewayStatus) -> Result<(), ControlPlaneError> {
         let sent = self.send(Method::PUT, "status", |asked| asked.json(status).timeout(request_timeout()));
         sent.await.map(drop)
     }

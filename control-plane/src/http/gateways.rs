@@ -13,19 +13,23 @@ use crate::{
 };
 use axum::{
     Extension, Json,
+    body::{Body as Streamed, Bytes},
     extract::State,
-    http::StatusCode,
-    response::sse::{Event, KeepAlive, Sse},
+    http::{HeaderMap, StatusCode, header},
+    response::IntoResponse,
 };
 use control_plane_api::{
     gateway::{ConfigState, GatewayStatus, GatewaySummary},
     name::Name,
 };
-use futures::{Stream, stream};
-use std::{sync::Arc, time::Duration};
+use futures::stream;
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use tokio::time::timeout;
 
 /// Time after which a silent stream shows that it is alive.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// A comment, which no reader of the stream sees.
+const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
 
 fn missing(name: &Name) -> ApiError {
     ApiError::not_found(format!("gateway/{name} does not exist")).hint("`GET /api/v1/gateways` lists those that do")
@@ -58,20 +62,34 @@ pub(super) async fn delete(
 pub(super) async fn config(
     State(app): State<App>,
     Extension(CallingGateway(gateway)): Extension<CallingGateway>,
-) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, ApiError> {
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, ApiError> {
     let key = SealingKey::parse(&gateway.sealing_key);
     let key =
         key.ok_or_else(|| ApiError::unprocessable("this gateway enrolled without a key").hint("enrol it again"))?;
     let since = app.store.read().await?.revision().await?;
     app.published.announce();
-    tracing::info!(gateway = %gateway.name, since, "A gateway subscribed to configuration");
-    let subscriber = Subscriber { gateway: gateway.name.clone(), digest: gateway.digest.clone(), key };
-    let subscription = Subscription::new(subscriber, &app.published, Arc::clone(&app.keys), since);
-    let events = stream::unfold(subscription, |mut subscription| async move {
-        let event = subscription.next().await?;
-        Some((Event::default().event("config").json_data(event), subscription))
-    });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL)))
+    let has = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    tracing::info!(gateway = %gateway.name, since, has, "A gateway subscribed to configuration");
+    let subscriber = Subscriber { gateway: gateway.name.clone(), digest: gateway.digest.clone(), key, since, has };
+    let subscription = Subscription::new(subscriber, &app.published, Arc::clone(&app.keys));
+    let body = Streamed::from_stream(stream::unfold((subscription, VecDeque::new()), pieces));
+    Ok(([(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")], body))
+}
+
+/// The next piece of a stream, of the event that is under way or of the next one.
+async fn pieces(
+    (mut subscription, mut rest): (Subscription, VecDeque<Bytes>),
+) -> Option<(Result<Bytes, Infallible>, (Subscription, VecDeque<Bytes>))> {
+    loop {
+        if let Some(piece) = rest.pop_front() {
+            return Some((Ok(piece), (subscription, rest)));
+        }
+        match timeout(KEEP_ALIVE_INTERVAL, subscription.next()).await {
+            Ok(event) => rest.extend(event?.pieces),
+            Err(_) => rest.push_back(KEEP_ALIVE),
+        }
+    }
 }
 
 pub(super) async fn report(
