@@ -47,8 +47,9 @@ impl Counters {
     }
 
     fn failed(&self, what: &str, error: &anyhow::Error) {
-        // The port of a connection is of no interest, and every one is another.
-        let why = error.root_cause().to_string();
+        // The last word says why; before it stand URLs, of which every gateway has another.
+        let text = error.root_cause().to_string();
+        let why = text.rsplit(": ").next().unwrap_or_default();
         if let Ok(mut failures) = self.failures.lock() {
             *failures.entry(format!("{what}: {why}")).or_default() += 1;
         }

@@ -1,6 +1,6 @@
 //! The mcpd under test and its database: started, killed and started again on the same port.
 
-use super::{Database, Options, measure::Usage};
+use super::{Database, Options, admin::client, measure::Usage};
 use crate::postgres::Cluster;
 use anyhow::{Context as _, Result, bail};
 use gateway::control_plane::Backoff;
@@ -14,6 +14,9 @@ use std::{
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use url::Url;
+
+/// Time for mcpd to say whether it is ready, after which it is asked again.
+const READY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A running mcpd.
 pub(super) struct Mcpd {
@@ -87,7 +90,7 @@ impl Mcpd {
     }
 
     async fn ready(&self) -> Result<()> {
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
+        let client = client(READY_TIMEOUT)?;
         let url = self.url()?.join("readyz")?;
         let answers = async {
             let mut backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(100));

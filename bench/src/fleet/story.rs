@@ -151,10 +151,11 @@ impl Simulation {
         Backoff::new(outage, outage).wait().await;
         self.counters.take_failures();
         self.board.forget(gateways);
-        let begin = Instant::now();
+        // The first are back before it is known that mcpd is ready.
+        let (begin, counts) = (Instant::now(), counts(&self.counters));
         self.mcpd.again().await?;
         let ready = Instant::now();
-        let meter = Meter { usage: Usage { cpu_s: 0.0, ..self.mcpd.usage()? }, counts: counts(&self.counters) };
+        let meter = Meter { usage: Usage { cpu_s: 0.0, ..self.mcpd.usage()? }, counts };
         let times = self.board.until(self.revision).await?;
         let step = meter.end(self, vec![(ready, times)])?;
         Ok(Herd { gateways, start_s: (ready - begin).as_secs_f64(), step })
