@@ -34,6 +34,9 @@ const CONNECT_TIMEOUT_MS: u64 = 5_000;
 const REQUEST_TIMEOUT_MS: u64 = 15_000;
 /// A configuration stream silent for this long is taken for dead, in milliseconds; mcpd sends a comment far more often.
 const STREAM_IDLE_TIMEOUT_MS: u64 = 60_000;
+/// Time after which an unused connection is not used again, in milliseconds. mcpd closes one after 10 s, which is also the time
+/// between two reports: of a fleet, some would be sent just then and be lost.
+const POOL_IDLE_TIMEOUT_MS: u64 = 5_000;
 /// Largest answer read, in bytes.
 const REPLY_BYTES_MAX: usize = 1 << 20;
 

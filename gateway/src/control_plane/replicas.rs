@@ -3,7 +3,7 @@
 //! All parts of a gateway ask the same one, and a fleet is spread over all of them: each gateway begins with one at
 //! random. Why one failed and when to try again is not known here.
 
-use super::{CONNECT_TIMEOUT_MS, ControlPlaneError, STREAM_IDLE_TIMEOUT_MS, chain};
+use super::{CONNECT_TIMEOUT_MS, ControlPlaneError, POOL_IDLE_TIMEOUT_MS, STREAM_IDLE_TIMEOUT_MS, chain};
 use crate::http_client;
 use rand::Rng as _;
 use reqwest::Client;
@@ -58,7 +58,8 @@ fn replica(base: &Url) -> Result<Replica, ControlPlaneError> {
         return Err(unusable("it is not an http or https URL".to_owned()));
     }
     let builder = http_client::builder(base, Duration::from_millis(CONNECT_TIMEOUT_MS))
-        .read_timeout(Duration::from_millis(STREAM_IDLE_TIMEOUT_MS));
+        .read_timeout(Duration::from_millis(STREAM_IDLE_TIMEOUT_MS))
+        .pool_idle_timeout(Duration::from_millis(POOL_IDLE_TIMEOUT_MS));
     let http = builder.build().map_err(|error| unusable(chain(&error)))?;
     Ok(Replica { http, base: base.clone() })
 }
