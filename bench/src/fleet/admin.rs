@@ -74,5 +74,4 @@ impl Admin {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape map asks for")]
 fn ignored(_: serde_json::Value) {}

@@ -125,7 +125,7 @@ fn server(number: usize) -> Result<Object> {
         "headers": {"authorization": {"secret": secret(number), "prefix": "Bearer "}},
     }))?;
     let rule = |tool: usize| {
-        let (verb, class) = if tool % 4 == 0 { ("update", "write") } else { ("get", "read") };
+        let (verb, class) = if tool.is_multiple_of(4) { ("update", "write") } else { ("get", "read") };
         json!({"tool": format!("{verb}_record_{tool}"), "class": class})
     };
     let tools: Vec<_> = (0..TOOLS_PER_SERVER).map(rule).collect();
