@@ -1,6 +1,6 @@
 # Every target installs what it needs first (scripts/setup), so each works on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check conformance compatibility torture bench bench-relevance clean-demo
+.PHONY: help setup build demo test check conformance compatibility torture bench bench-fleet bench-relevance clean-demo
 SHELL := /bin/bash
 
 TOOLS := . target/tools/env &&
@@ -36,6 +36,11 @@ torture: ## break real gateways in every way and prove that the audit log lost n
 bench: ## measure the filtering hot path (see bench/README.md)
 	@scripts/setup build
 	@$(TOOLS) cargo bench --locked -p bench
+
+bench-fleet: ## 1,000 simulated gateways against a real mcpd and PostgreSQL (ARGS chooses, see bench/README.md)
+	@scripts/setup test
+	@$(TOOLS) cargo build --locked --release -p control-plane --bin mcpd
+	@$(TOOLS) cargo run --locked --release -p bench --example fleet -- $(ARGS)
 
 bench-relevance: ## quality and speed of relevance filtering on labelled sets (DATA=folder, see bench/README.md)
 	@scripts/bench-relevance $(DATA)

@@ -1,5 +1,10 @@
-//! What the benches share. The benches are in `benches/`: what it costs to pass through the filters. See README.md for
-//! how to read a number.
+//! What the benches share. The benches are in `benches/`: what it costs to pass through the filters. [`fleet`] is a whole
+//! company by simulation, which `examples/fleet.rs` runs. See README.md for how to read a number.
+
+pub mod fleet;
+#[path = "../../control-plane/tests/it/postgres.rs"]
+#[expect(dead_code, reason = "what a simulation needs of it is less than what tests do")]
+mod postgres;
 
 use filters_relevance::encoder::missing_file;
 use std::path::{Path, PathBuf};

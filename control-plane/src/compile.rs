@@ -1,4 +1,5 @@
-//! Objects, token grants and sealed secrets → the snapshot of one gateway. Pure: no clock, no keys, no database.
+//! Objects, token grants, instances and keys of issuers → the objects as gateways are told of them. Pure: no clock, no keys, no
+//! database.
 
 use crate::{
     oauth::Target,
@@ -8,16 +9,13 @@ use crate::{
 use control_plane_api::{
     access::TokenGrant,
     issuer::IssuerSpec,
-    limits::Limits,
     name::Name,
-    oauth::{ConnectionSpec, ConnectionState},
+    oauth::ConnectionState,
     object::{Named, Object},
     pepper::Peppers,
     runtime::Runtime,
-    secret::SecretSpec,
     server::{ServerSpec, Transport},
     snapshot::Snapshot,
-    timestamp::Timestamp,
 };
 use issuers::Issuers;
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,63 +72,67 @@ impl Configuration {
     }
 }
 
-/// What is for one gateway only.
-#[derive(Default)]
-pub(crate) struct Sealed {
-    pub(crate) secrets: Vec<Named<SecretSpec>>,
-    pub(crate) connections: Vec<Named<ConnectionSpec>>,
-    pub(crate) peppers: Option<SecretSpec>,
-    /// Whether it is to be drained.
-    pub(crate) draining: bool,
+/// What every gateway is told of the objects, in the order of kind and name. What is sealed to each of them comes on top.
+///
+/// There is no choice among objects by gateway: all are told all of it, so that it is compiled once for all.
+pub(crate) fn compile(configuration: &Configuration) -> Vec<Object> {
+    let beside = Beside::of(configuration);
+    let mut objects: Vec<Object> = configuration.objects.iter().cloned().map(|object| beside.told(object)).collect();
+    objects.sort_by_cached_key(Object::reference);
+    objects
 }
 
-/// The snapshot of a gateway to which `sealed` was sealed.
-pub(crate) fn compile(configuration: &Configuration, sealed: Sealed, issued_at: Timestamp) -> Snapshot {
-    let mut objects = configuration.objects.clone();
-    for object in &mut objects {
-        match object {
+/// What lies in the store beside the objects and is told as part of them.
+struct Beside<'a> {
+    configuration: &'a Configuration,
+    grants: BTreeMap<&'a Name, Vec<&'a TokenGrant>>,
+    instances: BTreeMap<&'a Name, &'a StoredInstance>,
+}
+
+impl<'a> Beside<'a> {
+    fn of(configuration: &'a Configuration) -> Self {
+        let mut grants: BTreeMap<&Name, Vec<&TokenGrant>> = BTreeMap::new();
+        for (user, grant) in &configuration.grants {
+            grants.entry(user).or_default().push(grant);
+        }
+        let instances = configuration.instances.iter().map(|instance| (&instance.server, instance)).collect();
+        Self { configuration, grants, instances }
+    }
+
+    fn told(&self, mut object: Object) -> Object {
+        match &mut object {
             // To a gateway, nobody may present anything for a user who is shut out.
             Object::User(user) if user.spec.disabled => user.spec.tokens.clear(),
             Object::User(user) => {
-                let own = configuration.grants.iter().filter(|(name, _)| *name == user.name);
-                user.spec.tokens = own.map(|(_, grant)| grant.clone()).collect();
+                let own = self.grants.get(&user.name).into_iter().flatten();
+                user.spec.tokens = own.map(|grant| TokenGrant::clone(grant)).collect();
             }
             Object::Server(server) => {
-                let instance = configuration.instances.iter().find(|instance| instance.server == server.name);
+                let instance = self.instances.get(&server.name);
                 server.spec.orders = instance.map(|instance| instance.orders).unwrap_or_default();
                 reached(&mut server.spec, instance.and_then(|instance| instance.endpoint.as_deref()));
                 if let Some(oauth) = &mut server.spec.oauth {
                     // Of no use to a gateway, and not sealed to it.
                     oauth.client_secret = None;
-                    let addresses = configuration.addresses.as_ref().filter(|_| oauth.grant.is_code());
+                    let addresses = self.configuration.addresses.as_ref().filter(|_| oauth.grant.is_code());
                     oauth.connect_url = addresses.map(|addresses| addresses.connect(&server.name));
                 }
             }
             Object::Issuer(issuer) => {
                 // Of no use to a gateway.
                 issuer.spec.control_plane_audiences.clear();
-                add_keys(issuer, &configuration.key_sets);
+                add_keys(issuer, &self.configuration.key_sets);
             }
             _ => {}
         }
-    }
-    objects.extend(sealed.secrets.into_iter().map(Object::Secret));
-    objects.extend(sealed.connections.into_iter().map(Object::Connection));
-    objects.sort_by_key(Object::reference);
-    let peppers = sealed.peppers;
-    Snapshot {
-        revision: configuration.revision,
-        issued_at,
-        objects,
-        peppers,
-        limits: Limits::default(),
-        draining: sealed.draining,
+        object
     }
 }
 
 /// Who speaks for which user by a token of an issuer, for the control plane itself.
 pub(crate) fn issuers(configuration: &Configuration) -> Issuers {
-    let mut objects = configuration.objects.clone();
+    let of_identity = |object: &&Object| matches!(object, Object::Issuer(_) | Object::User(_));
+    let mut objects: Vec<Object> = configuration.objects.iter().filter(of_identity).cloned().collect();
     for object in &mut objects {
         if let Object::Issuer(issuer) = object {
             add_keys(issuer, &configuration.key_sets);
@@ -168,7 +170,7 @@ fn http(url: &str) -> Transport {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use control_plane_api::runtime::RuntimeKind;
 
@@ -192,7 +194,7 @@ mod tests {
         }
     }
 
-    fn configuration() -> Configuration {
+    pub(crate) fn configuration() -> Configuration {
         let transport = serde_json::json!({"type": "stdio", "command": "x", "env": {"T": {"secret": "used"}}});
         let objects = serde_json::json!([
             {"kind": "user", "name": "ann", "revision": 1, "spec": {"roles": ["developer"]}},
@@ -226,22 +228,8 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_holds_every_object_in_order_with_grants_and_secrets() {
-        let sealed =
-            Named { name: "used".parse().unwrap(), revision: 3, spec: SecretSpec { sealed: "box".to_owned() } };
-        let spec = ConnectionSpec {
-            server: "jira".parse().unwrap(),
-            user: "ann".parse().ok(),
-            url: "https://jira.example/mcp".to_owned(),
-            sealed: "box".to_owned(),
-            expires_at: None,
-            scopes: Vec::new(),
-        };
-        let connection = Named { name: "c1".parse().unwrap(), revision: 6, spec };
-        let sealed = Sealed { secrets: vec![sealed], connections: vec![connection], peppers: None, draining: true };
-        let snapshot = compile(&configuration(), sealed, Timestamp::from_millis(0));
-        insta::assert_json_snapshot!(snapshot.objects);
-        assert!(snapshot.revision == 7 && snapshot.draining);
+    fn gateways_are_told_every_object_in_order_with_grants() {
+        insta::assert_json_snapshot!(compile(&configuration()));
     }
 
     #[test]
@@ -273,8 +261,7 @@ mod tests {
             connections: Vec::new(),
             ..configuration()
         };
-        let snapshot = compile(&configuration, Sealed::default(), Timestamp::from_millis(0));
-        let spec = serde_json::to_value(&snapshot.objects[0]).unwrap()["spec"].clone();
+        let spec = serde_json::to_value(&compile(&configuration)[0]).unwrap()["spec"].clone();
         (configuration, spec)
     }
 

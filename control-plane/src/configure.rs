@@ -18,7 +18,7 @@ use control_plane_api::{
     snapshot::Snapshot,
     validate::{Violation, references_to, validate},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Why the configuration stays as it was.
 #[derive(Debug, thiserror::Error)]
@@ -185,6 +185,8 @@ fn plan(all: &mut Vec<Object>, wanted: Vec<Object>, next: u64) -> Result<Vec<(Ob
     let mut seen = BTreeSet::new();
     let mut violations = Vec::new();
     let mut plan = Vec::new();
+    let mut places: HashMap<ObjectRef, usize> =
+        all.iter().enumerate().map(|(place, object)| (object.reference(), place)).collect();
     for object in wanted {
         let reference = object.reference();
         let mut refuse = |field: &str, message: &str| {
@@ -204,7 +206,7 @@ fn plan(all: &mut Vec<Object>, wanted: Vec<Object>, next: u64) -> Result<Vec<(Ob
             refuse("name", "is there twice");
         }
         let object = settled(object, next);
-        let have = all.iter_mut().find(|other| other.reference() == reference);
+        let have = places.get(&reference).and_then(|place| all.get_mut(*place));
         let effect = match have {
             Some(have) if settled(have.clone(), next) == object => {
                 plan.push((have.clone(), Effect::Unchanged));
@@ -215,6 +217,7 @@ fn plan(all: &mut Vec<Object>, wanted: Vec<Object>, next: u64) -> Result<Vec<(Ob
                 Effect::Configured
             }
             None => {
+                places.insert(reference, all.len());
                 all.push(object.clone());
                 Effect::Created
             }

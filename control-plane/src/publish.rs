@@ -1,13 +1,19 @@
 //! Watches the revision and hands every new configuration to the streams of the connected gateways.
 //!
 //! One [`Publisher`] per process. It is woken by changes made here, by other replicas through PostgreSQL's
-//! LISTEN/NOTIFY, and by a clock, in case another process wrote to the same database without a word. Streams hold
-//! a [`watch::Receiver`]: a slow one sees the newest configuration when it looks again, and nothing queues up.
+//! LISTEN/NOTIFY, and by a clock, in case another process wrote to the same database without a word. What it publishes is an
+//! [`Edition`]: compiled and turned into text once for all gateways, so that one more gateway costs a signature. Streams hold
+//! a [`watch::Receiver`]: a slow one sees the newest edition when it looks again, and nothing queues up.
 
 mod contact;
+mod contents;
+mod edition;
+mod event;
 mod stream;
 
 pub(crate) use contact::Contact;
+pub(crate) use edition::Edition;
+pub(crate) use event::Event;
 pub(crate) use stream::{Subscriber, Subscription};
 
 use crate::{
@@ -19,9 +25,9 @@ use crate::{
     store::{Presence, Store, StoreError},
 };
 use issuers::Issuers;
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZero, sync::Arc, time::Duration};
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, Semaphore, watch},
     time::{MissedTickBehavior, interval, timeout},
 };
 
@@ -37,7 +43,7 @@ pub(crate) struct Publisher {
     keys: Arc<Keys>,
     addresses: Option<Addresses>,
     changed: Arc<Notify>,
-    newest: watch::Sender<Arc<Configuration>>,
+    newest: watch::Sender<Arc<Edition>>,
     contact: Contact,
     seen: HighWater,
 }
@@ -46,8 +52,10 @@ pub(crate) struct Publisher {
 #[derive(Clone)]
 pub(crate) struct Published {
     changed: Arc<Notify>,
-    newest: watch::Receiver<Arc<Configuration>>,
+    newest: watch::Receiver<Arc<Edition>>,
     contact: Contact,
+    /// For events that are made at the same time: half of the cores, so that the other half serves.
+    places: Arc<Semaphore>,
 }
 
 impl Published {
@@ -58,7 +66,7 @@ impl Published {
 
     /// The configuration in force, as far as this process knows.
     pub(crate) fn newest(&self) -> Arc<Configuration> {
-        Arc::clone(&self.newest.borrow())
+        Arc::clone(self.newest.borrow().configuration())
     }
 
     /// Whether that may still be the newest.
@@ -66,8 +74,8 @@ impl Published {
         self.contact.clone()
     }
 
-    /// Every configuration from now on.
-    pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<Configuration>> {
+    /// Every edition from now on.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<Edition>> {
         self.newest.clone()
     }
 }
@@ -80,12 +88,14 @@ impl Publisher {
         addresses: Option<Addresses>,
         mut seen: HighWater,
     ) -> Result<(Self, Published), StoreError> {
-        let first = load(&store, &keys, addresses.clone()).await?;
-        seen.note(first.revision);
+        let first = edition(load(&store, &keys, addresses.clone()).await?, None)?;
+        seen.note(first.configuration().revision);
         let (newest, receiver) = watch::channel(Arc::new(first));
         let changed = Arc::new(Notify::new());
         let contact = Contact::new();
-        let published = Published { changed: Arc::clone(&changed), newest: receiver, contact: contact.clone() };
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let places = Arc::new(Semaphore::new((cores / 2).max(1)));
+        let published = Published { changed: Arc::clone(&changed), newest: receiver, contact: contact.clone(), places };
         Ok((Self { store, keys, addresses, changed, newest, contact, seen }, published))
     }
 
@@ -126,14 +136,22 @@ impl Publisher {
 
     async fn refresh(&mut self) -> Result<(), StoreError> {
         let revision = self.revision().await?;
-        if revision > self.newest.borrow().revision {
-            let configuration = load(&self.store, &self.keys, self.addresses.clone()).await?;
-            tracing::info!(revision = configuration.revision, "Published a configuration");
-            self.seen.note(configuration.revision);
-            self.newest.send_replace(Arc::new(configuration));
+        let before = Arc::clone(&self.newest.borrow());
+        if revision > before.configuration().revision {
+            let next = edition(load(&self.store, &self.keys, self.addresses.clone()).await?, Some(&before))?;
+            let revision = next.configuration().revision;
+            tracing::info!(revision, "Published a configuration");
+            self.seen.note(revision);
+            self.newest.send_replace(Arc::new(next));
         }
         Ok(())
     }
+}
+
+/// Objects have string keys only, so that nothing of them cannot be written.
+fn edition(configuration: Configuration, before: Option<&Edition>) -> Result<Edition, StoreError> {
+    Edition::new(configuration, before)
+        .map_err(|error| StoreError::Unreadable { what: "an object".to_owned(), reason: error.to_string() })
 }
 
 async fn load(store: &Store, keys: &Keys, addresses: Option<Addresses>) -> Result<Configuration, StoreError> {

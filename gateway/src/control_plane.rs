@@ -38,7 +38,8 @@ const STREAM_BEGIN_TIMEOUT_MS: u64 = 3_000;
 /// A configuration stream silent for this long is taken for dead, in milliseconds; mcpd sends a comment every second.
 const STREAM_IDLE_TIMEOUT_MS: u64 = 5_000;
 /// Longest time for which a connection is kept for the next request, in milliseconds: one that a firewall has forgotten
-/// meanwhile costs a whole request timeout. mcpd closes it after 10 s.
+/// meanwhile costs a whole request timeout. mcpd closes it after 10 s, which is also the time between two reports: of a fleet,
+/// some would be sent just then and be lost.
 const CONNECTION_IDLE_TIMEOUT_MS: u64 = 5_000;
 /// Largest answer read, in bytes.
 const REPLY_BYTES_MAX: usize = 1 << 20;
@@ -107,18 +108,33 @@ impl ControlPlane {
     }
 
     /// Exchanges the join token for an identity.
-    pub(crate) async fn enrol(&self, request: &EnrolRequest) -> Result<EnrolReply, ControlPlaneError> {
+    ///
+    /// # Errors
+    /// Any [`ControlPlaneError`].
+    pub async fn enrol(&self, request: &EnrolRequest) -> Result<EnrolReply, ControlPlaneError> {
         self.reply("enrol", |asked| asked.json(request)).await
     }
 
-    /// Opens the configuration stream.
-    pub(crate) async fn config_stream(&self) -> Result<Response, ControlPlaneError> {
+    /// Opens the configuration stream. With the revision `in_force` it goes on from there as far as the control plane still
+    /// knows what has changed since; else it begins with a whole snapshot.
+    ///
+    /// # Errors
+    /// Any [`ControlPlaneError`].
+    pub async fn config_stream(&self, in_force: Option<u64>) -> Result<Response, ControlPlaneError> {
         let begin = Duration::from_millis(STREAM_BEGIN_TIMEOUT_MS);
-        self.send(Method::GET, "config", begin, |asked| asked.header(ACCEPT, "text/event-stream")).await
+        self.send(Method::GET, "config", begin, |asked| {
+            let asked = asked.header(ACCEPT, "text/event-stream");
+            // The words of the WHATWG for a client that comes back to an event stream.
+            in_force.into_iter().fold(asked, |asked, revision| asked.header("last-event-id", revision))
+        })
+        .await
     }
 
     /// Reports how this gateway is.
-    pub(crate) async fn put_status(&self, status: &GatewayStatus) -> Result<(), ControlPlaneError> {
+    ///
+    /// # Errors
+    /// Any [`ControlPlaneError`].
+    pub async fn put_status(&self, status: &GatewayStatus) -> Result<(), ControlPlaneError> {
         let within = request_timeout();
         let sent = self.send(Method::PUT, "status", within, |asked| asked.json(status).timeout(within));
         sent.await.map(drop)

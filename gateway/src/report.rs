@@ -28,7 +28,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::Notify, time::MissedTickBehavior};
 
 /// Longest time between two reports, in milliseconds.
-const REPORT_INTERVAL_MS: u64 = 10_000;
+pub const REPORT_INTERVAL_MS: u64 = 10_000;
 /// Changes that come within this time go into one report, in milliseconds.
 const GATHER_MS: u64 = 50;
 

@@ -15,6 +15,7 @@ use crate::{
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
 /// The whole configuration of one gateway at one revision.
@@ -70,9 +71,10 @@ pub struct ChangeSet {
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, made once for each change of the configuration")]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ConfigEvent {
-    /// First event of a stream, and whenever changes cannot be told.
+    /// First event of a stream, unless the gateway came back with a revision from which the changes can be told.
     Snapshot(Snapshot),
-    /// Every later event.
+    /// Every other event. One that leads nowhere ([`ChangeSet::is_nothing_since`]) tells a gateway that came back that it has
+    /// missed nothing.
     ChangeSet(ChangeSet),
 }
 
@@ -114,6 +116,16 @@ pub enum SequenceError {
     },
 }
 
+impl ChangeSet {
+    /// Whether this says that `revision` is the newest there is, and nothing else.
+    #[must_use]
+    pub fn is_nothing_since(&self, revision: u64) -> bool {
+        let nothing =
+            self.upserts.is_empty() && self.removals.is_empty() && self.peppers.is_none() && self.draining.is_none();
+        nothing && self.base == revision && self.revision == revision
+    }
+}
+
 impl Snapshot {
     /// A snapshot without any object: what a gateway starts from.
     #[must_use]
@@ -139,11 +151,11 @@ impl Snapshot {
         if change.revision <= self.revision {
             return Err(SequenceError::NotNewer { offered: change.revision, have: self.revision });
         }
-        let gone: Vec<ObjectRef> =
+        let gone: BTreeSet<ObjectRef> =
             change.upserts.iter().map(Object::reference).chain(change.removals.iter().cloned()).collect();
         self.objects.retain(|object| !gone.contains(&object.reference()));
         self.objects.extend(change.upserts);
-        self.objects.sort_by_key(Object::reference);
+        self.objects.sort_by_cached_key(Object::reference);
         self.peppers = change.peppers.or(self.peppers.take());
         self.draining = change.draining.unwrap_or(self.draining);
         self.revision = change.revision;
@@ -154,9 +166,18 @@ impl Snapshot {
     /// What turns this snapshot into `next`.
     #[must_use]
     pub fn changes_to(&self, next: &Self) -> ChangeSet {
-        let upserts = next.objects.iter().filter(|object| !self.objects.contains(object)).cloned().collect();
-        let kept: Vec<ObjectRef> = next.objects.iter().map(Object::reference).collect();
-        let removals = self.objects.iter().map(Object::reference).filter(|object| !kept.contains(object)).collect();
+        let old: BTreeMap<ObjectRef, &Object> =
+            self.objects.iter().map(|object| (object.reference(), object)).collect();
+        let mut removals: BTreeSet<ObjectRef> = old.keys().cloned().collect();
+        let mut upserts = Vec::new();
+        for object in &next.objects {
+            let reference = object.reference();
+            removals.remove(&reference);
+            if old.get(&reference) != Some(&object) {
+                upserts.push(object.clone());
+            }
+        }
+        let removals = removals.into_iter().collect();
         let peppers = next.peppers.clone().filter(|next| self.peppers.as_ref() != Some(next));
         ChangeSet {
             base: self.revision,

@@ -7,28 +7,34 @@ use super::{
 };
 use crate::{
     identity::Caller,
-    publish::{Contact, Subscriber, Subscription},
+    publish::{Contact, Event, Subscriber, Subscription},
     rollback,
     secrets::SealingKey,
 };
 use axum::{
     Extension, Json,
+    body::{Body as Streamed, Bytes},
     extract::State,
-    http::StatusCode,
-    response::sse::{Event, Sse},
+    http::{HeaderMap, StatusCode, header},
+    response::IntoResponse,
 };
 use control_plane_api::{
     gateway::{ConfigState, GatewayOrder, GatewayStatus, GatewaySummary},
     name::Name,
     timestamp::Timestamp,
 };
-use futures::{Stream, stream};
-use std::{sync::Arc, time::Duration};
+use futures::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 /// How often a stream says that nothing is new. Gateways count on it: what they have is confirmed by it, and one that hears
 /// nothing for 5 s asks anew.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+/// A comment, which no reader of the stream sees.
+const HEARTBEAT: Bytes = Bytes::from_static(b":\n\n");
 
 fn missing(name: &Name) -> ApiError {
     ApiError::not_found(format!("gateway/{name} does not exist")).hint("`GET /api/v1/gateways` lists those that do")
@@ -92,35 +98,51 @@ async fn order(app: &App, caller: &Caller, name: &Name, drain: bool) -> Result<J
 pub(super) async fn config(
     State(app): State<App>,
     Extension(CallingGateway(gateway)): Extension<CallingGateway>,
-) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, ApiError> {
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, ApiError> {
     let key = SealingKey::parse(&gateway.sealing_key);
     let key =
         key.ok_or_else(|| ApiError::unprocessable("this gateway enrolled without a key").hint("enrol it again"))?;
     let since = app.store.read().await?.revision().await?;
     app.published.announce();
-    tracing::info!(gateway = %gateway.name, since, "A gateway subscribed to configuration");
-    let subscriber = Subscriber { gateway: gateway.name.clone(), digest: gateway.digest.clone(), key };
-    let subscription = Subscription::new(subscriber, &app.published, Arc::clone(&app.keys), since);
+    let has = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    tracing::info!(gateway = %gateway.name, since, has, "A gateway subscribed to configuration");
+    let subscriber = Subscriber { gateway: gateway.name.clone(), digest: gateway.digest.clone(), key, since, has };
+    let subscription = Subscription::new(subscriber, &app.published, Arc::clone(&app.keys));
     let mut heart = interval_at(Instant::now() + HEARTBEAT_INTERVAL, HEARTBEAT_INTERVAL);
     heart.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let events = stream::unfold((subscription, heart, app.published.contact()), next_event);
-    Ok(Sse::new(events))
+    let events =
+        stream::unfold(subscription, async |mut subscription| Some((subscription.next().await?, subscription)));
+    let listening =
+        Listening { events: events.boxed(), heart, contact: app.published.contact(), rest: VecDeque::new() };
+    let body = Streamed::from_stream(stream::unfold(listening, Listening::next));
+    Ok(([(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")], body))
 }
 
-type Listening = (Subscription, Interval, Contact);
+/// One gateway's stream.
+struct Listening {
+    /// What waits for its turn among other gateways' goes on waiting while the heart beats.
+    events: BoxStream<'static, Event>,
+    heart: Interval,
+    contact: Contact,
+    /// Of the event that is under way.
+    rest: VecDeque<Bytes>,
+}
 
-/// The next event: what is new, or a heartbeat, which says that nothing is.
-async fn next_event(
-    (mut subscription, mut heart, contact): Listening,
-) -> Option<(Result<Event, axum::Error>, Listening)> {
-    let event = loop {
-        tokio::select! {
-            biased;
-            event = subscription.next() => break Event::default().event("config").json_data(event?),
-            _ = heart.tick() => if !contact.is_lost() { break Ok(Event::default().comment("")) },
+impl Listening {
+    /// The next piece: of what is new, or a heartbeat, which says that nothing is.
+    async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
+        loop {
+            if let Some(piece) = self.rest.pop_front() {
+                return Some((Ok(piece), self));
+            }
+            tokio::select! {
+                biased;
+                event = self.events.next() => self.rest.extend(event?.pieces),
+                _ = self.heart.tick() => if !self.contact.is_lost() { return Some((Ok(HEARTBEAT), self)) },
+            }
         }
-    };
-    Some((event, (subscription, heart, contact)))
+    }
 }
 
 pub(super) async fn report(

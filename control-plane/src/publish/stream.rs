@@ -1,39 +1,41 @@
-//! The configuration stream of one connected gateway: a whole snapshot, then what changed since it was last told.
+//! The configuration stream of one connected gateway: a whole snapshot, or what has changed since the revision it came back
+//! with, and then every change.
 
-use super::Published;
+use super::{
+    Published,
+    contents::Contents,
+    edition::{Edition, Text},
+    event::Event,
+};
 use crate::{
-    compile::{Configuration, Sealed, compile},
     oauth,
     secrets::{Binding, Keys, SealingKey},
     store::{StoredConnection, StoredSecret},
 };
 use control_plane_api::{
+    limits::Limits,
     name::Name,
     oauth::ConnectionSpec,
-    object::Named,
+    object::{Kind, Named, Object, ObjectRef},
     secret::SecretSpec,
-    snapshot::{ConfigEvent, SignedEvent, Snapshot},
-    timestamp::Timestamp,
+    snapshot::{ChangeSet, ConfigEvent, Snapshot},
 };
-use std::{collections::BTreeMap, sync::Arc};
-use tokio::sync::watch;
+use std::{collections::BTreeSet, sync::Arc};
+use tokio::sync::{Semaphore, watch};
 use zeroize::Zeroizing;
 
 /// One gateway's connection.
 pub(crate) struct Subscription {
-    gateway: Name,
-    digest: String,
-    key: SealingKey,
+    subscriber: Subscriber,
     keys: Arc<Keys>,
-    newest: watch::Receiver<Arc<Configuration>>,
-    /// Revision in force when the gateway connected: an older configuration may not know the gateway yet.
-    since: u64,
-    told: Option<Snapshot>,
-    /// Sealed boxes differ every time; keeping them keeps unchanged secrets out of the change sets.
-    sealed: BTreeMap<Name, Named<SecretSpec>>,
-    connections: BTreeMap<Name, Named<ConnectionSpec>>,
-    /// The peppers as text, wiped with the stream, and their box.
-    peppers: Option<(Zeroizing<String>, SecretSpec)>,
+    newest: watch::Receiver<Arc<Edition>>,
+    places: Arc<Semaphore>,
+    /// What the gateway was told last.
+    told: Option<Arc<Contents>>,
+    /// Whether it was told to be drained.
+    draining: Option<bool>,
+    /// What could not be sealed; it is tried again with every event.
+    unopened: BTreeSet<ObjectRef>,
 }
 
 /// Whom a subscription is for.
@@ -42,85 +44,122 @@ pub(crate) struct Subscriber {
     /// Digest of the token it presented; when that is gone, so is the stream.
     pub(crate) digest: String,
     pub(crate) key: SealingKey,
+    /// Revision in force when the gateway connected: an older configuration may not know the gateway yet.
+    pub(crate) since: u64,
+    /// The revision that the gateway has already, as it says.
+    pub(crate) has: Option<u64>,
+}
+
+/// What is sealed to one gateway in one event.
+struct Own {
+    objects: Vec<Object>,
+    peppers: Option<SecretSpec>,
 }
 
 impl Subscription {
-    /// Subscribes a gateway that connected at revision `since`.
-    pub(crate) fn new(subscriber: Subscriber, published: &Published, keys: Arc<Keys>, since: u64) -> Self {
-        Self {
-            gateway: subscriber.gateway,
-            digest: subscriber.digest,
-            key: subscriber.key,
-            keys,
-            newest: published.subscribe(),
-            since,
-            told: None,
-            sealed: BTreeMap::new(),
-            connections: BTreeMap::new(),
-            peppers: None,
-        }
+    /// Subscribes a gateway.
+    pub(crate) fn new(subscriber: Subscriber, published: &Published, keys: Arc<Keys>) -> Self {
+        let (newest, places) = (published.subscribe(), Arc::clone(&published.places));
+        Self { subscriber, keys, newest, places, told: None, draining: None, unopened: BTreeSet::new() }
     }
 
     /// The next event; `None` when mcpd stops or the gateway is no longer enrolled.
-    pub(crate) async fn next(&mut self) -> Option<SignedEvent> {
-        let after = self.told.as_ref().map_or(self.since, |told| told.revision.saturating_add(1));
-        let newest = self.newest.wait_for(|configuration| configuration.revision >= after).await.ok()?;
-        let configuration = Arc::clone(&newest);
-        drop(newest);
-        let Some(&draining) = configuration.gateways.get(&self.digest) else {
-            tracing::info!(gateway = %self.gateway, "Ended the stream of a gateway that is no longer enrolled");
+    ///
+    /// Whoever waits for it may stop waiting at any time and lose nothing.
+    pub(crate) async fn next(&mut self) -> Option<Event> {
+        let after = self.told.as_ref().map_or(self.subscriber.since, |told| told.revision.saturating_add(1));
+        self.newest.wait_for(|edition| edition.contents.revision >= after).await.ok()?;
+        // A thousand gateways that come at once must not keep whoever asks for something small from being served.
+        let _place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        let edition = Arc::clone(&self.newest.borrow_and_update());
+        let gateway = &self.subscriber.gateway;
+        let Some(&draining) = edition.configuration().gateways.get(&self.subscriber.digest) else {
+            tracing::info!(%gateway, "Ended the stream of a gateway that is no longer enrolled");
             return None;
         };
-        let sealed = Sealed {
-            secrets: self.seal(&configuration),
-            connections: self.seal_connections(&configuration),
-            peppers: self.seal_peppers(&configuration),
+        let before = self.told.clone().or_else(|| edition.at(self.subscriber.has?));
+        let event = match &before {
+            None => self.snapshot(&edition, draining),
+            Some(before) => self.changes(&edition, before, draining),
+        };
+        self.told = Some(Arc::clone(&edition.contents));
+        self.draining = Some(draining);
+        let gateway = &self.subscriber.gateway;
+        event.inspect_err(|error| tracing::error!(%gateway, %error, "Cannot serialise a configuration")).ok()
+    }
+
+    fn snapshot(&mut self, edition: &Edition, draining: bool) -> Result<Event, serde_json::Error> {
+        let secrets = edition.contents.secrets.keys().collect();
+        let connections = edition.contents.connections.keys().collect();
+        let own = self.seal(edition, (secrets, connections), true);
+        let snapshot = Snapshot {
+            revision: edition.contents.revision,
+            issued_at: edition.issued_at,
+            objects: own.objects,
+            peppers: own.peppers,
+            limits: Limits::default(),
             draining,
         };
-        let snapshot = compile(&configuration, sealed, Timestamp::now());
-        let event = match &self.told {
-            None => ConfigEvent::Snapshot(snapshot.clone()),
-            Some(told) => ConfigEvent::ChangeSet(told.changes_to(&snapshot)),
+        self.event(&ConfigEvent::Snapshot(snapshot), edition.whole()?)
+    }
+
+    fn changes(&mut self, edition: &Edition, before: &Contents, draining: bool) -> Result<Event, serde_json::Error> {
+        let changes = edition.changes_since(before)?;
+        let difference = &changes.difference;
+        let again = std::mem::take(&mut self.unopened);
+        let wanted = |kind: Kind, names: &[Name]| -> Vec<Name> {
+            let again = again.iter().filter(|object| object.kind == kind).map(|object| &object.name);
+            names.iter().chain(again).cloned().collect()
         };
-        self.told = Some(snapshot);
-        self.keys
-            .sign(&event, &self.gateway)
-            .inspect_err(|error| tracing::error!(gateway = %self.gateway, %error, "Cannot serialise a configuration"))
-            .ok()
+        let (secrets, connections) =
+            (wanted(Kind::Secret, &difference.secrets), wanted(Kind::Connection, &difference.connections));
+        let wanted = (secrets.iter().collect(), connections.iter().collect());
+        let own = self.seal(edition, wanted, difference.has_other_peppers);
+        let change = ChangeSet {
+            base: before.revision,
+            revision: edition.contents.revision,
+            issued_at: edition.issued_at,
+            upserts: own.objects,
+            removals: difference.removals.clone(),
+            peppers: own.peppers,
+            // One that came back was told what holds at the revision it has, which is not known here.
+            draining: (self.draining != Some(draining) && before.revision != edition.contents.revision)
+                .then_some(draining),
+        };
+        self.event(&ConfigEvent::ChangeSet(change), &changes.upserts)
     }
 
-    /// The secrets in use, sealed to this gateway; those whose revision is the same keep their box.
-    fn seal(&mut self, configuration: &Configuration) -> Vec<Named<SecretSpec>> {
-        let mut sealed = BTreeMap::new();
-        for secret in configuration.secrets_in_use() {
-            let kept = self.sealed.remove(&secret.name).filter(|kept| kept.revision == secret.revision);
-            if let Some(kept) = kept.or_else(|| self.seal_one(secret)) {
-                sealed.insert(secret.name.clone(), kept);
+    fn event(&self, own: &ConfigEvent, shared: &Text) -> Result<Event, serde_json::Error> {
+        Event::new((own, shared), (&self.keys, &self.subscriber.gateway))
+    }
+
+    /// Seals to this gateway those of the secrets and connections that are in use, and the peppers if `with_peppers`.
+    fn seal(
+        &mut self,
+        edition: &Edition,
+        (secrets, connections): (BTreeSet<&Name>, BTreeSet<&Name>),
+        with_peppers: bool,
+    ) -> Own {
+        let (configuration, contents) = (edition.configuration(), &edition.contents);
+        let mut objects = Vec::new();
+        let wanted =
+            |secret: &&StoredSecret| secrets.contains(&secret.name) && contents.secrets.contains_key(&secret.name);
+        for secret in configuration.secrets.iter().filter(wanted) {
+            match self.seal_secret(secret) {
+                Some(sealed) => objects.push(Object::Secret(sealed)),
+                None => drop(self.unopened.insert(ObjectRef { kind: Kind::Secret, name: secret.name.clone() })),
             }
         }
-        self.sealed = sealed;
-        self.sealed.values().cloned().collect()
-    }
-
-    /// The access tokens in use, sealed to this gateway; those whose revision is the same keep their box.
-    fn seal_connections(&mut self, configuration: &Configuration) -> Vec<Named<ConnectionSpec>> {
-        let mut sealed = BTreeMap::new();
-        for connection in configuration.connections_in_use() {
-            let kept = self.connections.remove(&connection.id).filter(|kept| kept.revision == connection.revision);
-            if let Some(kept) = kept.or_else(|| self.seal_connection(connection)) {
-                sealed.insert(connection.id.clone(), kept);
+        let wanted =
+            |one: &&StoredConnection| connections.contains(&one.id) && contents.connections.contains_key(&one.id);
+        for connection in configuration.connections.iter().filter(wanted) {
+            match self.seal_connection(connection) {
+                Some(sealed) => objects.push(Object::Connection(sealed)),
+                None => drop(self.unopened.insert(ObjectRef { kind: Kind::Connection, name: connection.id.clone() })),
             }
         }
-        self.connections = sealed;
-        self.connections.values().cloned().collect()
-    }
-
-    /// The peppers, sealed to this gateway; the same ones keep their box.
-    fn seal_peppers(&mut self, configuration: &Configuration) -> Option<SecretSpec> {
-        let text = Zeroizing::new(configuration.peppers.to_text());
-        let kept = self.peppers.take().filter(|(sealed, _)| *sealed == text);
-        self.peppers = kept.or_else(|| Some((text.clone(), self.key.seal(text.as_bytes())?)));
-        self.peppers.as_ref().map(|(_, spec)| spec.clone())
+        let peppers = || self.subscriber.key.seal(Zeroizing::new(configuration.peppers.to_text()).as_bytes());
+        Own { objects, peppers: with_peppers.then(peppers).flatten() }
     }
 
     /// A connection that does not open is left out: the gateway then sends its users to connect again.
@@ -133,7 +172,7 @@ impl Subscription {
             server: connection.server.clone(),
             user: connection.user.clone(),
             url: connection.url.clone(),
-            sealed: self.key.seal(token?.as_bytes())?.sealed,
+            sealed: self.subscriber.key.seal(token?.as_bytes())?.sealed,
             expires_at: connection.expires_at,
             scopes: connection.scopes.clone(),
         };
@@ -141,14 +180,14 @@ impl Subscription {
     }
 
     /// A secret that does not open is left out: the gateway then refuses the configuration and says so.
-    fn seal_one(&self, secret: &StoredSecret) -> Option<Named<SecretSpec>> {
+    fn seal_secret(&self, secret: &StoredSecret) -> Option<Named<SecretSpec>> {
         let binding = Binding { name: secret.name.as_str(), version: secret.version, field: "value" };
         let value = self
             .keys
             .decrypt(binding, &secret.ciphertext)
             .inspect_err(|error| tracing::error!(secret = %secret.name, %error, "Cannot open a secret"))
             .ok()?;
-        let spec = self.key.seal(&value)?;
+        let spec = self.subscriber.key.seal(&value)?;
         Some(Named { name: secret.name.clone(), revision: secret.revision, spec })
     }
 }

@@ -1,10 +1,6 @@
 //! Signatures over configuration events, so that a gateway believes nobody else.
 
 use super::Keys;
-use control_plane_api::{
-    name::Name,
-    snapshot::{ConfigEvent, SignedEvent},
-};
 use ed25519_dalek::{Signer as _, SigningKey};
 
 impl Keys {
@@ -18,11 +14,8 @@ impl Keys {
         &self.signing
     }
 
-    /// Serialises and signs an event for `gateway`.
-    pub(crate) fn sign(&self, event: &ConfigEvent, gateway: &Name) -> Result<SignedEvent, serde_json::Error> {
-        let payload = serde_json::to_string(event)?;
-        let text = SignedEvent::signed_text(gateway, &payload);
-        let signature = hex::encode(self.signing.sign(text.as_bytes()).to_bytes());
-        Ok(SignedEvent { payload, signature })
+    /// Hex signature over `text`, which says for whom it is (`SignedEvent::signed_text`).
+    pub(crate) fn sign(&self, text: &str) -> String {
+        hex::encode(self.signing.sign(text.as_bytes()).to_bytes())
     }
 }

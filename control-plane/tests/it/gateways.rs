@@ -42,6 +42,46 @@ async fn a_gateway_speaks_for_itself_only(world: World) {
     assert_eq!(world.admin("DELETE", "/api/v1/gateways/two", None).await.status, 404);
 }
 
+async fn a_gateway_that_comes_back_is_told_what_it_missed_and_no_more(mut world: World) {
+    let put = async |world: &World, name: &str| {
+        let spec = json!({"name": name, "spec": {}});
+        world.done("PUT", &format!("/api/v1/projects/{name}"), Some(spec)).await;
+    };
+    world.done("PUT", "/api/v1/secrets/token", Some(json!({"value": "first"}))).await;
+    world.server("slack", Some("token")).await;
+    let gateway = Gateway::enrol(&world, "laptop").await;
+    let mut have = gateway.connect(&world).await.snapshot().await;
+
+    // Nothing happened: it is told so, with a signature.
+    let mut stream = gateway.come_back(&world, have.revision).await;
+    let Some(ConfigEvent::ChangeSet(nothing)) = stream.next().await else { panic!("no change set") };
+    assert!(nothing.is_nothing_since(have.revision));
+    // What follows builds on it.
+    put(&world, "one").await;
+    stream.follow(&mut have, world.revision().await).await;
+    drop(stream);
+
+    // While it was away an object and a secret changed.
+    put(&world, "two").await;
+    world.done("PUT", "/api/v1/secrets/token", Some(json!({"value": "second"}))).await;
+    let mut stream = gateway.come_back(&world, have.revision).await;
+    let now = world.revision().await;
+    let Some(ConfigEvent::ChangeSet(change)) = stream.next().await else { panic!("no change set") };
+    assert_eq!((change.base, change.revision, change.upserts.len()), (have.revision, now, 2));
+    have.apply(change).unwrap();
+    assert_eq!(gateway.open(&have, "token"), "second");
+    drop(stream);
+
+    // A new mcpd knows nothing of revisions before its own.
+    world.again(&[]).await;
+    let mut stream = gateway.come_back(&world, now).await;
+    let Some(ConfigEvent::ChangeSet(nothing)) = stream.next().await else { panic!("no change set") };
+    assert!(nothing.is_nothing_since(now));
+    for unknown in [1, now - 1, now + 1, u64::MAX] {
+        assert_eq!(gateway.come_back(&world, unknown).await.snapshot().await.revision, now, "{unknown}");
+    }
+}
+
 async fn a_stream_is_a_snapshot_and_then_what_changes(world: World) {
     world.server("slack", None).await;
     let gateway = Gateway::enrol(&world, "laptop").await;
@@ -162,6 +202,7 @@ on_both_stores!(
     a_gateway_is_drained_until_it_is_resumed,
     a_join_token_enrols_one_gateway_once,
     a_gateway_speaks_for_itself_only,
+    a_gateway_that_comes_back_is_told_what_it_missed_and_no_more,
     a_stream_is_a_snapshot_and_then_what_changes,
     a_change_made_by_a_replica_arrives_too,
     a_stream_ends_with_the_gateways_enrolment,

@@ -41,9 +41,19 @@ impl Gateway {
 
     /// Opens the configuration stream.
     pub(crate) async fn connect(&self, world: &World) -> Stream<'_> {
+        self.connect_with(world, &[]).await
+    }
+
+    /// Opens it again with the revision it has.
+    pub(crate) async fn come_back(&self, world: &World, revision: u64) -> Stream<'_> {
+        self.connect_with(world, &[("last-event-id", &revision.to_string())]).await
+    }
+
+    async fn connect_with(&self, world: &World, headers: &[(&str, &str)]) -> Stream<'_> {
         let bearer = format!("Bearer {}", self.token);
         let path = format!("/api/v1/gateways/{}/config", self.name);
-        let response = world.send("GET", &path, &[("authorization", &bearer)], None).await;
+        let headers = [&[("authorization", bearer.as_str())], headers].concat();
+        let response = world.send("GET", &path, &headers, None).await;
         assert_eq!(response.status(), 200);
         Stream { gateway: self, response, received: String::new(), text: String::new() }
     }

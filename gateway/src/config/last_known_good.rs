@@ -101,6 +101,11 @@ impl LastKnownGood {
         Ok(Some((snapshot.ok_or(LoadError::NoSnapshot)?, loaded)))
     }
 
+    /// Whether the file holds all that was accepted.
+    pub(super) fn is_kept(&self) -> bool {
+        self.in_step && !self.lines.is_empty()
+    }
+
     /// How many change sets follow the snapshot.
     pub(super) fn changes(&self) -> usize {
         self.lines.len().saturating_sub(1)

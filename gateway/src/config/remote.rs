@@ -1,7 +1,7 @@
 //! Configuration from a control plane: the last-known-good first, then the stream, for as long as the process lives.
 //!
 //! mcpd away: the gateway serves what it has and keeps trying. A gap in the stream, a forged or an endless event: the
-//! connection is dropped and a new one asked for a whole snapshot.
+//! connection is dropped and a new one asked for what the gateway lacks, a whole snapshot if need be.
 //!
 //! Whatever comes on a stream, heartbeats included, confirms what is in force, as long as that is the newest the stream has
 //! told: a control plane with a configuration that was refused here confirms nothing.
@@ -124,7 +124,7 @@ impl Follower {
     }
 
     async fn follow(&mut self, failing: &mut bool) -> Result<Never, StreamError> {
-        let mut response = self.remote.control_plane.config_stream().await?;
+        let mut response = self.remote.control_plane.config_stream(self.good_revision()).await?;
         let mut decoder = Decoder::new(EVENT_BYTES_MAX);
         let mut newest_in_force = false;
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
@@ -151,6 +151,11 @@ impl Follower {
         Err(StreamError::Ended)
     }
 
+    /// The revision from which the stream may go on: what is in force, if it is on disk as well, and in a short file.
+    fn good_revision(&self) -> Option<u64> {
+        self.intake.revision().filter(|_| self.good.is_kept() && self.good.changes() <= CHANGE_SETS_MAX)
+    }
+
     /// One event: verified, completed to a whole snapshot, offered, and kept if it was taken.
     async fn take(&mut self, data: &str) -> Result<Taken, StreamError> {
         let signed: SignedEvent = serde_json::from_str(data).map_err(EventError::from)?;
@@ -166,6 +171,12 @@ impl Follower {
                     kept(self.good.snapshot(&signed).await);
                 }
                 Ok(taken)
+            }
+            ConfigEvent::ChangeSet(change)
+                if self.intake.revision().is_some_and(|have| change.is_nothing_since(have)) =>
+            {
+                self.intake.progress.applied(change.revision);
+                Ok(Taken::Already)
             }
             ConfigEvent::ChangeSet(change) => {
                 let mut next = self.intake.current.as_deref().cloned().unwrap_or_else(Snapshot::empty);

@@ -16,6 +16,8 @@ pub(crate) struct Seen {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) bearer: String,
+    /// `Last-Event-ID`; empty without one.
+    pub(crate) last_event: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -118,18 +120,19 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
     stream.read_line(&mut line).await.ok()?;
     let mut words = line.split_whitespace();
     let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let (mut bearer, mut length) = (String::new(), 0);
+    let (mut bearer, mut last_event, mut length) = (String::new(), String::new(), 0);
     loop {
         let mut line = String::new();
         stream.read_line(&mut line).await.ok()?;
         let Some((name, value)) = line.trim().split_once(": ") else { break };
         match name.to_ascii_lowercase().as_str() {
             "authorization" => bearer = value.trim_start_matches("Bearer ").to_owned(),
+            "last-event-id" => value.clone_into(&mut last_event),
             "content-length" => length = value.parse().ok()?,
             _ => {}
         }
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
-    Some(Seen { method, path, bearer, body })
+    Some(Seen { method, path, bearer, last_event, body })
 }

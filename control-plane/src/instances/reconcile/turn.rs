@@ -41,12 +41,12 @@ impl Instances {
     /// Waits until something else is wanted of an instance than when its turn began.
     async fn superseded(&self, row: &StoredInstance) {
         let mut newest = self.published.subscribe();
-        let begun = self.goal(row, &newest.borrow_and_update().clone());
+        let begun = self.goal(row, newest.borrow_and_update().configuration());
         loop {
             if newest.changed().await.is_err() {
                 return std::future::pending().await;
             }
-            let configuration = newest.borrow_and_update().clone();
+            let configuration = newest.borrow_and_update().configuration().clone();
             // Orders are counted beside the objects.
             let orders = configuration.instances.iter().find(|have| have.server == row.server).map(|have| have.orders);
             let row = StoredInstance { orders: orders.unwrap_or(row.orders), ..row.clone() };

@@ -119,6 +119,29 @@ async fn a_gap_is_healed_by_a_whole_snapshot() {
 }
 
 #[tokio::test]
+async fn whoever_comes_back_says_what_it_has_on_disk_and_goes_on_from_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = || StateDir::open(dir.path()).unwrap();
+    // The second connection has nothing new, and breaks off as well.
+    let fake = streams(vec![vec![whole(3), change(3, 4)], vec![change(4, 4)], vec![change(4, 6)]]).await;
+    let running = Running::start(&fake.url(), state(), &[]);
+    running.in_force(6).await;
+    let seen = fake.until(|seen| seen.len() > 3).await;
+    assert_eq!(seen.iter().map(|seen| seen.last_event.as_str()).collect::<Vec<_>>(), ["", "4", "4", "6"]);
+    assert_eq!((running.stop().await, lines(dir.path())), (vec![3, 4, 6], 3));
+
+    // What cannot be kept is asked for as a whole.
+    std::fs::remove_file(dir.path().join("config.jsonl")).unwrap();
+    std::fs::create_dir(dir.path().join("config.jsonl")).unwrap();
+    let fake = streams(vec![vec![whole(7)]]).await;
+    let running = Running::start(&fake.url(), state(), &[]);
+    running.in_force(7).await;
+    let seen = fake.until(|seen| seen.len() > 1).await;
+    assert!(seen.iter().all(|seen| seen.last_event.is_empty()));
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_forged_event_is_refused_and_the_stream_asked_anew() {
     let mut forged = whole(9);
     forged.payload = forged.payload.replace("\"revision\":9", "\"revision\":10");

@@ -1,7 +1,5 @@
 //! The labelled sets of `relevance/` are what their README says. Nothing is measured here.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so by failing")]
-
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use serde_json::Value;

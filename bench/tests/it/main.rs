@@ -1,0 +1,6 @@
+//! What the benches measure with is itself in order. Nothing is measured here.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so by failing")]
+
+mod fleet;
+mod sets;
