@@ -12,6 +12,7 @@ pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod filter;
 pub(crate) mod instance;
+mod laptop;
 pub(crate) mod login;
 pub(crate) mod model;
 pub(crate) mod policy;

@@ -1,9 +1,11 @@
 //! Objects, token grants and sealed secrets → the snapshot of one gateway. Pure: no clock, no keys, no database.
 
+mod laptop;
+
 use crate::{
     oauth::Target,
     settings::Addresses,
-    store::{StoredConnection, StoredInstance, StoredKeySet, StoredSecret},
+    store::{LaptopSession, StoredConnection, StoredInstance, StoredKeySet, StoredLaptop, StoredSecret},
 };
 use control_plane_api::{
     access::TokenGrant,
@@ -21,6 +23,9 @@ use control_plane_api::{
 };
 use issuers::Issuers;
 use std::collections::{BTreeMap, BTreeSet};
+use url::Url;
+
+pub(crate) use laptop::compile as compile_laptop;
 
 /// The whole configuration at one revision, as it lies in the store.
 pub(crate) struct Configuration {
@@ -41,6 +46,12 @@ pub(crate) struct Configuration {
     pub(crate) addresses: Option<Addresses>,
     /// Digests of the tokens of the gateways that are enrolled.
     pub(crate) gateways: BTreeSet<String>,
+    /// The local ones among them.
+    pub(crate) laptops: Vec<StoredLaptop>,
+    /// What they, and clients of theirs, present.
+    pub(crate) laptop_sessions: Vec<LaptopSession>,
+    /// Where local gateways reach the central one; absent: there is none.
+    pub(crate) central_url: Option<Url>,
     /// What digests of tokens are keyed with.
     pub(crate) peppers: Peppers,
     /// [`issuers`] of this configuration.
@@ -107,6 +118,8 @@ pub(crate) fn compile(configuration: &Configuration, sealed: Sealed, issued_at: 
             Object::Issuer(issuer) => {
                 // Of no use to a gateway.
                 issuer.spec.control_plane_audiences.clear();
+                issuer.spec.device_client_id = None;
+                issuer.spec.device_scopes = vec!["openid".to_owned()];
                 add_keys(issuer, &configuration.key_sets);
             }
             _ => {}
@@ -211,6 +224,9 @@ mod tests {
             instances: Vec::new(),
             addresses: Addresses::new("https://mcpd.example", None),
             gateways: BTreeSet::new(),
+            laptops: Vec::new(),
+            laptop_sessions: Vec::new(),
+            central_url: None,
             peppers: Peppers::default(),
             issuers: Issuers::default(),
         }

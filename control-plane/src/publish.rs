@@ -22,15 +22,25 @@ use tokio::{
     sync::{Notify, watch},
     time::{MissedTickBehavior, interval},
 };
+use url::Url;
 
 /// Longest time after which a change that nobody told of is noticed.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Where people and gateways reach what this installation has.
+#[derive(Clone, Default)]
+pub(crate) struct Places {
+    /// Where people give consent, if they can.
+    pub(crate) addresses: Option<Addresses>,
+    /// Where local gateways reach the central one, if there is one.
+    pub(crate) central_url: Option<Url>,
+}
 
 /// Watches the store until told to stop.
 pub(crate) struct Publisher {
     store: Store,
     keys: Arc<Keys>,
-    addresses: Option<Addresses>,
+    places: Places,
     changed: Arc<Notify>,
     newest: watch::Sender<Arc<Configuration>>,
     seen: HighWater,
@@ -65,15 +75,15 @@ impl Publisher {
     pub(crate) async fn start(
         store: Store,
         keys: Arc<Keys>,
-        addresses: Option<Addresses>,
+        places: Places,
         mut seen: HighWater,
     ) -> Result<(Self, Published), StoreError> {
-        let first = load(&store, &keys, addresses.clone()).await?;
+        let first = load(&store, &keys, places.clone()).await?;
         seen.note(first.revision);
         let (newest, receiver) = watch::channel(Arc::new(first));
         let changed = Arc::new(Notify::new());
         let published = Published { changed: Arc::clone(&changed), newest: receiver };
-        Ok((Self { store, keys, addresses, changed, newest, seen }, published))
+        Ok((Self { store, keys, places, changed, newest, seen }, published))
     }
 
     /// Publishes until `stopped` says so; ending ends every stream.
@@ -106,7 +116,7 @@ impl Publisher {
     async fn refresh(&mut self) -> Result<(), StoreError> {
         let revision = self.store.read().await?.revision().await?;
         if revision > self.newest.borrow().revision {
-            let configuration = load(&self.store, &self.keys, self.addresses.clone()).await?;
+            let configuration = load(&self.store, &self.keys, self.places.clone()).await?;
             tracing::info!(revision = configuration.revision, "Published a configuration");
             self.seen.note(configuration.revision);
             self.newest.send_replace(Arc::new(configuration));
@@ -115,7 +125,7 @@ impl Publisher {
     }
 }
 
-async fn load(store: &Store, keys: &Keys, addresses: Option<Addresses>) -> Result<Configuration, StoreError> {
+async fn load(store: &Store, keys: &Keys, places: Places) -> Result<Configuration, StoreError> {
     let mut tx = store.read().await?;
     let mut configuration = Configuration {
         revision: tx.revision().await?,
@@ -125,8 +135,11 @@ async fn load(store: &Store, keys: &Keys, addresses: Option<Addresses>) -> Resul
         connections: tx.connections().await?,
         key_sets: tx.key_sets().await?,
         instances: tx.instances().await?,
-        addresses,
+        addresses: places.addresses,
         gateways: tx.gateway_digests().await?.into_iter().collect(),
+        laptops: tx.laptops().await?,
+        laptop_sessions: tx.laptop_sessions().await?,
+        central_url: places.central_url,
         peppers: load_peppers(&mut tx, keys).await?,
         issuers: Issuers::default(),
     };

@@ -18,7 +18,6 @@ use control_plane_api::{
     object::{Kind, Named, Object, ObjectRef},
     pattern::Pattern,
     profile::{ProfileLimits, ProfileSpec},
-    relevance::RelevanceSettings,
     server::ServerSpec,
 };
 use serde::Serialize;
@@ -60,20 +59,7 @@ async fn create(args: Create, client: &Client, invocation: &Invocation) -> Resul
 
 /// A read-only profile of everything `server` offers.
 pub(crate) fn everything_of(server: Name) -> ProfileSpec {
-    let all = || vec![Pattern::from("*")];
-    ProfileSpec {
-        description: String::new(),
-        server,
-        access: control_plane_api::profile::AccessLevel::ReadOnly,
-        allow: all(),
-        deny: Vec::new(),
-        arguments: Vec::new(),
-        prompts: all(),
-        resources: all(),
-        relevance: RelevanceSettings::default(),
-        audit: control_plane_api::profile::ProfileAudit::default(),
-        limits: ProfileLimits::default(),
-    }
+    ProfileSpec::new(server)
 }
 
 async fn delete(name: Name, yes: bool, client: &Client, invocation: &Invocation) -> Result<(), Failure> {

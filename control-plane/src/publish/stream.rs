@@ -2,7 +2,7 @@
 
 use super::Published;
 use crate::{
-    compile::{Configuration, Sealed, compile},
+    compile::{Configuration, Sealed, compile, compile_laptop},
     oauth,
     secrets::{Binding, Keys, SealingKey},
     store::{StoredConnection, StoredSecret},
@@ -29,6 +29,10 @@ pub(crate) struct Subscription {
     /// Revision in force when the gateway connected: an older configuration may not know the gateway yet.
     since: u64,
     told: Option<Snapshot>,
+    /// It is the local gateway of a user.
+    is_laptop: bool,
+    /// It was told that it is no longer enrolled.
+    is_over: bool,
     /// Sealed boxes differ every time; keeping them keeps unchanged secrets out of the change sets.
     sealed: BTreeMap<Name, Named<SecretSpec>>,
     connections: BTreeMap<Name, Named<ConnectionSpec>>,
@@ -42,6 +46,8 @@ pub(crate) struct Subscriber {
     /// Digest of the token it presented; when that is gone, so is the stream.
     pub(crate) digest: String,
     pub(crate) key: SealingKey,
+    /// It is the local gateway of a user.
+    pub(crate) is_laptop: bool,
 }
 
 impl Subscription {
@@ -55,6 +61,8 @@ impl Subscription {
             newest: published.subscribe(),
             since,
             told: None,
+            is_laptop: subscriber.is_laptop,
+            is_over: false,
             sealed: BTreeMap::new(),
             connections: BTreeMap::new(),
             peppers: None,
@@ -63,20 +71,19 @@ impl Subscription {
 
     /// The next event; `None` when mcpd stops or the gateway is no longer enrolled.
     pub(crate) async fn next(&mut self) -> Option<SignedEvent> {
+        if self.is_over {
+            return None;
+        }
         let after = self.told.as_ref().map_or(self.since, |told| told.revision.saturating_add(1));
         let newest = self.newest.wait_for(|configuration| configuration.revision >= after).await.ok()?;
         let configuration = Arc::clone(&newest);
         drop(newest);
-        if !configuration.gateways.contains(&self.digest) {
+        let snapshot = if configuration.gateways.contains(&self.digest) {
+            self.compile(&configuration)
+        } else {
             tracing::info!(gateway = %self.gateway, "Ended the stream of a gateway that is no longer enrolled");
-            return None;
-        }
-        let sealed = Sealed {
-            secrets: self.seal(&configuration),
-            connections: self.seal_connections(&configuration),
-            peppers: self.seal_peppers(&configuration),
+            self.farewell(&configuration)?
         };
-        let snapshot = compile(&configuration, sealed, Timestamp::now());
         let event = match &self.told {
             None => ConfigEvent::Snapshot(snapshot.clone()),
             Some(told) => ConfigEvent::ChangeSet(told.changes_to(&snapshot)),
@@ -86,6 +93,32 @@ impl Subscription {
             .sign(&event, &self.gateway)
             .inspect_err(|error| tracing::error!(gateway = %self.gateway, %error, "Cannot serialise a configuration"))
             .ok()
+    }
+
+    fn compile(&mut self, configuration: &Configuration) -> Snapshot {
+        let now = Timestamp::now();
+        if self.is_laptop {
+            let laptop = configuration.laptops.iter().find(|laptop| laptop.digest == self.digest);
+            return laptop
+                .map_or_else(|| nothing(configuration, now), |laptop| compile_laptop(configuration, laptop, now));
+        }
+        let sealed = Sealed {
+            secrets: self.seal(configuration),
+            connections: self.seal_connections(configuration),
+            peppers: self.seal_peppers(configuration),
+        };
+        compile(configuration, sealed, now)
+    }
+
+    /// The last that a local gateway hears: it has nothing any more. One that enrolled anew hears it from nobody: the same
+    /// name has another configuration by now.
+    fn farewell(&mut self, configuration: &Configuration) -> Option<Snapshot> {
+        let renewed = configuration.laptops.iter().any(|laptop| laptop.gateway == self.gateway);
+        self.is_over = true;
+        if !self.is_laptop || renewed {
+            return None;
+        }
+        Some(nothing(configuration, Timestamp::now()))
     }
 
     /// The secrets in use, sealed to this gateway; those whose revision is the same keep their box.
@@ -150,4 +183,9 @@ impl Subscription {
         let spec = self.key.seal(&value)?;
         Some(Named { name: secret.name.clone(), revision: secret.revision, spec })
     }
+}
+
+/// No object at all.
+fn nothing(configuration: &Configuration, issued_at: Timestamp) -> Snapshot {
+    Snapshot { revision: configuration.revision, issued_at, ..Snapshot::empty() }
 }
