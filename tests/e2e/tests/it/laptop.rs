@@ -11,7 +11,12 @@ use crate::{
 use e2e::client::{Client, Era};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use std::{fs, net::TcpListener, process::Stdio};
+use std::{
+    fs,
+    io::{self, Write as _},
+    net::TcpListener,
+    process::Stdio,
+};
 use tokio::process::Child;
 
 const PASSWORD: &str = "correct horse battery";
@@ -115,7 +120,8 @@ impl Drop for Company {
         command.stdout(Stdio::null()).stderr(Stdio::null()).status().ok();
         if std::thread::panicking() {
             for log in ["laptop/logs/gateway.log", "central/log"] {
-                eprintln!("--- {log}\n{}", fs::read_to_string(self.world.path(log)).unwrap_or_default());
+                let text = fs::read_to_string(self.world.path(log)).unwrap_or_default();
+                writeln!(io::stderr(), "--- {log}\n{text}").ok();
             }
         }
     }
@@ -166,8 +172,12 @@ async fn a_laptop_needs_one_command_and_says_what_is_cut_off() {
 
     // The central gateway is away: it is said what is cut off.
     central.kill().await.unwrap();
-    let error = read(&client, "all").await.unwrap_err();
-    assert!(error.contains("central gateway") && error.contains("is cut off"), "{error}");
+    until("it is said what is cut off", async || {
+        let error = read(&client, "all").await.unwrap_err();
+        assert!(error.contains("central gateway"), "{error}");
+        error.contains(&format!("`{PROJECT}` is cut off")).then_some(())
+    })
+    .await;
     company.shows(&[("gateway", "running"), ("central", "unreachable"), ("project", "cut-off")]).await;
     central = company.start_central().await;
     until("calls go through again", async || read(&client, "all").await.ok()).await;
