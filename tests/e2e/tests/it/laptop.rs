@@ -33,6 +33,8 @@ struct Company {
 
 impl Company {
     async fn start() -> Self {
+        // Another test may have been first.
+        rustls::crypto::ring::default_provider().install_default().ok();
         // Laptops are told where it is before it is there.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let central = format!("http://127.0.0.1:{port}");
