@@ -154,7 +154,7 @@ pub(crate) enum Command {
     Connection(connection::Command),
     /// Show what went through the gateways, verify that nothing of it was changed, export it
     Audit(Box<audit::Audit>),
-    /// Summarise the control plane, the gateways and their servers
+    /// Summarise the control plane, the gateways and their servers; on a laptop, what works and what is cut off
     #[command(after_help = "Examples:\n  mcpctl status\n  mcpctl status --format json")]
     Status,
     /// Show versions of client, control plane, gateways and protocol
@@ -169,9 +169,10 @@ pub(crate) enum Command {
     /// Show the tools the servers offer
     #[command(subcommand)]
     Tools(tools::Command),
-    /// Log in to the control plane, with a password or a token
+    /// Log in to the control plane, with a password, a token or at the company's issuer; a company's central gateway gets a
+    /// local one on this machine
     Login(identity::Login),
-    /// Log out: end the session, forget what was kept
+    /// Log out: end the session and the gateway that was started with it, forget what was kept
     #[command(after_help = "Examples:\n  mcpctl logout")]
     Logout,
     /// Show who you are to the control plane

@@ -10,13 +10,14 @@ use crate::{
 };
 use control_plane_api::{
     access::{
-        IssuedToken, LoginRequest, OpenedSession, PasswordChange, SessionSummary, TokenRequest, TokenSummary, UserSpec,
-        WhoAmI,
+        IssuedToken, LoginMethods, LoginRequest, OpenedSession, PasswordChange, SessionSummary, TokenRequest,
+        TokenSummary, UserSpec, WhoAmI,
     },
     apply::{ApplyReply, ApplyRequest},
     audit::{AuditEvent, AuditPage, RecordPage, receipt::SignedText},
     gateway::{ControlPlaneStatus, GatewayOrder, GatewaySummary, JoinToken, JoinTokenRequest},
     instance::{InstanceLogs, InstanceOrder, InstanceStatus, InstanceTest},
+    laptop::{LaptopGrant, LaptopRequest},
     name::Name,
     oauth::{ConnectLink, ConnectRequest, ConnectionSummary},
     object::{Kind, Named, Object, ObjectRef},
@@ -64,6 +65,11 @@ impl Client {
             None => home.api_url()?,
         };
         Ok(Self { http: http::client(&base, Some(REQUEST_TIMEOUT))?, base, token })
+    }
+
+    /// The same, for who has no time: requests end after `timeout`.
+    pub(crate) fn quickly(self, timeout: Duration) -> Result<Self, Failure> {
+        Ok(Self { http: http::client(&self.base, Some(timeout))?, ..self })
     }
 
     /// Where the control plane is.
@@ -265,6 +271,27 @@ impl Client {
     pub(crate) async fn revoke_token(&self, user: &Name, id: &str) -> Result<(), Failure> {
         let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
         self.send_for_nothing(self.request(Method::DELETE, &format!("users/{user}/tokens/{id}"))).await
+    }
+
+    /// `GET /api/v1/login`; nothing where the control plane is too old to say.
+    pub(crate) async fn login_methods(&self) -> Result<LoginMethods, Failure> {
+        match self.send(self.http.get(self.url("login"))).await {
+            Err(failure) if matches!(failure.status, Status::NotFound | Status::Unauthenticated) => {
+                Ok(LoginMethods::default())
+            }
+            told => told,
+        }
+    }
+
+    /// `POST /api/v1/laptops`.
+    pub(crate) async fn allow_laptop(&self, host: String) -> Result<LaptopGrant, Failure> {
+        self.send(self.request(Method::POST, "laptops").json(&LaptopRequest { host })).await
+    }
+
+    /// `DELETE /api/v1/laptops/{name}`; whether there was one.
+    pub(crate) async fn end_laptop(&self, name: &Name) -> Result<bool, Failure> {
+        let ended = self.send_for_nothing(self.request(Method::DELETE, &format!("laptops/{name}"))).await;
+        Ok(absent(ended.map(|()| true))?.unwrap_or(false))
     }
 
     /// `POST /api/v1/sessions`.

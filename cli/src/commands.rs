@@ -13,6 +13,7 @@ pub(crate) mod doctor;
 pub(crate) mod filter;
 pub(crate) mod gateway;
 pub(crate) mod instance;
+mod laptop;
 pub(crate) mod login;
 pub(crate) mod model;
 pub(crate) mod policy;

@@ -9,7 +9,8 @@ use crate::{
     failure::{During as _, Failure, Status},
 };
 use control_plane_api::secret::Secret;
-use record::DaemonRecord;
+use record::{DaemonRecord, LaptopRecord};
+use serde::de::DeserializeOwned;
 use std::{
     env, fs,
     io::{self, Write as _},
@@ -25,6 +26,8 @@ const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_DIR: u32 = 0o700;
 /// A token that somebody put into the directory by hand.
 pub(crate) const TOKEN_FILE: &str = "token";
+/// Where the token for the gateway on this machine is kept.
+pub(crate) const LAPTOP_DIR: &str = "laptop";
 /// Where the gateway listens unless told otherwise.
 pub(crate) const GATEWAY_PORT: u16 = 9229;
 /// Where the control plane listens unless told otherwise.
@@ -112,6 +115,21 @@ impl Home {
         .hint("`mcpctl daemon start` makes the first one; `mcpctl login` or `mcpctl credentials set` keeps yours"))
     }
 
+    /// The token to present to the gateway on this machine: what it was enrolled with where a user enrolled it, else
+    /// [`Self::token`].
+    pub(crate) fn gateway_token(&self) -> Result<Token, Failure> {
+        if self.laptop()?.is_none() {
+            return self.token();
+        }
+        let folder = self.path(LAPTOP_DIR);
+        let kept = Credentials::of(&folder).get()?;
+        let origin = |(text, place)| Token { text, origin: format!("the login of this machine, in {place}") };
+        kept.map(origin).ok_or_else(|| {
+            Failure::new(Status::Unauthenticated, "there is no token for the gateway of this machine")
+                .hint("log in again: `mcpctl login`")
+        })
+    }
+
     /// Where `mcpctl login` and `mcpctl credentials set` keep the token.
     pub(crate) fn credentials(&self) -> Credentials<'_> {
         Credentials::of(&self.root)
@@ -119,31 +137,41 @@ impl Home {
 
     /// What `daemon start` recorded; none when nothing was started.
     pub(crate) fn daemon(&self) -> Result<Option<DaemonRecord>, Failure> {
-        let path = self.path("daemon.json");
+        self.record("daemon.json", "delete it, end the processes by hand, and run `mcpctl daemon start`")
+    }
+
+    /// The local gateway that `mcpctl login` enrolled; none where nobody did.
+    pub(crate) fn laptop(&self) -> Result<Option<LaptopRecord>, Failure> {
+        self.record("laptop.json", "delete it, and run `mcpctl login` again")
+    }
+
+    fn record<T: DeserializeOwned>(&self, file: &str, hint: &str) -> Result<Option<T>, Failure> {
+        let path = self.path(file);
         let text = match fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).during(|| format!("cannot read `{}`", path.display())),
         };
-        serde_json::from_slice(&text).map(Some).map_err(|error| {
-            Failure::failed(format!("`{}` is damaged: {error}", path.display()))
-                .hint("delete it, end the processes by hand, and run `mcpctl daemon start`")
-        })
+        serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|error| Failure::failed(format!("`{}` is damaged: {error}", path.display())).hint(hint))
     }
 
     /// Base URL of the gateway's data path.
     pub(crate) fn gateway_url(&self) -> Result<Url, Failure> {
-        match self.daemon()? {
-            Some(record) => Ok(record.gateway_url),
-            None => loopback(GATEWAY_PORT),
+        match (self.laptop()?, self.daemon()?) {
+            (Some(record), _) => Ok(record.gateway_url),
+            (None, Some(record)) => Ok(record.gateway_url),
+            (None, None) => loopback(GATEWAY_PORT),
         }
     }
 
     /// Base URL of the control plane.
     pub(crate) fn api_url(&self) -> Result<Url, Failure> {
-        match self.daemon()? {
-            Some(record) => Ok(record.api_url),
-            None => loopback(API_PORT),
+        match (self.laptop()?, self.daemon()?) {
+            (Some(record), _) => Ok(record.server),
+            (None, Some(record)) => Ok(record.api_url),
+            (None, None) => loopback(API_PORT),
         }
     }
 

@@ -42,6 +42,9 @@ pub(crate) enum IngestError {
     /// There is another record in this place.
     #[error("record {seq} of epoch {epoch} is not the one that is stored", seq = .0.seq, epoch = .0.epoch)]
     Conflict(Head),
+    /// A local gateway tells of somebody who cannot have used it.
+    #[error("the local gateway of a user has no records of user `{0}`")]
+    Foreign(Name),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -66,11 +69,11 @@ pub(crate) struct Ingested {
     pub(crate) uses: Vec<(String, Timestamp)>,
 }
 
-/// Takes in `batch` of `gateway`; the receipt says how far its records are stored.
+/// Takes in `batch` of `gateway`, which may be the local one of `owner`; the receipt says how far its records are stored.
 pub(crate) async fn ingest(
     store: &Store,
     keys: &Keys,
-    gateway: &Name,
+    (gateway, owner): (&Name, Option<&Name>),
     batch: &AuditBatch,
 ) -> Result<Ingested, IngestError> {
     verifying_key(&batch.key).ok_or(IngestError::Key)?;
@@ -87,7 +90,7 @@ pub(crate) async fn ingest(
         known.push(batch.key.clone());
     }
     let trust = Trust::Keys(known.iter().filter_map(|key| verifying_key(key)).collect());
-    let taken = take(&mut tx, gateway, trust, &batch.records).await?;
+    let taken = take(&mut tx, (gateway, owner), trust, &batch.records).await?;
     notes.extend(taken.notes);
     if notes.is_empty() {
         tx.commit().await?;
@@ -99,7 +102,12 @@ pub(crate) async fn ingest(
 }
 
 /// Verifies and keeps what is not there yet.
-async fn take(tx: &mut Tx, gateway: &Name, trust: Trust, texts: &[String]) -> Result<Taken, IngestError> {
+async fn take(
+    tx: &mut Tx,
+    (gateway, owner): (&Name, Option<&Name>),
+    trust: Trust,
+    texts: &[String],
+) -> Result<Taken, IngestError> {
     let end = tx.chain_end(gateway).await?;
     let known = known(tx, gateway, end.head, texts).await?;
     let fresh = texts.get(known..).unwrap_or_default();
@@ -125,6 +133,12 @@ async fn take(tx: &mut Tx, gateway: &Name, trust: Trust, texts: &[String]) -> Re
         let record = Record { head: entry.head(text), text: text.clone() };
         tx.add_record(gateway, &record, checkpoint).await?;
         if let Body::Event(event) = &entry.body {
+            // It is in its user's hands, who can write whatever that user did, and nothing that others did.
+            if let (Some(owner), Some(user)) = (owner, &event.user)
+                && owner != user
+            {
+                return Err(IngestError::Foreign(user.clone()));
+            }
             tx.put_event(event).await?;
             uses.extend(event.token_id.clone().map(|token_id| (token_id, event.time)));
         }

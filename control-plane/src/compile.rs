@@ -1,10 +1,12 @@
 //! Objects, token grants, instances and keys of issuers → the objects as gateways are told of them. Pure: no clock, no keys, no
 //! database.
 
+mod laptop;
+
 use crate::{
     oauth::Target,
     settings::Addresses,
-    store::{StoredConnection, StoredInstance, StoredKeySet, StoredSecret},
+    store::{LaptopSession, StoredConnection, StoredInstance, StoredKeySet, StoredLaptop, StoredSecret},
 };
 use control_plane_api::{
     access::TokenGrant,
@@ -19,6 +21,9 @@ use control_plane_api::{
 };
 use issuers::Issuers;
 use std::collections::{BTreeMap, BTreeSet};
+use url::Url;
+
+pub(crate) use laptop::compile as compile_laptop;
 
 /// The whole configuration at one revision, as it lies in the store.
 pub(crate) struct Configuration {
@@ -39,6 +44,12 @@ pub(crate) struct Configuration {
     pub(crate) addresses: Option<Addresses>,
     /// Digests of the tokens of the gateways that are enrolled, and whether each is to be drained.
     pub(crate) gateways: BTreeMap<String, bool>,
+    /// The local ones among them.
+    pub(crate) laptops: Vec<StoredLaptop>,
+    /// What they, and clients of theirs, present.
+    pub(crate) laptop_sessions: Vec<LaptopSession>,
+    /// Where local gateways reach the central one; absent: there is none.
+    pub(crate) central_url: Option<Url>,
     /// What digests of tokens are keyed with.
     pub(crate) peppers: Peppers,
     /// [`issuers`] of this configuration.
@@ -121,6 +132,8 @@ impl<'a> Beside<'a> {
             Object::Issuer(issuer) => {
                 // Of no use to a gateway.
                 issuer.spec.control_plane_audiences.clear();
+                issuer.spec.device_client_id = None;
+                issuer.spec.device_scopes = vec!["openid".to_owned()];
                 add_keys(issuer, &self.configuration.key_sets);
             }
             _ => {}
@@ -222,6 +235,9 @@ pub(crate) mod tests {
             instances: Vec::new(),
             addresses: Addresses::new("https://mcpd.example", None),
             gateways: BTreeMap::new(),
+            laptops: Vec::new(),
+            laptop_sessions: Vec::new(),
+            central_url: None,
             peppers: Peppers::default(),
             issuers: Issuers::default(),
         }

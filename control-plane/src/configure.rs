@@ -129,6 +129,7 @@ pub(crate) async fn delete(
             change.writing().delete_tokens_of(&object.name, None).await?;
             change.writing().delete_sessions_of(&object.name).await?;
             change.writing().delete_password(&object.name).await?;
+            change.writing().delete_laptops_of(&object.name).await?;
             change.writing().delete_connections_of(None, Some(&object.name)).await?;
             change.writing().delete_object(object).await?;
         }
@@ -233,6 +234,7 @@ fn settled(mut object: Object, revision: u64) -> Object {
         Object::Server(o) => {
             o.revision = revision;
             o.spec.orders = Orders::default();
+            o.spec.central = false;
             if let Some(oauth) = &mut o.spec.oauth {
                 oauth.connect_url = None;
             }

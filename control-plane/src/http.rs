@@ -12,6 +12,7 @@ mod connections;
 mod enrol;
 mod gateways;
 mod instances;
+mod laptops;
 mod master_keys;
 mod objects;
 pub mod openapi;
@@ -40,8 +41,8 @@ pub(crate) use addressed::{Addressed, LOOPBACK_HOSTS};
 use axum::{Router, extract::Request, middleware};
 use control_plane_api::{
     access::{
-        IssuedToken, LoginRequest, OpenedSession, PasswordChange, SessionSummary, TokenRequest, TokenSummary, UserSpec,
-        WhoAmI,
+        IssuedToken, LoginMethods, LoginRequest, OpenedSession, PasswordChange, SessionSummary, TokenRequest,
+        TokenSummary, UserSpec, WhoAmI,
     },
     apply::{ApplyReply, ApplyRequest},
     audit::{AuditBatch, AuditPage, RecordPage, receipt::SignedText},
@@ -51,6 +52,7 @@ use control_plane_api::{
     },
     instance::{InstanceLogs, InstanceOrder, InstanceStatus, InstanceTest},
     issuer::IssuerSpec,
+    laptop::{LaptopGrant, LaptopRequest},
     oauth::{ConnectLink, ConnectRequest, ConnectionSummary, TokenRefusal, TokenRefusalReply},
     pin::{Approval, PinReport, PinSpec},
     profile::ProfileSpec,
@@ -87,6 +89,7 @@ pub fn routes() -> Vec<Route> {
         account_routes(),
         connection_routes(),
         gateway_routes(),
+        laptop_routes(),
         audit_routes(),
     ]
     .concat()
@@ -182,7 +185,13 @@ fn account_routes() -> Vec<Route> {
         )
         .takes(one::<PasswordChange>())
         .answers(204, Shape::Nothing),
-        post("/api/v1/sessions", Open, sessions::log_in, "Log in with a password; the session's token is shown this once")
+        get("/api/v1/login", Open, sessions::methods, "How people may log in").answers(200, one::<LoginMethods>()),
+        post(
+            "/api/v1/sessions",
+            Open,
+            sessions::log_in,
+            "Log in with a password, or with a token of an issuer; the session's token is shown this once",
+        )
             .takes(one::<LoginRequest>())
             .answers(201, one::<OpenedSession>()),
         get("/api/v1/sessions", Anyone, sessions::list, "The sessions: one's own, or all")
@@ -292,6 +301,18 @@ fn gateway_routes() -> Vec<Route> {
         post("/api/v1/gateways/{name}/audit", Gateway, audit::ship, "Ship audit records; again changes nothing")
             .takes(one::<AuditBatch>())
             .answers(200, one::<SignedText>()),
+    ]
+}
+
+fn laptop_routes() -> Vec<Route> {
+    vec![
+        post("/api/v1/laptops", Member, laptops::allow, "Allow a local gateway of one's own to enrol")
+            .takes(one::<LaptopRequest>())
+            .answers(201, one::<LaptopGrant>()),
+        get("/api/v1/laptops", Member, laptops::list, "One's own local gateways")
+            .answers(200, many::<GatewaySummary>()),
+        delete("/api/v1/laptops/{name}", Member, laptops::end, "End a local gateway of one's own")
+            .answers(204, Shape::Nothing),
     ]
 }
 

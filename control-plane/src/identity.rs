@@ -19,7 +19,7 @@ pub(crate) use login::{LoginError, Logins};
 pub(crate) use passwords::PasswordError;
 pub(crate) use peppers::{found as found_pepper, load as load_peppers, rotate as rotate_pepper};
 pub(crate) use recognise::{session as recognise_session, token as recognise_token};
-pub(crate) use sessions::{Opening, open as open_session};
+pub(crate) use sessions::{Opening, open as open_session, open_for as open_laptop_session};
 pub(crate) use tokens::{issue, new_bearer, new_id};
 pub(crate) use uses::Uses;
 

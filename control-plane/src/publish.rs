@@ -30,6 +30,7 @@ use tokio::{
     sync::{Notify, Semaphore, watch},
     time::{MissedTickBehavior, interval, timeout},
 };
+use url::Url;
 
 /// Longest time after which a change that nobody told of is noticed.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
@@ -37,11 +38,20 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// asked again rather than waited for.
 const REVISION_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Where people and gateways reach what this installation has.
+#[derive(Clone, Default)]
+pub(crate) struct Places {
+    /// Where people give consent, if they can.
+    pub(crate) addresses: Option<Addresses>,
+    /// Where local gateways reach the central one, if there is one.
+    pub(crate) central_url: Option<Url>,
+}
+
 /// Watches the store until told to stop.
 pub(crate) struct Publisher {
     store: Store,
     keys: Arc<Keys>,
-    addresses: Option<Addresses>,
+    places: Places,
     changed: Arc<Notify>,
     newest: watch::Sender<Arc<Edition>>,
     contact: Contact,
@@ -55,7 +65,7 @@ pub(crate) struct Published {
     newest: watch::Receiver<Arc<Edition>>,
     contact: Contact,
     /// For events that are made at the same time: half of the cores, so that the other half serves.
-    places: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
 }
 
 impl Published {
@@ -85,18 +95,18 @@ impl Publisher {
     pub(crate) async fn start(
         store: Store,
         keys: Arc<Keys>,
-        addresses: Option<Addresses>,
+        places: Places,
         mut seen: HighWater,
     ) -> Result<(Self, Published), StoreError> {
-        let first = edition(load(&store, &keys, addresses.clone()).await?, None)?;
+        let first = edition(load(&store, &keys, places.clone()).await?, None)?;
         seen.note(first.configuration().revision);
         let (newest, receiver) = watch::channel(Arc::new(first));
         let changed = Arc::new(Notify::new());
         let contact = Contact::new();
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let places = Arc::new(Semaphore::new((cores / 2).max(1)));
-        let published = Published { changed: Arc::clone(&changed), newest: receiver, contact: contact.clone(), places };
-        Ok((Self { store, keys, addresses, changed, newest, contact, seen }, published))
+        let turns = Arc::new(Semaphore::new((cores / 2).max(1)));
+        let published = Published { changed: Arc::clone(&changed), newest: receiver, contact: contact.clone(), turns };
+        Ok((Self { store, keys, places, changed, newest, contact, seen }, published))
     }
 
     /// Publishes until `stopped` says so; ending ends every stream.
@@ -138,7 +148,7 @@ impl Publisher {
         let revision = self.revision().await?;
         let before = Arc::clone(&self.newest.borrow());
         if revision > before.configuration().revision {
-            let next = edition(load(&self.store, &self.keys, self.addresses.clone()).await?, Some(&before))?;
+            let next = edition(load(&self.store, &self.keys, self.places.clone()).await?, Some(&before))?;
             let revision = next.configuration().revision;
             tracing::info!(revision, "Published a configuration");
             self.seen.note(revision);
@@ -154,7 +164,7 @@ fn edition(configuration: Configuration, before: Option<&Edition>) -> Result<Edi
         .map_err(|error| StoreError::Unreadable { what: "an object".to_owned(), reason: error.to_string() })
 }
 
-async fn load(store: &Store, keys: &Keys, addresses: Option<Addresses>) -> Result<Configuration, StoreError> {
+async fn load(store: &Store, keys: &Keys, places: Places) -> Result<Configuration, StoreError> {
     let mut tx = store.read().await?;
     let mut configuration = Configuration {
         revision: tx.revision().await?,
@@ -164,8 +174,11 @@ async fn load(store: &Store, keys: &Keys, addresses: Option<Addresses>) -> Resul
         connections: tx.connections().await?,
         key_sets: tx.key_sets().await?,
         instances: tx.instances().await?,
-        addresses,
+        addresses: places.addresses,
         gateways: tx.gateway_digests().await?,
+        laptops: tx.laptops().await?,
+        laptop_sessions: tx.laptop_sessions().await?,
+        central_url: places.central_url,
         peppers: load_peppers(&mut tx, keys).await?,
         issuers: Issuers::default(),
     };

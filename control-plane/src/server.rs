@@ -10,7 +10,7 @@ use crate::{
     key_sets::KeySets,
     listener::{self, Bounds},
     oauth::OauthClient,
-    publish::Publisher,
+    publish::{Places, Publisher},
     retention::Retention,
     rollback::{HighWater, RollbackError},
     secrets::{Keys, MasterKeyError, OpenKeysError},
@@ -57,6 +57,9 @@ pub enum StartError {
     /// The public URL is none.
     #[error("MCPD_PUBLIC_URL is `{0}`, which is neither an https URL nor this machine's own")]
     PublicUrl(String),
+    /// The URL of the central gateway is none.
+    #[error("MCPD_CENTRAL_URL is `{0}`, which is neither an https URL nor this machine's own")]
+    CentralUrl(String),
     /// Nothing can be fetched.
     #[error("{0}")]
     Fetcher(String),
@@ -80,6 +83,7 @@ impl StartError {
             Self::Store(_) => "check the database's own log, and the space left on its disk",
             Self::WentBack(error) => error.hint(),
             Self::PublicUrl(_) => "set it to the https URL under which browsers reach mcpd, without query and fragment",
+            Self::CentralUrl(_) => "set it to the https URL under which laptops reach the central gateway, or unset it",
             Self::Fetcher(_) => "install the package ca-certificates, or name a file of certificates in SSL_CERT_FILE",
             Self::Serve(_) => "the system's log may say more; start mcpd again",
         }
@@ -144,7 +148,9 @@ pub async fn serve(
     let addresses = settings.addresses(address).map_err(StartError::PublicUrl)?;
     let checkpoints = Checkpoints { store: store.clone(), keys: Arc::clone(&keys) };
     checkpoints.announce().await?;
-    let (publisher, published) = Publisher::start(store.clone(), Arc::clone(&keys), addresses.clone(), seen).await?;
+    let places =
+        Places { addresses: addresses.clone(), central_url: settings.central().map_err(StartError::CentralUrl)? };
+    let (publisher, published) = Publisher::start(store.clone(), Arc::clone(&keys), places, seen).await?;
     let addressed = Addressed::by(&settings.allowed_hosts, addresses.as_ref().map(Addresses::origin));
     let fetcher = SafeFetcher::new(settings.trusts_loopback(address))?;
     let key_sets = KeySets { store: store.clone(), published: published.clone(), fetcher: fetcher.clone() };

@@ -132,6 +132,10 @@ pub struct Settings {
     /// `https` URL under which browsers reach mcpd; default: the address it listens on, where that is this machine's own.
     #[arg(long, env = "MCPD_PUBLIC_URL", value_name = "URL", global = true)]
     pub public_url: Option<String>,
+    /// URL under which developers' local gateways reach the central one, without the path of a project; default: there is
+    /// none, and `mcpctl login` starts no local gateway.
+    #[arg(long, env = "MCPD_CENTRAL_URL", value_name = "URL", global = true)]
+    pub central_url: Option<String>,
     /// Whether mcpd may fetch from this machine, also by plain http; default: only where it listens on a loopback
     /// address itself.
     #[arg(long, env = "MCPD_ALLOW_LOOPBACK_FETCH", value_name = "BOOL", global = true)]
@@ -188,6 +192,16 @@ impl Settings {
         }
     }
 
+    /// Where local gateways reach the central one. Absent: there is none.
+    ///
+    /// # Errors
+    /// The central URL, if it is none: what users show there must not travel in the clear.
+    pub(crate) fn central(&self) -> Result<Option<Url>, String> {
+        let Some(text) = self.central_url.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
+        let url = Url::parse(text).ok().filter(|url| is_protected(url) && url.has_host());
+        url.map(Some).ok_or_else(|| text.to_owned())
+    }
+
     /// Whether this machine may be fetched from.
     pub(crate) fn trusts_loopback(&self, address: SocketAddr) -> bool {
         self.allow_loopback_fetch.unwrap_or_else(|| address.ip().is_loopback())
@@ -238,9 +252,7 @@ impl Addresses {
     /// From the public URL; none if it is not `https` or this machine's own.
     pub(crate) fn new(public: &str, client_id: Option<String>) -> Option<Self> {
         let url = Url::parse(public).ok()?;
-        let secure = url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url);
-        let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-        (secure && plain && url.has_host())
+        (is_protected(&url) && url.has_host())
             .then(|| Self { public: url.as_str().trim_end_matches('/').to_owned(), client_id })
     }
 
@@ -285,6 +297,12 @@ impl Addresses {
     }
 }
 
+/// Whether what is sent to `url` travels by TLS or stays on this machine, and the URL is no more than a place.
+fn is_protected(url: &Url) -> bool {
+    let secure = url.scheme() == "https" || url.scheme() == "http" && is_loopback(url);
+    secure && url.query().is_none() && url.fragment().is_none() && url.username().is_empty()
+}
+
 fn default_home() -> PathBuf {
     std::env::var_os("HOME").map_or_else(PathBuf::new, PathBuf::from).join(".mcpctl")
 }
@@ -314,6 +332,20 @@ mod tests {
         assert_eq!(company.connect(&"jira".parse().unwrap()), "https://mcpd.example/admin/connect/jira");
         assert_eq!(company.client_id().unwrap(), "https://mcpd.example/admin/oauth/client.json");
         assert_eq!((company.origin().as_str(), company.path().as_str()), ("https://mcpd.example", "/admin"));
+    }
+
+    #[test]
+    fn the_central_gateway_is_reached_by_tls_or_on_this_machine() {
+        let central = |url: &str| {
+            let line = CommandLine::try_parse_from(["mcpd", "--home", "/srv", "--central-url", url]).unwrap();
+            line.settings.central().map(|url| url.map(String::from))
+        };
+        assert_eq!(central(""), Ok(None));
+        assert_eq!(central("https://mcp.example/gw"), Ok(Some("https://mcp.example/gw".to_owned())));
+        assert!(central("http://127.0.0.1:8080").unwrap().is_some());
+        for bad in ["http://mcp.example", "mcp.example", "https://u@mcp.example", "https://mcp.example/?x"] {
+            assert_eq!(central(bad), Err(bad.to_owned()));
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod gateways;
 mod in_use;
 mod instances;
 mod issuer_keys;
+mod laptops;
 mod meta;
 mod migrate;
 mod objects;
@@ -39,6 +40,7 @@ pub(crate) use gateways::{EnrolledGateway, JoinGrant};
 pub(crate) use in_use::Presence;
 pub(crate) use instances::{Order, StoredInstance};
 pub(crate) use issuer_keys::StoredKeySet;
+pub(crate) use laptops::{Holder, LaptopSession, StoredLaptop};
 pub(crate) use migrate::unknown_among as unknown_migration;
 pub use open::OpenError;
 #[cfg(test)]
@@ -50,7 +52,7 @@ pub(crate) use rows::Row;
 pub(crate) use secrets::StoredSecret;
 #[cfg(test)]
 pub(crate) use sessions::SESSION_IDLE_MS;
-pub(crate) use sessions::{SESSION_LIFETIME_MS, SessionHolder, SessionRow};
+pub(crate) use sessions::{LAPTOP_SESSION_LIFETIME_MS, SESSION_LIFETIME_MS, SessionHolder, SessionRow};
 pub(crate) use tokens::{TokenHolder, TokenRow};
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};

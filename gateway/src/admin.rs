@@ -1,4 +1,4 @@
-//! The admin listener: `/healthz`, `/readyz`, `/metrics`. No secrets, no changes.
+//! The admin listener: `/healthz`, `/readyz`, `/metrics`, `/status`. No secrets, no changes.
 //!
 //! A pingora application of its own on its own address (loopback by default), so that it answers when the data path is
 //! full. Values that others own (revision, backlog, servers) are asked for at the moment of a scrape. Few connections,
@@ -20,11 +20,15 @@ use crate::{
     config::{Freshness, Progress},
     load::{Load, Room},
     metrics::Metrics,
-    report::Report,
+    report::{Report, Reporter},
     settings::Settings,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
+use control_plane_api::{
+    gateway::{OwnServer, OwnStatus, ServerStatus},
+    name::Name,
+};
 use http::{
     Method, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN},
@@ -39,6 +43,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::timeout};
 
 const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Connections at once; a further one is closed.
@@ -70,6 +75,10 @@ pub struct State {
     pub report: Arc<dyn Report>,
     /// What there is room for.
     pub load: Arc<Load>,
+    /// How the control plane was last heard of.
+    pub reporter: Reporter,
+    /// Name of this gateway.
+    pub name: Name,
 }
 
 /// The application behind the admin listener.
@@ -132,7 +141,8 @@ impl State {
                 Ok(text) => (StatusCode::OK, PROMETHEUS_TEXT, text),
                 Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
             },
-            _ => refusal(StatusCode::NOT_FOUND, "try /healthz, /readyz or /metrics"),
+            "/status" => (StatusCode::OK, JSON, serde_json::to_string(&self.own_status()).unwrap_or_default()),
+            _ => refusal(StatusCode::NOT_FOUND, "try /healthz, /readyz, /metrics or /status"),
         }
     }
 
@@ -142,6 +152,20 @@ impl State {
             Room::Any => "ok\n".to_owned(),
             Room::Small(what) => format!("ok; little {what} is left: streams and sessions are refused\n"),
             Room::None(what) => format!("ok; no {what} is left: requests are refused\n"),
+        }
+    }
+
+    /// What `mcpctl status` on this machine shows, whether the control plane answers or not.
+    fn own_status(&self) -> OwnStatus {
+        let server = |server: ServerStatus| OwnServer { name: server.name, state: server.state, error: server.error };
+        OwnStatus {
+            name: self.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: self.reporter.started_at(),
+            revision: self.progress.revision_in_force(),
+            contact: self.reporter.contact(),
+            audit_backlog: self.auditor.backlog(),
+            servers: self.report.servers().into_iter().map(server).collect(),
         }
     }
 
@@ -214,7 +238,8 @@ mod tests {
             let settings = Settings::try_parse_from(["mcp-gateway"]).unwrap();
             let load = Load::start(control_plane_api::limits::Limits::default);
             let (progress, freshness) = (Progress::new(), Freshness::always());
-            let state = State { metrics, progress, freshness, auditor, report: report.clone(), load };
+            let (reporter, name) = (Reporter::new(), "local".parse().unwrap());
+            let state = State { metrics, progress, freshness, auditor, report: report.clone(), load, reporter, name };
             Self { admin: Admin::new(state, Arc::new(settings)), report, _dir: dir }
         }
 
@@ -245,6 +270,16 @@ mod tests {
         fixture.check(&Method::GET, "/metrics", 200, "mcpctl_config_revision 3");
         fixture.check(&Method::GET, "/metrics", 200, "mcpctl_config_age_seconds 0");
         fixture.check(&Method::GET, "/metrics", 200, "mcpctl_upstream_up{server=\"slack\"} 0");
+    }
+
+    #[tokio::test]
+    async fn the_machine_is_told_how_its_gateway_is() {
+        let fixture = Fixture::new();
+        fixture.admin.state.progress.applied(3);
+        let (_, media, body) = fixture.admin.state.answer(&Method::GET, "/status");
+        let told: OwnStatus = serde_json::from_str(&body).unwrap();
+        assert_eq!((media, told.revision, told.contact.reached_at), (JSON, Some(3), None));
+        assert_eq!((told.name.as_str(), told.servers[0].name.as_str()), ("local", "slack"));
     }
 
     /// What comes back for the bytes of `request`; the connection is closed after it.

@@ -12,9 +12,10 @@ use crate::{
     metrics::Metrics,
     record::{Ledger, Record},
     router::Router,
+    servers::Server,
     translation,
     upstream::{
-        Caller, Reply, Said, Tokens, Upstream, UpstreamError,
+        Caller, Reply, Said, Tokens, Upstream, UpstreamError, central,
         connect::{self, Connecting, Links, Reaction},
         more::{More, Rests},
     },
@@ -173,6 +174,9 @@ impl Pipeline {
             return self.refuse(record, reply, client).await;
         }
         self.metrics.decision(Decision::Allow);
+        if self.central_of(&record.exchange).is_some() {
+            central::begin_trace(&mut record.exchange);
+        }
         // Nothing leaves for an upstream before the intent is durable.
         let patience = Duration::from_millis(self.limits.audit_intent_timeout_ms);
         if !matches!(timeout(patience, record.intent()).await, Ok(Ok(()))) {
@@ -264,6 +268,10 @@ impl Pipeline {
         error: &UpstreamError,
         reaction: Reaction,
     ) -> Result<Box<serde_json::value::RawValue>, RpcError> {
+        if let (Some(server), Some(target)) = (self.central_of(exchange), &exchange.target) {
+            let told = central::told(&server.spec, target.server.as_str(), error);
+            return Err(RpcError::new(code::INTERNAL_ERROR, told));
+        }
         let UpstreamError::NeedsConsent { server, scopes } = error else {
             return Err(told(error));
         };
@@ -341,6 +349,12 @@ impl Pipeline {
             None if Catalog::answers(&exchange.request.method) => Some(Arc::new(self.catalog.of(exchange))),
             None => self.more(exchange).map(|more| Arc::new(more) as Arc<dyn Upstream>),
         }
+    }
+
+    /// The central gateway, if that is who answers.
+    fn central_of(&self, exchange: &Exchange) -> Option<Arc<Server>> {
+        let server = self.router.server(&exchange.target.as_ref()?.server)?;
+        server.spec.central.then(|| server.clone())
     }
 
     fn more(&self, exchange: &Exchange) -> Option<More> {

@@ -21,9 +21,10 @@ use crate::{
     control_plane::{Backoff, ControlPlane},
 };
 use control_plane_api::{
-    gateway::{ConfigState, GatewayRole, GatewayStatus, ModelState, ServerStatus},
+    gateway::{ConfigState, Contact, GatewayRole, GatewayStatus, ModelState, ServerStatus},
     timestamp::Timestamp,
 };
+use parking_lot::Mutex;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::Notify, time::MissedTickBehavior};
 
@@ -82,6 +83,8 @@ impl Sources {
 pub struct Reporter {
     changed: Arc<Notify>,
     started_at: Timestamp,
+    /// What became of the last report.
+    contact: Arc<Mutex<Contact>>,
 }
 
 impl Default for Reporter {
@@ -94,12 +97,24 @@ impl Reporter {
     /// A reporter of a gateway that starts now.
     #[must_use]
     pub fn new() -> Self {
-        Self { changed: Arc::new(Notify::new()), started_at: Timestamp::now() }
+        Self { changed: Arc::new(Notify::new()), started_at: Timestamp::now(), contact: Arc::default() }
     }
 
     /// Something a report tells has changed; never waits.
     pub fn changed(&self) {
         self.changed.notify_one();
+    }
+
+    /// When the gateway started.
+    #[must_use]
+    pub fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
+    /// How the control plane was last heard of.
+    #[must_use]
+    pub fn contact(&self) -> Contact {
+        self.contact.lock().clone()
     }
 
     /// Reports to `control_plane` for as long as the process lives; ends only when it is dropped.
@@ -118,11 +133,13 @@ impl Reporter {
             }
             match control_plane.put_status(&sources.status(self.started_at)).await {
                 Ok(()) => {
+                    *self.contact.lock() = Contact { reached_at: Some(Timestamp::now()), problem: None };
                     backoff.reset();
                     tick.reset();
                     failing = false;
                 }
                 Err(error) => {
+                    self.contact.lock().problem = Some(error.to_string());
                     tick.reset_after(backoff.step());
                     if !std::mem::replace(&mut failing, true) {
                         tracing::warn!(%error, "a report did not reach the control plane: trying on");
@@ -238,7 +255,11 @@ pub(crate) mod tests {
         })
         .await;
         let sources = sources(dir.path(), Arc::default());
-        let running = tokio::spawn(Reporter::new().run(sources, control_plane(&fake)));
+        let reporter = Reporter::new();
+        let running = tokio::spawn(reporter.clone().run(sources, control_plane(&fake)));
+        fake.until(|seen| seen.len() > 1).await;
+        assert_eq!(reporter.contact().reached_at, None);
+        assert!(reporter.contact().problem.unwrap().contains("control plane"));
         fake.until(|seen| seen.len() > 2).await;
         running.abort();
     }

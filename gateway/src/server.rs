@@ -48,7 +48,7 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
     // Addresses first: whoever started a second gateway by mistake learns it before anything is touched.
     let listener = bind(settings.listen(), "--listen")?;
     let admin_listener = bind(settings.admin_listen, "--admin-listen")?;
-    let address = listener.local_addr()?;
+    let (address, admin_address) = (listener.local_addr()?, admin_listener.local_addr()?);
     let state = StateDir::open(&settings.state_path()?)?;
     let metrics = Metrics::new()?;
     let settings = Arc::new(settings);
@@ -94,15 +94,25 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
         role: settings.role,
         listen_url: format!("http://{address}"),
     };
-    parts.start(&settings, &state, live.clone(), (reporter, sources));
+    parts.start(&settings, &state, live.clone(), (reporter.clone(), sources));
     if let Some((control_plane, _)) = &parts.control_plane {
         tokio::spawn(pins::report(pins, control_plane.clone()));
     }
-    let (freshness, auditor, report) = (parts.freshness.clone(), parts.auditor.clone(), live.clone());
-    let told = admin::State { metrics, progress, freshness, auditor, report, load: load.clone() };
+    let told = admin::State {
+        metrics,
+        progress,
+        freshness: parts.freshness.clone(),
+        auditor: parts.auditor.clone(),
+        report: live.clone(),
+        load: load.clone(),
+        reporter,
+        name: settings.name.clone(),
+    };
     let admin = Admin::new(told, settings.clone());
     let serving = serve("edge", listener, Edge::new(live.clone(), settings.clone(), load), watch.clone())?;
     serve("admin", admin_listener, admin, watch)?;
+    replace_file(&state.join("admin-addr"), admin_address.to_string().as_bytes())
+        .context("the admin listener's address could not be written down")?;
     replace_file(&state.join("addr"), address.to_string().as_bytes())
         .context("the address could not be written down")?;
     tracing::info!(%address, role = %settings.role, name = %settings.name, "gateway listens");

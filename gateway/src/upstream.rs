@@ -5,6 +5,7 @@
 
 mod breaker;
 mod caller;
+pub mod central;
 pub mod connect;
 pub mod credentials;
 mod duplex;

@@ -7,6 +7,7 @@ use control_plane_api::{access::Role, name::Name};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   mcpctl login
+  mcpctl login --server https://mcpd.company.example --device
   mcpctl login --user alice --password-stdin < password.txt
   mcpctl login --token - < token.txt")]
 pub(crate) struct Login {
@@ -19,6 +20,24 @@ pub(crate) struct Login {
     /// Log in with a token instead, read from stdin
     #[arg(long, value_name = "-", value_parser = ["-"], conflicts_with_all = ["user", "password_stdin"])]
     pub token: Option<String>,
+    /// Log in at the company's issuer: shows a link and a code to confirm in any browser
+    #[arg(long, conflicts_with_all = ["user", "password_stdin", "token"])]
+    pub device: bool,
+    /// Which issuer, where the control plane knows several
+    #[arg(long, value_name = "NAME", requires = "device")]
+    pub issuer: Option<Name>,
+    /// Only log in: start no gateway on this machine
+    #[arg(long)]
+    pub no_gateway: bool,
+    /// What this machine is called; default: what it calls itself
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
+    /// Port of the gateway on 127.0.0.1; 0 takes a free one [default: 9229]
+    #[arg(long, value_name = "PORT")]
+    pub gateway_port: Option<u16>,
+    /// Seconds to wait until the gateway is ready
+    #[arg(long, value_name = "SECS", default_value_t = 60)]
+    pub wait: u64,
 }
 
 /// What to do with users.

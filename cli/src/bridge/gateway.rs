@@ -78,7 +78,7 @@ impl Gateway {
     }
 
     fn read_token(&self) -> Result<Arc<Token>, Failure> {
-        let token = Arc::new(self.home.token()?);
+        let token = Arc::new(self.home.gateway_token()?);
         *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&token));
         Ok(token)
     }

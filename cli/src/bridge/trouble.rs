@@ -88,7 +88,7 @@ impl Trouble {
             Self::Unauthenticated { origin, said } => told(
                 UNAUTHENTICATED,
                 format!("the mcpctl gateway refused the token from {origin}: {said}"),
-                "put a valid token there; `mcpctl token create` makes one",
+                "log in again with `mcpctl login`, or put a valid token there; `mcpctl token create` makes one",
             ),
             Self::UnknownProject(project) => told(
                 UNKNOWN_PROJECT,

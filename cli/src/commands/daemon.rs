@@ -1,8 +1,9 @@
 //! `mcpctl daemon`: the control plane and the gateway on this machine, as two background processes.
 
-mod port;
-mod start;
+pub(super) mod port;
+pub(super) mod start;
 
+use super::laptop;
 use crate::{
     Invocation,
     args::daemon::Command,
@@ -16,6 +17,7 @@ use crate::{
 };
 use serde::Serialize;
 use std::{fs, io, process::ExitCode};
+use url::Url;
 
 /// What is printed and recorded about the two processes.
 pub(crate) const MCPD: &str = "mcpd";
@@ -35,6 +37,9 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
 
 async fn stop(wait: u64, invocation: &Invocation) -> Result<(), Failure> {
     let _lock = start::lock(&invocation.home)?;
+    if let Some(record) = invocation.home.laptop()? {
+        return laptop::stop(record, wait, invocation).await;
+    }
     let mut changes = Vec::new();
     if let Some(record) = invocation.home.daemon()? {
         // The gateway first: it ships what is left of its audit log to the control plane.
@@ -72,12 +77,13 @@ fn processes_of(record: &DaemonRecord) -> [(&'static str, Option<&ProcessRecord>
 }
 
 fn status(invocation: &Invocation) -> Result<ExitCode, Failure> {
-    let record = invocation.home.daemon()?;
-    let rows: Vec<ProcessStatus> = match &record {
-        Some(record) => {
-            processes_of(record).into_iter().rev().map(|(name, p)| ProcessStatus::new(name, p, record)).collect()
+    let rows: Vec<ProcessStatus> = match (invocation.home.laptop()?, invocation.home.daemon()?) {
+        (Some(record), _) => vec![ProcessStatus::new(GATEWAY, record.process.as_ref(), &record.gateway_url)],
+        (None, Some(record)) => {
+            let url = |name| if name == MCPD { &record.api_url } else { &record.gateway_url };
+            processes_of(&record).into_iter().rev().map(|(name, p)| ProcessStatus::new(name, p, url(name))).collect()
         }
-        None => [MCPD, GATEWAY].map(ProcessStatus::stopped).into(),
+        (None, None) => [MCPD, GATEWAY].map(ProcessStatus::stopped).into(),
     };
     let all = rows.iter().all(|row| row.state == RUNNING);
     invocation.output.report(&DaemonStatus(rows))?;
@@ -99,11 +105,10 @@ struct ProcessStatus {
 }
 
 impl ProcessStatus {
-    fn new(name: &'static str, process: Option<&ProcessRecord>, record: &DaemonRecord) -> Self {
+    fn new(name: &'static str, process: Option<&ProcessRecord>, url: &Url) -> Self {
         let Some(process) = process.filter(|process| processes::is_running(process)) else {
             return Self::stopped(name);
         };
-        let url = if name == MCPD { &record.api_url } else { &record.gateway_url };
         Self { name, state: RUNNING, pid: Some(process.pid), url: Some(url.to_string()) }
     }
 

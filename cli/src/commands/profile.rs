@@ -21,7 +21,6 @@ use control_plane_api::{
     object::{Kind, Named, Object, ObjectRef},
     pattern::Pattern,
     profile::{ProfileLimits, ProfileSpec},
-    relevance::RelevanceSettings,
     server::ServerSpec,
     stale::{StaleRule, StaleThen},
 };
@@ -76,21 +75,7 @@ fn stale(then: StaleThen, after: Option<&str>) -> Result<StaleRule, Failure> {
 
 /// A read-only profile of everything `server` offers.
 pub(crate) fn everything_of(server: Name) -> ProfileSpec {
-    let all = || vec![Pattern::from("*")];
-    ProfileSpec {
-        description: String::new(),
-        server,
-        access: control_plane_api::profile::AccessLevel::ReadOnly,
-        allow: all(),
-        deny: Vec::new(),
-        arguments: Vec::new(),
-        prompts: all(),
-        resources: all(),
-        relevance: RelevanceSettings::default(),
-        audit: control_plane_api::profile::ProfileAudit::default(),
-        limits: ProfileLimits::default(),
-        stale: StaleRule::default(),
-    }
+    ProfileSpec::new(server)
 }
 
 async fn delete(

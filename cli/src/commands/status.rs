@@ -1,5 +1,6 @@
 //! `mcpctl status`: the control plane, the gateways and the servers at a glance.
 
+use super::laptop;
 use crate::{
     Invocation,
     failure::Failure,
@@ -14,6 +15,9 @@ use serde::Serialize;
 
 /// Prints the summary.
 pub(crate) async fn run(invocation: &Invocation) -> Result<(), Failure> {
+    if let Some(record) = invocation.home.laptop()? {
+        return laptop::status::run(record, invocation).await;
+    }
     let client = invocation.client()?;
     let status = Status {
         server: client.base().to_string(),

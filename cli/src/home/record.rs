@@ -1,5 +1,7 @@
-//! `daemon.json`: which processes `daemon start` started, and where they listen.
+//! `daemon.json`: which processes `daemon start` started, and where they listen. `laptop.json`: the local gateway of who is logged
+//! in at a company's control plane.
 
+use control_plane_api::{name::Name, timestamp::Timestamp};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -17,6 +19,28 @@ pub(crate) struct DaemonRecord {
     /// The gateway's process; absent while a start is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<ProcessRecord>,
+}
+
+/// The local gateway of this machine, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LaptopRecord {
+    /// Base URL of the company's control plane.
+    #[serde(with = "as_text")]
+    pub server: Url,
+    /// Who is logged in.
+    pub user: Name,
+    /// What the gateway is called.
+    pub gateway: Name,
+    /// Base URL of the gateway's data path.
+    #[serde(with = "as_text")]
+    pub gateway_url: Url,
+    /// Base URL of the central gateway.
+    pub central_url: String,
+    /// Until when it serves without another login.
+    pub expires_at: Timestamp,
+    /// The gateway's process; absent while it was stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<ProcessRecord>,
 }
 
 /// A process, told apart from a later one with the same id.

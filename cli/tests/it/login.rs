@@ -133,3 +133,77 @@ fn a_user_is_shut_out_with_the_roles_kept() {
     let spec = &sent["objects"][0]["spec"];
     assert_eq!((&spec["roles"][0], &spec["disabled"]), (&"operator".into(), &true.into()));
 }
+
+/// A control plane, and the issuer it names, which wants to be asked three times.
+fn company(answers: &'static [(u16, &'static str)]) -> Stub {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let sessions = control_plane_session();
+    Stub::start(move |seen, stub| match (seen.method.as_str(), seen.path.as_str()) {
+        ("GET", "/api/v1/login") => Reply::json(&format!(
+            r#"{{"device":[{{"name":"login","issuer":"{}/t","client_id":"mcpctl","scopes":["openid","email"]}}],"laptops":false}}"#,
+            stub.url
+        )),
+        ("GET", "/t/.well-known/openid-configuration") => Reply::json(&format!(
+            r#"{{"issuer":"{0}/t","token_endpoint":"{0}/token","device_authorization_endpoint":"{0}/device"}}"#,
+            stub.url
+        )),
+        ("POST", "/device") => Reply::json(
+            r#"{"device_code":"dc-secret","user_code":"WDJB-MJHT","verification_uri":"https://login.example/device",
+                "expires_in":600,"interval":0}"#,
+        ),
+        ("POST", "/token") => {
+            let at = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let (status, body) = answers[at.min(answers.len() - 1)];
+            Reply::new(status, "application/json", body)
+        }
+        ("POST", "/api/v1/sessions") => Reply::new(201, "application/json", &sessions),
+        ("GET", "/api/v1/whoami") => Reply::json(r#"{"user":"alice","roles":["developer"],"session":"s1"}"#),
+        _ => Reply::status(404),
+    })
+}
+
+fn control_plane_session() -> String {
+    format!(
+        r#"{{"id":"s1","user":"alice","audience":"api","created_at":"2026-07-28T09:00:00.000Z",
+        "used_at":"2026-07-28T09:00:00.000Z","expires_at":"2026-08-04T09:00:00.000Z","token":"{}"}}"#,
+        session()
+    )
+}
+
+const PENDING: (u16, &str) = (400, r#"{"error":"authorization_pending"}"#);
+
+#[test]
+fn a_code_confirmed_at_the_issuer_becomes_a_session() {
+    let stub = company(&[PENDING, PENDING, (200, r#"{"access_token":"at-secret","id_token":"id-secret"}"#)]);
+    let world = World::connected(&stub.url);
+    let ran = run(&world, &["login", "--device"], "");
+    ran.succeeds();
+    assert!(ran.err.contains("https://login.example/device") && ran.err.contains("WDJB-MJHT"), "{ran:?}");
+    assert!(ran.err.contains("logged in as alice") && !ran.err.contains("secret"), "{ran:?}");
+    let begun = stub.wait_for(|seen| seen.path == "/device");
+    assert_eq!(begun.body, "client_id=mcpctl&scope=openid+email");
+    let polled: Vec<_> = stub.seen().into_iter().filter(|seen| seen.path == "/token").collect();
+    assert_eq!(polled.len(), 3);
+    let grant = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code";
+    assert_eq!(polled[0].body, format!("{grant}&device_code=dc-secret&client_id=mcpctl"));
+    let shown = stub.wait_for(|seen| seen.path == "/api/v1/sessions");
+    assert_eq!(shown.body, r#"{"issuer_token":"id-secret"}"#);
+    assert!(!anywhere(&world.home(), "id-secret") && !anywhere(&world.home(), "at-secret"));
+}
+
+#[test]
+fn a_login_that_is_refused_or_too_late_at_the_issuer_says_so() {
+    for (error, said) in [
+        ("access_denied", "refused in the browser"),
+        ("expired_token", "not confirmed in time"),
+        ("invalid_client", "refused the login: invalid_client"),
+    ] {
+        let body: &'static str = Box::leak(format!(r#"{{"error":"{error}"}}"#).into_boxed_str());
+        let stub = company(Box::leak(Box::new([PENDING, (400, body)])));
+        let world = World::connected(&stub.url);
+        run(&world, &["login", "--device"], "").fails(4, &[said, "hint:"]);
+        assert!(!stub.seen().iter().any(|seen| seen.path == "/api/v1/sessions"));
+    }
+    let stub = control_plane();
+    run(&World::connected(&stub.url), &["login", "--device"], "").fails(1, &["knows no issuer"]);
+}

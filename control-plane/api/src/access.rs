@@ -106,10 +106,28 @@ pub struct WhoAmI {
     pub session: Option<String>,
 }
 
-/// Opens a session: `POST /api/v1/sessions`. No Debug: the password must not reach a log.
+/// Opens a session: `POST /api/v1/sessions`. No Debug: what is shown must not reach a log.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum LoginRequest {
+    /// With a password.
+    Password(PasswordLogin),
+    /// With a token of an issuer.
+    Issuer(IssuerLogin),
+}
+
+/// A login with a token that an issuer gave for this: see [`crate::issuer::IssuerSpec::device_client_id`]. No Debug.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct LoginRequest {
+pub struct IssuerLogin {
+    /// The id token, or an access token for the control plane.
+    pub issuer_token: String,
+}
+
+/// A login with a password. No Debug.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordLogin {
     /// Who. Any text: what is no user's name is refused like a wrong password.
     pub user: String,
     /// The user's password.
@@ -154,6 +172,9 @@ pub enum SessionAudience {
     Api,
     /// As cookie: the control plane's own pages.
     Browser,
+    /// As bearer token, at gateways alone: what a developer's local gateway shows the central one, and what the developer's
+    /// clients show the local one.
+    Gateway,
 }
 
 impl SessionAudience {
@@ -163,8 +184,33 @@ impl SessionAudience {
         match self {
             Self::Api => "api",
             Self::Browser => "browser",
+            Self::Gateway => "gateway",
         }
     }
+}
+
+/// How people may log in: `GET /api/v1/login`. Told to everybody, because nobody is anybody yet.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct LoginMethods {
+    /// The issuers at which a program without a browser may log somebody in (RFC 8628).
+    #[serde(default)]
+    pub device: Vec<DeviceLogin>,
+    /// Whether there is a central gateway, so that users may have local ones: see [`crate::laptop`].
+    #[serde(default)]
+    pub laptops: bool,
+}
+
+/// What a program needs to begin a login at an issuer. None of it is secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeviceLogin {
+    /// Name of the issuer object.
+    pub name: Name,
+    /// The issuer's identifier; its metadata says where to go on.
+    pub issuer: String,
+    /// The client id to use there.
+    pub client_id: String,
+    /// The scopes to ask for.
+    pub scopes: Vec<String>,
 }
 
 /// Sets, changes or removes a password: `PUT /api/v1/users/{name}/password`. No Debug.

@@ -250,11 +250,57 @@ fn yes() -> bool {
     true
 }
 
+/// What a gateway says of itself to who is on its machine: `GET /status` at its admin listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnStatus {
+    /// Which gateway.
+    pub name: Name,
+    /// Version of the gateway binary.
+    pub version: String,
+    /// When the process started.
+    pub started_at: Timestamp,
+    /// The revision in force; absent: none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+    /// Whether the control plane answers.
+    pub contact: Contact,
+    /// Audit records not yet acknowledged by the control plane.
+    pub audit_backlog: u64,
+    /// The servers it runs or reaches.
+    pub servers: Vec<OwnServer>,
+}
+
+/// How a gateway last heard of its control plane.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Contact {
+    /// When it last took a report, which it does every ten seconds; absent: not since the process started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached_at: Option<Timestamp>,
+    /// Why it did not take the last one, for people; absent: it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// One server, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnServer {
+    /// Which server.
+    pub name: Name,
+    /// How it is.
+    pub state: ServerState,
+    /// The last failure in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
 /// A gateway as the control plane lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GatewaySummary {
     /// Which gateway.
     pub name: Name,
+    /// Whose local gateway it is; absent: an administrator's, who let it enrol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Name>,
     /// When it enrolled.
     pub enrolled_at: Timestamp,
     /// When it last reported; absent: never.

@@ -44,6 +44,14 @@ pub struct IssuerSpec {
     /// Scopes every token must have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes_required: Vec<String>,
+    /// Client id by which `mcpctl login --device` logs people in at this issuer (RFC 8628): that of a public client, to
+    /// which nothing else is registered. Id tokens for it open sessions at the control plane, and are good for nothing
+    /// else. Absent: nobody logs in that way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_client_id: Option<String>,
+    /// Scopes asked for at such a login.
+    #[serde(default = "device_scopes", skip_serializing_if = "is_device_scopes")]
+    pub device_scopes: Vec<String>,
     /// How far the issuer's clock may be off, in seconds; at most 300.
     #[serde(default = "clock_skew_s", skip_serializing_if = "is_clock_skew_s")]
     pub clock_skew_s: u32,
@@ -159,6 +167,14 @@ fn subject() -> String {
 
 fn is_subject(claim: &str) -> bool {
     claim == "sub"
+}
+
+fn device_scopes() -> Vec<String> {
+    vec!["openid".to_owned()]
+}
+
+fn is_device_scopes(scopes: &[String]) -> bool {
+    scopes == device_scopes()
 }
 
 fn clock_skew_s() -> u32 {

@@ -12,6 +12,7 @@ pub mod flow;
 pub mod gateway;
 pub mod instance;
 pub mod issuer;
+pub mod laptop;
 pub mod limits;
 pub mod name;
 pub mod oauth;

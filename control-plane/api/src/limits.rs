@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// Local gateways that one user may have enrolled at once; enforced by the control plane ([`crate::laptop`]).
+pub const LAPTOPS_PER_USER_MAX: usize = 8;
+
 /// Bounds a gateway enforces. They travel in the snapshot, so that a company sets them in one place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -45,6 +45,27 @@ pub struct ProfileSpec {
     pub stale: StaleRule,
 }
 
+impl ProfileSpec {
+    /// Everything of `server` that is read-only.
+    #[must_use]
+    pub fn new(server: Name) -> Self {
+        Self {
+            description: String::new(),
+            server,
+            access: AccessLevel::default(),
+            allow: everything(),
+            deny: Vec::new(),
+            arguments: Vec::new(),
+            prompts: everything(),
+            resources: everything(),
+            relevance: RelevanceSettings::default(),
+            audit: ProfileAudit::default(),
+            limits: ProfileLimits::default(),
+            stale: StaleRule::default(),
+        }
+    }
+}
+
 /// What is recorded of calls beyond who, what and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -34,6 +34,10 @@ pub struct ServerSpec {
     /// How access tokens for the server are obtained; absent: it needs none, or has them among its headers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oauth: Option<OauthSettings>,
+    /// It is the central gateway, as a developer's local gateway sees it: what it offers was judged and pinned there. Filled
+    /// by the control plane; ignored when applied.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub central: bool,
     /// Prefix of exposed names, joined with `_`. Absent: the server's name. Empty: names are exposed as they are.
     /// A tool whose own name already begins with the prefix and `_` is never prefixed again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,6 +65,7 @@ impl ServerSpec {
             desired: Desired::default(),
             orders: Orders::default(),
             oauth: None,
+            central: false,
             prefix: None,
             era: Era::default(),
             tools: Vec::new(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Shortest time without the control plane after which something may be refused, in milliseconds: heartbeats come every
-/// 15 s, and a stream that is silent is asked for anew after 60 s.
+/// second, and a stream that is silent for 5 s is asked for anew.
 pub const STALE_AFTER_MIN_MS: u64 = 60_000;
 
 /// What becomes of calls by one profile while the configuration is older than that.

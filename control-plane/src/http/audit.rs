@@ -30,7 +30,7 @@ pub(super) async fn ship(
     Extension(CallingGateway(gateway)): Extension<CallingGateway>,
     Body(batch): Body<AuditBatch>,
 ) -> Result<Json<SignedText>, ApiError> {
-    let ingested = audit::ingest(&app.store, &app.keys, &gateway.name, &batch).await?;
+    let ingested = audit::ingest(&app.store, &app.keys, (&gateway.name, gateway.owner.as_ref()), &batch).await?;
     for (token_id, time) in &ingested.uses {
         app.uses.note(token_id, *time);
     }
@@ -46,6 +46,8 @@ impl From<IngestError> for ApiError {
                 "the gateway's audit log is another one than before (restored from a backup?): move its `audit` directory \
                  away, and it begins anew",
             ),
+            IngestError::Foreign(_) => Self::forbidden(error.to_string())
+                .hint("keep the gateway's `audit` directory for inspection, and run `mcpctl login` again"),
             IngestError::Broken(_) | IngestError::Key | IngestError::TooManyKeys(_) => {
                 Self::unprocessable(error.to_string())
                     .hint("keep the gateway's `audit` directory for inspection: it was tampered with, or is damaged")

@@ -112,7 +112,8 @@ async fn caller(app: &App, headers: &HeaderMap, actor: Actor) -> Result<Caller, 
         let token = recognise_token(&app.store, &app.published, presented).await?;
         token.map(|token| (token.user, token.spec.roles, token.token_id))
     } else {
-        by_issuer(app, presented).await?
+        let resource = Resource::ControlPlane(app.oauth.addresses.as_ref().map(Addresses::resource));
+        by_issuer(app, presented, resource).await?
     };
     let (user, roles, id) = known.ok_or_else(ApiError::token_refused)?;
     app.uses.note(&id, Timestamp::now());
@@ -121,10 +122,13 @@ async fn caller(app: &App, headers: &HeaderMap, actor: Actor) -> Result<Caller, 
     Ok(Caller { user, roles, session, actor })
 }
 
-/// For whom an access token of an issuer speaks. Judged by what was published last; what the user may do is looked up now,
+/// For whom a token of an issuer speaks at `resource`. Judged by what was published last; what the user may do is looked up now,
 /// so that who is shut out is so at once.
-async fn by_issuer(app: &App, presented: &str) -> Result<Option<(Name, Vec<Role>, String)>, ApiError> {
-    let resource = Resource::ControlPlane(app.oauth.addresses.as_ref().map(Addresses::resource));
+pub(super) async fn by_issuer(
+    app: &App,
+    presented: &str,
+    resource: Resource<'_>,
+) -> Result<Option<(Name, Vec<Role>, String)>, ApiError> {
     let speaker = match app.published.newest().issuers.recognise(presented, resource, Timestamp::now()) {
         Ok(speaker) => speaker,
         Err(Rejection::Malformed) => return Ok(None),

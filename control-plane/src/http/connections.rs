@@ -14,7 +14,7 @@ use axum::{Extension, Json, extract::State, http::StatusCode};
 use control_plane_api::{
     access::Role,
     name::Name,
-    oauth::{ConnectLink, ConnectRequest, ConnectionSummary, OauthMode, TokenRefusal, TokenRefusalReply},
+    oauth::{ConnectLink, ConnectRequest, ConnectionSummary, OauthMode, Replacement, TokenRefusal, TokenRefusalReply},
     object::Object,
     timestamp::Timestamp,
     token::{self, TokenKind},
@@ -102,6 +102,10 @@ pub(super) async fn refused(
     Extension(CallingGateway(gateway)): Extension<CallingGateway>,
     Body(refusal): Body<TokenRefusal>,
 ) -> Result<Json<TokenRefusalReply>, ApiError> {
+    if gateway.owner.is_some() {
+        // What it shows the central gateway is not renewed here: its user logs in again.
+        return Ok(Json(TokenRefusalReply { replacement: Replacement::NeedsConsent }));
+    }
     tracing::info!(gateway = %gateway.name, connection = %refusal.connection, again = refusal.again, "A token was refused");
     // In a task: a gateway that hangs up must not end a renewal whose refresh token is spent already.
     let replaced = tokio::spawn(async move { app.oauth.replace(&refusal).await }).await;

@@ -4,6 +4,7 @@ use super::{
     ApiError, App,
     authenticate::JoinDigest,
     body::{Body, Params},
+    laptops,
 };
 use crate::{
     identity::{Caller, new_bearer},
@@ -33,9 +34,8 @@ pub(super) async fn issue_join_token(
     if request.expires_in_s > JOIN_TOKEN_LIFETIME_S_MAX {
         return Err(ApiError::unprocessable(format!("a join token lasts {JOIN_TOKEN_LIFETIME_S_MAX} s at most")));
     }
-    let token = new_bearer(TokenKind::Join);
-    let expires_at = Timestamp::now().plus_millis(request.expires_in_s.saturating_mul(1_000));
-    let grant = JoinGrant { gateway: request.gateway.clone(), expires_at };
+    let (token, grant) = new_join_token(&request.gateway, None, request.expires_in_s);
+    let expires_at = grant.expires_at;
     // Not `writing`: a join token is in no snapshot, so the revision stays.
     let mut change = app.store.change().await?;
     change.tx().add_join_token(&token::digest(&token), &grant).await?;
@@ -44,19 +44,25 @@ pub(super) async fn issue_join_token(
     Ok((StatusCode::CREATED, Json(JoinToken { gateway: request.gateway, token, expires_at })))
 }
 
+/// The text of a new join token, and what it allows: `gateway`, which will be `owner`'s, to enrol within so many seconds.
+pub(super) fn new_join_token(gateway: &Name, owner: Option<Name>, expires_in_s: i64) -> (String, JoinGrant) {
+    let expires_at = Timestamp::now().plus_millis(expires_in_s.saturating_mul(1_000));
+    (new_bearer(TokenKind::Join), JoinGrant { gateway: gateway.clone(), owner, expires_at })
+}
+
 pub(super) async fn enrol(
     State(app): State<App>,
     Extension(join): Extension<JoinDigest>,
     Params(name): Params<Name>,
     Body(request): Body<EnrolRequest>,
 ) -> Result<(StatusCode, Json<EnrolReply>), ApiError> {
-    if SealingKey::parse(&request.sealing_key).is_none() {
-        return Err(ApiError::unprocessable("`sealing_key` is not an X25519 public key in 64 hex digits"));
-    }
+    let key = SealingKey::parse(&request.sealing_key)
+        .ok_or_else(|| ApiError::unprocessable("`sealing_key` is not an X25519 public key in 64 hex digits"))?;
     if request.audit_key.as_deref().is_some_and(|key| verifying_key(key).is_none()) {
         return Err(ApiError::unprocessable("`audit_key` is not an Ed25519 public key in 64 hex digits"));
     }
     let mut change = app.store.change().await?;
+    let owner = change.tx().join_grant(&join.digest).await?.and_then(|grant| grant.owner);
     if !change.writing().take_join_token(&join.digest).await? {
         return Err(ApiError::join_token_refused());
     }
@@ -66,8 +72,15 @@ pub(super) async fn enrol(
         digest: token::digest(&token),
         sealing_key: request.sealing_key,
         enrolled_at: Timestamp::now(),
+        owner: owner.clone(),
     };
+    if let Some(owner) = &owner {
+        laptops::check_owner(&mut change, (&name, owner)).await?;
+    }
     change.writing().put_gateway(&gateway).await?;
+    if let Some(owner) = &owner {
+        laptops::equip(&mut change, (&name, owner), &key, &join.actor).await?;
+    }
     if let Some(key) = &request.audit_key {
         change.writing().add_audit_key(&name, key).await?;
     }

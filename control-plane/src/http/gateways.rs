@@ -107,7 +107,14 @@ pub(super) async fn config(
     app.published.announce();
     let has = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     tracing::info!(gateway = %gateway.name, since, has, "A gateway subscribed to configuration");
-    let subscriber = Subscriber { gateway: gateway.name.clone(), digest: gateway.digest.clone(), key, since, has };
+    let subscriber = Subscriber {
+        gateway: gateway.name.clone(),
+        digest: gateway.digest.clone(),
+        key,
+        is_laptop: gateway.owner.is_some(),
+        since,
+        has,
+    };
     let subscription = Subscription::new(subscriber, &app.published, Arc::clone(&app.keys));
     let mut heart = interval_at(Instant::now() + HEARTBEAT_INTERVAL, HEARTBEAT_INTERVAL);
     heart.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -158,7 +165,8 @@ pub(super) async fn report(
     let revision = tx.revision().await?;
     tx.put_status(&gateway.name, &status).await?;
     tx.commit().await?;
-    if status.config.in_force() > revision {
+    // A local gateway is in its developer's hands: what it says is no witness against the database.
+    if status.config.in_force() > revision && gateway.owner.is_none() {
         rollback::record(&app.store, &gateway.name, status.config.in_force()).await?;
     }
     Ok(StatusCode::NO_CONTENT)

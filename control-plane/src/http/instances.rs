@@ -42,7 +42,8 @@ pub(super) struct LogQuery {
 
 pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<InstanceStatus>>, ApiError> {
     let mut tx = app.store.read().await?;
-    let (servers, rows, gateways) = (tx.objects_of(Kind::Server).await?, tx.instances().await?, tx.gateways().await?);
+    let (servers, rows, gateways) =
+        (tx.objects_of(Kind::Server).await?, tx.instances().await?, tx.serving_gateways().await?);
     let now = Timestamp::now();
     let of = |object: Object| match object {
         Object::Server(server) => {
@@ -102,7 +103,7 @@ pub(super) async fn logs(
         let lines = lines.map_err(|error| ApiError::bad_gateway(error.to_string()))?;
         return Ok(Json(vec![InstanceLogs { gateway: None, lines }]));
     }
-    let gateways = app.store.read().await?.gateways().await?;
+    let gateways = app.store.read().await?.serving_gateways().await?;
     let last = |lines: &[LogLine]| {
         let lines: Vec<LogLine> =
             lines.iter().filter(|line| since.is_none_or(|since| line.at >= since)).cloned().collect();
@@ -159,7 +160,7 @@ async fn by_gateways(app: &App, server: &Named<ServerSpec>) -> Result<Vec<Instan
     loop {
         // Another replica may have got the report: the store knows it.
         clock.tick().await;
-        let gateways = app.store.read().await?.gateways().await?;
+        let gateways = app.store.read().await?.serving_gateways().await?;
         let reports: Vec<(&GatewaySummary, &ServerStatus)> = gateways_of(server, &gateways).collect();
         if reports.is_empty() && began.elapsed() >= TEST_TIMEOUT {
             let detail = format!("no gateway has reported server/{} yet", server.name);
@@ -216,7 +217,7 @@ async fn want(
 async fn statuses(app: &App, name: &Name) -> Result<Vec<InstanceStatus>, ApiError> {
     let server = instance(app, name).await?;
     let mut tx = app.store.read().await?;
-    let (rows, gateways) = (tx.instances().await?, tx.gateways().await?);
+    let (rows, gateways) = (tx.instances().await?, tx.serving_gateways().await?);
     let row = rows.iter().find(|row| row.server == server.name);
     Ok(status_of(&server, row, &gateways, Timestamp::now()))
 }

@@ -48,6 +48,9 @@ pub(super) async fn report(
     Extension(CallingGateway(gateway)): Extension<CallingGateway>,
     Body(report): Body<PinReport>,
 ) -> Result<StatusCode, ApiError> {
+    if gateway.owner.is_some() {
+        return Err(ApiError::forbidden("a local gateway of a user pins nothing").hint("the central gateway does"));
+    }
     if let Some((tool, _)) = report.tools.iter().find(|(tool, pin)| !is_tool(tool) || !is_digest(&pin.digest)) {
         let shown: String = tool.chars().filter(|letter| !letter.is_control()).take(TOOL_NAME_BYTES_MAX).collect();
         return Err(ApiError::unprocessable(format!("the pin of `{shown}` is not one")));
@@ -88,7 +91,7 @@ pub(super) async fn approve(
 ) -> Result<Json<Named<PinSpec>>, ApiError> {
     let mut change = app.store.change().await?;
     let mut pins = pins_of(change.tx(), &server).await?.ok_or_else(|| missing(&server))?;
-    let gateways = change.tx().gateways().await?;
+    let gateways = change.tx().serving_gateways().await?;
     for (tool, digest) in approval.tools {
         let was = pins.spec.tools.get(&tool).map(|pin| pin.digest.clone()).unwrap_or_default();
         if was == digest {

@@ -2,11 +2,12 @@
 
 use super::{
     ApiError, App,
-    authenticate::actor_of,
+    authenticate::{actor_of, by_issuer},
     body::{Body, Params},
 };
 use crate::{
     identity::{Access, Actor, Caller, LoginError, Opening, open_session},
+    settings::Addresses,
     store::{Change, StoreError},
 };
 use axum::{
@@ -15,10 +16,14 @@ use axum::{
     http::{Method, StatusCode, Uri},
 };
 use control_plane_api::{
-    access::{LoginRequest, OpenedSession, PasswordChange, SessionAudience, SessionSummary},
+    access::{
+        DeviceLogin, LoginMethods, LoginRequest, OpenedSession, PasswordChange, PasswordLogin, SessionAudience,
+        SessionSummary,
+    },
     name::Name,
-    object::{Kind, ObjectRef},
+    object::{Kind, Object, ObjectRef},
 };
+use issuers::Resource;
 use std::net::SocketAddr;
 use zeroize::Zeroizing;
 
@@ -33,8 +38,20 @@ pub(super) async fn log_in(
 ) -> Result<(StatusCode, Json<OpenedSession>), ApiError> {
     let peer = peer.map(|Extension(ConnectInfo(peer))| peer);
     let actor = actor_of(&method, &uri, peer);
-    let password = Zeroizing::new(request.password);
-    let (user, _) = app.logins.check(&app.store, (&request.user, password), &actor).await?;
+    let user = match request {
+        LoginRequest::Password(PasswordLogin { user, password }) => {
+            app.logins.check(&app.store, (&user, Zeroizing::new(password)), &actor).await?.0
+        }
+        LoginRequest::Issuer(shown) => {
+            let shown = Zeroizing::new(shown.issuer_token);
+            let resource = Resource::Login(app.oauth.addresses.as_ref().map(Addresses::resource));
+            let known = by_issuer(&app, &shown, resource).await?;
+            known.map(|(user, ..)| user).ok_or_else(|| {
+                ApiError::token_refused()
+                    .hint("log in again; if that does not help, mcpd's log says why: is there a user for you?")
+            })?
+        }
+    };
     let opening =
         Opening { user: user.clone(), audience: SessionAudience::Api, opened_with: None, peer: actor.peer.clone() };
     let (opened, row) = open_session(opening, &app.published.newest().peppers);
@@ -45,6 +62,22 @@ pub(super) async fn log_in(
     change.commit().await?;
     app.published.announce();
     Ok((StatusCode::CREATED, Json(opened)))
+}
+
+/// Names of clients and addresses of issuers are what every login page shows.
+pub(super) async fn methods(State(app): State<App>) -> Json<LoginMethods> {
+    let configuration = app.published.newest();
+    let device = |object: &Object| match object {
+        Object::Issuer(issuer) => Some(DeviceLogin {
+            name: issuer.name.clone(),
+            issuer: issuer.spec.issuer.clone(),
+            client_id: issuer.spec.device_client_id.clone()?,
+            scopes: issuer.spec.device_scopes.clone(),
+        }),
+        _ => None,
+    };
+    let device = configuration.objects.iter().filter_map(device).collect();
+    Json(LoginMethods { device, laptops: configuration.central_url.is_some() })
 }
 
 pub(super) async fn list(

@@ -1,6 +1,8 @@
 //! The configuration stream of one connected gateway: a whole snapshot, or what has changed since the revision it came back
 //! with, and then every change.
 
+mod laptop;
+
 use super::{
     Published,
     contents::Contents,
@@ -20,6 +22,7 @@ use control_plane_api::{
     secret::SecretSpec,
     snapshot::{ChangeSet, ConfigEvent, Snapshot},
 };
+use laptop::Laptop;
 use std::{collections::BTreeSet, sync::Arc};
 use tokio::sync::{Semaphore, watch};
 use zeroize::Zeroizing;
@@ -29,11 +32,13 @@ pub(crate) struct Subscription {
     subscriber: Subscriber,
     keys: Arc<Keys>,
     newest: watch::Receiver<Arc<Edition>>,
-    places: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
     /// What the gateway was told last.
     told: Option<Arc<Contents>>,
     /// Whether it was told to be drained.
     draining: Option<bool>,
+    /// For the local gateway of a user.
+    laptop: Option<Laptop>,
     /// What could not be sealed; it is tried again with every event.
     unopened: BTreeSet<ObjectRef>,
 }
@@ -44,6 +49,8 @@ pub(crate) struct Subscriber {
     /// Digest of the token it presented; when that is gone, so is the stream.
     pub(crate) digest: String,
     pub(crate) key: SealingKey,
+    /// It is the local gateway of a user.
+    pub(crate) is_laptop: bool,
     /// Revision in force when the gateway connected: an older configuration may not know the gateway yet.
     pub(crate) since: u64,
     /// The revision that the gateway has already, as it says.
@@ -59,19 +66,28 @@ struct Own {
 impl Subscription {
     /// Subscribes a gateway.
     pub(crate) fn new(subscriber: Subscriber, published: &Published, keys: Arc<Keys>) -> Self {
-        let (newest, places) = (published.subscribe(), Arc::clone(&published.places));
-        Self { subscriber, keys, newest, places, told: None, draining: None, unopened: BTreeSet::new() }
+        let (newest, turns) = (published.subscribe(), Arc::clone(&published.turns));
+        let laptop = subscriber.is_laptop.then(Laptop::default);
+        Self { subscriber, keys, newest, turns, told: None, draining: None, laptop, unopened: BTreeSet::new() }
     }
 
     /// The next event; `None` when mcpd stops or the gateway is no longer enrolled.
     ///
     /// Whoever waits for it may stop waiting at any time and lose nothing.
     pub(crate) async fn next(&mut self) -> Option<Event> {
-        let after = self.told.as_ref().map_or(self.subscriber.since, |told| told.revision.saturating_add(1));
+        let told = match &self.laptop {
+            Some(laptop) => laptop.revision()?,
+            None => self.told.as_ref().map(|told| told.revision),
+        };
+        let after = told.map_or(self.subscriber.since, |told| told.saturating_add(1));
         self.newest.wait_for(|edition| edition.contents.revision >= after).await.ok()?;
         // A thousand gateways that come at once must not keep whoever asks for something small from being served.
-        let _place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        let _turn = Arc::clone(&self.turns).acquire_owned().await.ok()?;
         let edition = Arc::clone(&self.newest.borrow_and_update());
+        if let Some(laptop) = &mut self.laptop {
+            let event = laptop.next(edition.configuration(), &self.subscriber)?;
+            return self.logged(self.event(&event, &Text::default()));
+        }
         let gateway = &self.subscriber.gateway;
         let Some(&draining) = edition.configuration().gateways.get(&self.subscriber.digest) else {
             tracing::info!(%gateway, "Ended the stream of a gateway that is no longer enrolled");
@@ -84,6 +100,10 @@ impl Subscription {
         };
         self.told = Some(Arc::clone(&edition.contents));
         self.draining = Some(draining);
+        self.logged(event)
+    }
+
+    fn logged(&self, event: Result<Event, serde_json::Error>) -> Option<Event> {
         let gateway = &self.subscriber.gateway;
         event.inspect_err(|error| tracing::error!(%gateway, %error, "Cannot serialise a configuration")).ok()
     }

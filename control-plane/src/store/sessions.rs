@@ -12,12 +12,18 @@ pub(crate) const SESSION_IDLE_MS: i64 = 12 * 3_600_000;
 /// Longest time from opening a session to its end, in milliseconds (OWASP ASVS 5, 7.3.2).
 pub(crate) const SESSION_LIFETIME_MS: i64 = 7 * 24 * 3_600_000;
 
+/// Longest time from enrolling a local gateway to the end of its sessions, in milliseconds: thirty days, during which
+/// clients of that machine need no other login. They have no idle time: a gateway does not rest, whoever uses it does.
+pub(crate) const LAPTOP_SESSION_LIFETIME_MS: i64 = 30 * 24 * 3_600_000;
+
 /// A session as it is kept.
 pub(crate) struct SessionRow {
     pub(crate) summary: SessionSummary,
     pub(crate) digest: String,
     /// Id of the token or session that was shown; absent: a password was.
     pub(crate) opened_with: Option<String>,
+    /// The local gateway it belongs to.
+    pub(crate) gateway: Option<Name>,
 }
 
 /// Whom a session belongs to.
@@ -64,8 +70,9 @@ impl Tx {
 
     /// The sessions of one user, or of all, oldest first.
     pub(crate) async fn sessions(&mut self, user: Option<&Name>) -> Result<Vec<SessionSummary>, StoreError> {
-        let sql =
-            select!("WHERE (username = $1 OR $1 = '') AND expires_at > $2 AND used_at > $3 ORDER BY created_at, id");
+        let sql = select!(
+            "WHERE (username = $1 OR $1 = '') AND expires_at > $2 AND (used_at > $3 OR audience = 'gateway') ORDER BY created_at, id"
+        );
         let now = Timestamp::now().as_millis();
         let rows: Vec<Row> = on!(self, c => sqlx::query_as(sql)
             .bind(user.map_or("", Name::as_str)).bind(now).bind(now - SESSION_IDLE_MS).fetch_all(c).await)?;
@@ -74,7 +81,7 @@ impl Tx {
 
     /// What gateways need to recognise every session that is a bearer token, by user.
     pub(crate) async fn session_grants(&mut self) -> Result<Vec<(Name, TokenGrant)>, StoreError> {
-        let sql = "SELECT id, digest, username, expires_at FROM sessions WHERE audience = 'api' AND expires_at > $1 \
+        let sql = "SELECT id, digest, username, expires_at FROM sessions WHERE audience <> 'browser' AND expires_at > $1 \
                    ORDER BY username, id";
         let now = Timestamp::now().as_millis();
         let rows: Vec<(String, String, String, i64)> =
@@ -88,13 +95,14 @@ impl Tx {
 
     /// Opens a session.
     pub(crate) async fn add_session(&mut self, session: &SessionRow) -> Result<(), StoreError> {
-        let sql = "INSERT INTO sessions (id, digest, username, audience, opened_with, peer, created_at, used_at, expires_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let sql = "INSERT INTO sessions (id, digest, username, audience, opened_with, peer, created_at, used_at, expires_at, gateway) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
         let summary = &session.summary;
         on!(self, c => sqlx::query(sql)
             .bind(&summary.id).bind(&session.digest).bind(summary.user.as_str()).bind(summary.audience.as_str())
             .bind(&session.opened_with).bind(&summary.peer).bind(summary.created_at.as_millis())
             .bind(summary.used_at.as_millis()).bind(summary.expires_at.as_millis())
+            .bind(session.gateway.as_ref().map(Name::as_str))
             .execute(c).await.map(drop))?;
         Ok(())
     }
@@ -116,16 +124,16 @@ impl Tx {
 
     /// Takes out the sessions that are over or were not used for too long. Whether gateways knew any of them.
     pub(crate) async fn sweep_sessions(&mut self) -> Result<bool, StoreError> {
-        let sql = "DELETE FROM sessions WHERE expires_at <= $1 OR used_at <= $2 RETURNING audience";
+        let sql = "DELETE FROM sessions WHERE expires_at <= $1 OR (used_at <= $2 AND audience <> 'gateway') RETURNING audience";
         let now = Timestamp::now().as_millis();
         let gone: Vec<(String,)> =
             on!(self, c => sqlx::query_as(sql).bind(now).bind(now - SESSION_IDLE_MS).fetch_all(c).await)?;
-        Ok(gone.iter().any(|(audience,)| audience == SessionAudience::Api.as_str()))
+        Ok(gone.iter().any(|(audience,)| audience != SessionAudience::Browser.as_str()))
     }
 
     /// Whether [`Self::sweep_sessions`] has anything to do.
     pub(crate) async fn has_ended_sessions(&mut self) -> Result<bool, StoreError> {
-        let sql = "SELECT COUNT(*) FROM sessions WHERE expires_at <= $1 OR used_at <= $2";
+        let sql = "SELECT COUNT(*) FROM sessions WHERE expires_at <= $1 OR (used_at <= $2 AND audience <> 'gateway')";
         let now = Timestamp::now().as_millis();
         let (ended,): (i64,) =
             on!(self, c => sqlx::query_as(sql).bind(now).bind(now - SESSION_IDLE_MS).fetch_one(c).await)?;
@@ -149,6 +157,7 @@ fn read(row: Row) -> Result<SessionSummary, StoreError> {
     let (id, user, audience, created_at, used_at, expires_at, peer) = row;
     let audience = match audience.as_str() {
         "browser" => SessionAudience::Browser,
+        "gateway" => SessionAudience::Gateway,
         _ => SessionAudience::Api,
     };
     Ok(SessionSummary {

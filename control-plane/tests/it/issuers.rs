@@ -125,4 +125,57 @@ async fn the_api_takes_tokens_of_an_issuer_for_its_own_url(world: World) {
     assert_eq!(whoami(&good).await.status, 401);
 }
 
-on_both_stores!(keys_are_fetched_pushed_and_kept_through_an_outage, the_api_takes_tokens_of_an_issuer_for_its_own_url,);
+/// RFC 8628 ends with an id token for the client of `mcpctl login`, which opens a session and does nothing else.
+async fn a_login_at_the_issuer_opens_a_session(world: World) {
+    let x = URL_SAFE_NO_PAD.encode(idp().verifying_key().as_bytes());
+    let spec = json!({"issuer": "https://idp.example", "device_client_id": "mcpctl", "scopes_required": ["mcp"],
+        "jwks": {"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k1", "x": x}]}});
+    world.done("PUT", "/api/v1/issuers/login", Some(json!({"name": "login", "spec": spec}))).await;
+    let ann = |spec: Value| json!({"name": "ann", "spec": spec});
+    world.done("PUT", "/api/v1/users/ann", Some(ann(json!({"roles": ["developer"]})))).await;
+    let snapshot = Gateway::enrol(&world, "laptop").await.connect(&world).await.snapshot().await;
+    assert!(snapshot.issuers().all(|(_, issuer)| issuer.device_client_id.is_none()), "no business of gateways");
+    let methods = world.call("GET", "/api/v1/login", None, None).await.json();
+    let offer = json!({"name": "login", "issuer": "https://idp.example", "client_id": "mcpctl", "scopes": ["openid"]});
+    assert_eq!(methods, json!({"device": [offer], "laptops": false}));
+
+    let (header, now) = (r#"{"alg":"EdDSA","kid":"k1","typ":"JWT"}"#, Timestamp::now().as_millis() / 1_000);
+    let shown = |changes: Value| {
+        let mut claims = json!({"iss": "https://idp.example", "sub": "ann", "aud": "mcpctl", "exp": now + 600});
+        claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        token(header, &claims.to_string())
+    };
+    let open =
+        async |token: &str| world.call("POST", "/api/v1/sessions", None, Some(json!({"issuer_token": token}))).await;
+    let good = shown(json!({}));
+    let opened = open(&good).await;
+    assert_eq!(opened.status, 201, "{}", opened.text);
+    let session = opened.json()["token"].as_str().unwrap().to_owned();
+    let whoami = async |token: &str| world.call("GET", "/api/v1/whoami", Some(token), None).await;
+    assert_eq!(whoami(&session).await.json()["user"], "ann");
+    assert_eq!(whoami(&good).await.status, 401, "an id token is no access token");
+    // An access token for the control plane will do as well, if it has the scopes that are needed.
+    let url = format!("http://{}", world.address);
+    assert_eq!(open(&shown(json!({"aud": url, "scope": "mcp"}))).await.status, 201);
+    for bad in [
+        json!({"aud": url}),
+        json!({"aud": "other"}),
+        json!({"aud": ["mcpctl", "other"]}),
+        json!({"sub": "nobody"}),
+        json!({"exp": now - 600}),
+    ] {
+        assert_eq!(open(&shown(bad.clone())).await.status, 401, "{bad}");
+    }
+    assert_eq!(open(&format!("{good}x")).await.status, 401);
+    let both = json!({"issuer_token": good, "user": "ann", "password": "x"});
+    assert_eq!(world.call("POST", "/api/v1/sessions", None, Some(both)).await.status, 400);
+    world.done("PUT", "/api/v1/users/ann", Some(ann(json!({"disabled": true})))).await;
+    assert_eq!(open(&good).await.status, 401);
+    assert_eq!(whoami(&session).await.status, 401);
+}
+
+on_both_stores!(
+    a_login_at_the_issuer_opens_a_session,
+    keys_are_fetched_pushed_and_kept_through_an_outage,
+    the_api_takes_tokens_of_an_issuer_for_its_own_url,
+);

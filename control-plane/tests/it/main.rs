@@ -18,6 +18,7 @@ mod disaster;
 mod gateways;
 mod instances;
 mod issuers;
+mod laptops;
 mod oauth;
 mod objects;
 mod openapi;

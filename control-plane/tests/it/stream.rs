@@ -18,10 +18,14 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     pub(crate) async fn enrol(world: &World, name: &str) -> Self {
-        let join = join_token(world, name).await;
+        Self::enrol_with(world, name, &join_token(world, name).await).await
+    }
+
+    /// With a join token that somebody has.
+    pub(crate) async fn enrol_with(world: &World, name: &str, join: &str) -> Self {
         let key = SecretKey::generate(&mut OsRng);
         let path = format!("/api/v1/gateways/{name}/enrol");
-        let answer = world.call("POST", &path, Some(&join), Some(enrolment(&key))).await;
+        let answer = world.call("POST", &path, Some(join), Some(enrolment(&key))).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         let reply = answer.json();
         let mut bytes = [0; 32];

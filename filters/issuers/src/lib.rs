@@ -71,11 +71,14 @@ pub enum Resource<'a> {
     Endpoint(&'a str),
     /// At the control plane, by its public URL if it has one.
     ControlPlane(Option<&'a str>),
+    /// At the control plane, to open a session: a token for it, or an id token for the client by which people log in there.
+    Login(Option<&'a str>),
 }
 
 struct Trusted {
     audiences: Vec<String>,
     control_plane_audiences: Vec<String>,
+    device_client_id: Option<String>,
     algorithms: Vec<Algorithm>,
     keys: Vec<Key>,
     user_claim: String,
@@ -115,7 +118,10 @@ impl Issuers {
         issuer.check_times(&parts.claims, now)?;
         issuer.check_audience(&parts.claims, resource)?;
         let (user, roles) = issuer.user(&parts.claims)?;
-        issuer.check_scopes(&parts.claims)?;
+        // An id token has no scopes; who shows one may do nothing with it but open a session.
+        if !issuer.is_for_device(&parts.claims, resource) {
+            issuer.check_scopes(&parts.claims)?;
+        }
         Ok(Speaker { user, roles, issuer: identifier, token_id: token_id(&parts.claims, presented) })
     }
 
@@ -160,6 +166,7 @@ impl Trusted {
         Self {
             audiences: spec.audiences.clone(),
             control_plane_audiences: spec.control_plane_audiences.clone(),
+            device_client_id: spec.device_client_id.clone(),
             algorithms: spec.algorithms.clone(),
             keys: spec.jwks.keys.iter().filter_map(|key| Key::read(key, &spec.algorithms)).collect(),
             user_claim: spec.user_claim.clone(),
@@ -207,17 +214,25 @@ impl Trusted {
 
     /// A token for the endpoints of gateways is none for the control plane, nor the other way round.
     fn check_audience(&self, claims: &Members, resource: Resource<'_>) -> Result<(), Rejection> {
-        let one = claims.read::<String>("aud").map(|one| vec![one]);
-        let named = one.or_else(|| claims.read::<Vec<String>>("aud")).unwrap_or_default();
         let (url, others) = match resource {
             Resource::Endpoint(url) => (Some(url), &self.audiences),
-            Resource::ControlPlane(url) => (url, &self.control_plane_audiences),
+            Resource::ControlPlane(url) | Resource::Login(url) => (url, &self.control_plane_audiences),
         };
-        if named.iter().any(|audience| Some(audience.as_str()) == url || others.contains(audience)) {
+        if self.is_for_device(claims, resource) {
+            return Ok(());
+        }
+        if audiences(claims).iter().any(|audience| Some(audience.as_str()) == url || others.contains(audience)) {
             Ok(())
         } else {
             Err(Rejection::Refused("token for another audience"))
         }
+    }
+
+    /// Whether it is an id token for the client that logs people in, shown where that counts: for that client alone, since
+    /// one for several may have been given to any of them (OpenID Connect Core 3.1.3.7).
+    fn is_for_device(&self, claims: &Members, resource: Resource<'_>) -> bool {
+        let client = self.device_client_id.as_ref().filter(|_| matches!(resource, Resource::Login(_)));
+        client.is_some_and(|client| matches!(audiences(claims).as_slice(), [only] if only == client))
     }
 
     fn user(&self, claims: &Members) -> Result<(Name, Vec<Role>), Rejection> {
@@ -244,6 +259,12 @@ impl Trusted {
             Err(Rejection::Scope(self.scopes.clone()))
         }
     }
+}
+
+/// For whom a token is: one, or several.
+fn audiences(claims: &Members) -> Vec<String> {
+    let one = claims.read::<String>("aud").map(|one| vec![one]);
+    one.or_else(|| claims.read::<Vec<String>>("aud")).unwrap_or_default()
 }
 
 /// A part of a token as an object, read the same way by everybody.

@@ -356,3 +356,20 @@ proptest! {
         assert!(judge(&issuers(&Idp::new(1), json!({})), &format!("{text}.{more}.{text}")).is_err());
     }
 }
+
+#[test]
+fn an_id_token_for_the_login_client_opens_a_session_and_nothing_else() {
+    let idp = Idp::new(1);
+    let issuers = issuers(&idp, json!({"device_client_id": "mcpctl", "scopes_required": ["mcp"]}));
+    let check = |audience: Value, resource: Resource<'_>| {
+        let token = idp.sign(&ed(), &claims(json!({"aud": audience})));
+        issuers.recognise(&token, resource, Timestamp::from_millis(NOW_S * 1_000)).is_ok()
+    };
+    let login = Resource::Login(Some("https://mcpd.example"));
+    assert!(check(json!("mcpctl"), login) && check(json!(["mcpctl"]), login));
+    // For several it may have been given to any of them; for the control plane itself it needs the scopes.
+    assert!(!check(json!(["mcpctl", "other"]), login) && !check(json!("https://mcpd.example"), login));
+    for elsewhere in [Resource::ControlPlane(Some("https://mcpd.example")), Resource::Endpoint(RESOURCE)] {
+        assert!(!check(json!("mcpctl"), elsewhere));
+    }
+}

@@ -26,6 +26,9 @@ pub(super) struct Book {
     /// Those that no snapshot has yet: this gateway saw them first.
     #[serde(default)]
     pub(super) own: BTreeMap<Name, BTreeSet<String>>,
+    /// The servers that are the central gateway: what they offer was pinned there, and is not pinned once more.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) central: BTreeSet<Name>,
 }
 
 impl Book {
@@ -33,7 +36,11 @@ impl Book {
     pub(super) fn adopting(&self, snapshot: &Snapshot) -> Self {
         let told: BTreeMap<&Name, &PinSpec> = snapshot.pins().collect();
         let mut next = Self { revision: snapshot.revision, ..Self::default() };
-        for (server, _) in snapshot.servers() {
+        for (server, spec) in snapshot.servers() {
+            if spec.central {
+                next.central.insert(server.clone());
+                continue;
+            }
             let mut spec = told.get(server).map(|spec| (*spec).clone()).unwrap_or_default();
             let mut own = BTreeSet::new();
             // A configuration of before there were pins says 0: that is no other server.
@@ -86,6 +93,9 @@ impl Book {
         definition: &Result<Definition, String>,
     ) -> Result<(), Withheld> {
         let definition = definition.as_ref().map_err(|reason| Withheld::Unusable(reason.clone()))?;
+        if self.central.contains(server) {
+            return Ok(());
+        }
         match self.pin(server, tool) {
             Some(pin) if pin.digest == definition.digest() => Ok(()),
             Some(pin) => Err(Withheld::Changed(changed(pin, definition))),

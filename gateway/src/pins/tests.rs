@@ -106,3 +106,17 @@ async fn a_damaged_file_is_no_first_sight() {
         assert!(error.to_string().contains("restore the file, or remove it"), "{error}");
     }
 }
+
+#[tokio::test]
+async fn what_the_central_gateway_offers_is_not_pinned_once_more() {
+    let home = tempfile::tempdir().unwrap();
+    let transport = json!({"type": "http", "url": "https://mcp.example/projects/old/mcp"});
+    let server = json!({"kind": "server", "name": "old", "spec": {"transport": transport, "central": true}});
+    let objects = vec![serde_json::from_value(server).unwrap()];
+    let pins = open(home.path(), &Snapshot { revision: 1, objects, ..Snapshot::empty() }).await;
+    for description in ["1", "2"] {
+        pins.meet(&name(), &definitions(&[("a", description)])).await;
+        check(&pins, &[("a", description)], &[]);
+    }
+    assert!(pins.book.load().servers.is_empty() && pins.book.load().own.is_empty());
+}

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-const PATHS: [(&str, &str); 22] = [
+const PATHS: [(&str, &str); 23] = [
     ("POST", "/mcp"),
     ("GET", "/mcp"),
     ("DELETE", "/mcp"),
@@ -23,6 +23,7 @@ const PATHS: [(&str, &str); 22] = [
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
+    ("GET", "/status"),
     ("GET", "/debug/pprof"),
     ("GET", "/admin"),
     ("POST", "/admin"),

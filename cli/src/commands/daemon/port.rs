@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Refuses a port that is taken; `flag` is what chooses another one.
-pub(super) fn check_free(port: u16, flag: &str) -> Result<(), Failure> {
+pub(in crate::commands) fn check_free(port: u16, flag: &str) -> Result<(), Failure> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {

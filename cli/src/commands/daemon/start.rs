@@ -1,13 +1,14 @@
 //! `mcpctl daemon start`: mcpd, then a gateway enrolled with it; each is recorded as soon as it runs, and what was
 //! started is stopped again when the rest fails.
 
-mod ready;
+pub(in crate::commands) mod ready;
 
 use super::{GATEWAY, MCPD, change, port};
 use crate::{
     Invocation,
     args::daemon::Start,
     client::Client,
+    commands::laptop,
     failure::{During as _, Failure},
     home::{self, API_PORT, GATEWAY_PORT, Home, record::DaemonRecord},
     output::Change,
@@ -38,6 +39,9 @@ const STOP_WAIT_SECS: u64 = 5;
 pub(crate) async fn run(args: Start, invocation: &Invocation) -> Result<(), Failure> {
     let home = &invocation.home;
     let _lock = lock(home)?;
+    if let Some(record) = home.laptop()? {
+        return laptop::start(record, args.gateway_port, args.wait, invocation).await;
+    }
     let mut launch = Launch {
         invocation,
         deadline: Deadline::after_secs(args.wait),

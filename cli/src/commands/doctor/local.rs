@@ -51,6 +51,12 @@ fn token(invocation: &Invocation) -> Check {
 
 fn daemon(invocation: &Invocation) -> Check {
     const NAME: &str = "daemon";
+    if let Ok(Some(record)) = invocation.home.laptop() {
+        return match record.process.as_ref().is_some_and(processes::is_running) {
+            true => Check::ok(NAME, format!("gateway {} at {}", record.gateway, record.gateway_url)),
+            false => Check::fail(NAME, format!("gateway {} does not run", record.gateway), "mcpctl daemon start"),
+        };
+    }
     let record = match invocation.home.daemon() {
         Ok(Some(record)) => record,
         Ok(None) => return Check::fail(NAME, "was not started", "mcpctl daemon start"),

@@ -133,6 +133,7 @@ mod tests {
     #[test]
     fn who_never_reported_is_behind_and_then_gone() {
         let gateway = GatewaySummary {
+            owner: None,
             name: "g".parse().unwrap(),
             enrolled_at: Timestamp::from_millis(NOW),
             seen_at: None,

@@ -47,6 +47,12 @@ impl<'a> Rules<'a> {
         if spec.audiences.iter().any(String::is_empty) {
             self.broken(object, "audiences", "one of them is empty".to_owned());
         }
+        if spec.device_client_id.as_deref() == Some("") {
+            self.broken(object, "device_client_id", "is empty: leave it out where nobody logs in that way".to_owned());
+        }
+        for scope in spec.device_scopes.iter().filter(|scope| !is_scope(scope)) {
+            self.broken(object, "device_scopes", format!("`{scope}` is not a scope"));
+        }
         if spec.algorithms.is_empty() {
             self.broken(object, "algorithms", "is empty: no token could be accepted".to_owned());
         }
@@ -139,5 +145,7 @@ mod tests {
         check(with("algorithms", json!([])), &["spec.algorithms"]);
         check(with("clock_skew_s", json!(301)), &["spec.clock_skew_s"]);
         check(with("user_claim", json!("")), &["spec.user_claim"]);
+        check(with("device_client_id", json!("")), &["spec.device_client_id"]);
+        check(with("device_scopes", json!(["openid", "a b"])), &["spec.device_scopes"]);
     }
 }

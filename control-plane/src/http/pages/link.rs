@@ -4,7 +4,7 @@
 use super::{html::Page, session::Browser};
 use crate::{
     http::{App, connections::are_scopes},
-    store::StoredTicket,
+    store::{Holder, StoredTicket},
 };
 use axum::http::StatusCode;
 use control_plane_api::{
@@ -52,6 +52,12 @@ pub(super) async fn read(app: &App, server: &Name, wish: &Wish) -> Result<Link, 
     let gateway = tx.gateway_digest(unverified.gateway()).await?.ok_or_else(over)?;
     let ticket = unverified.verify(&gateway, Timestamp::now()).filter(|ticket| ticket.server == *server);
     let ticket = ticket.ok_or_else(over)?;
+    // A local gateway knows its own user and sends nobody else anywhere.
+    match tx.holder_of(&ticket.gateway).await? {
+        Holder::Administrator => {}
+        Holder::User(owner) if owner == ticket.user => {}
+        Holder::User(_) | Holder::Nobody => return Err(over()),
+    }
     checked(Link { user: Some(ticket.user), scopes: ticket.scopes, asked: None })
 }
 

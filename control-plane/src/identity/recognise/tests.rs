@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     identity::{Opening, found_pepper, issue, new_bearer, open_session},
-    publish::Publisher,
+    publish::{Places, Publisher},
     rollback::HighWater,
     secrets::{Keys, file_source},
     store::{self, SESSION_IDLE_MS, SESSION_LIFETIME_MS, TokenRow},
@@ -36,7 +36,7 @@ impl World {
         change.writing().put_object(&ann).await.unwrap();
         change.commit().await.unwrap();
         let seen = HighWater::check(&store, folder.path()).await.unwrap();
-        let (publisher, published) = Publisher::start(store.clone(), keys, None, seen).await.unwrap();
+        let (publisher, published) = Publisher::start(store.clone(), keys, Places::default(), seen).await.unwrap();
         Self { store, published, publisher, _folder: folder }
     }
 

@@ -23,6 +23,7 @@ mod http;
 mod identity;
 mod input;
 mod instances;
+mod laptop;
 mod messages_api;
 mod model;
 mod more;

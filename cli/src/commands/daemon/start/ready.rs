@@ -19,7 +19,7 @@ use url::Url;
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A process that was started and is not known to be ready.
-pub(super) struct Starting {
+pub(in crate::commands) struct Starting {
     name: &'static str,
     child: Child,
     log: PathBuf,
@@ -31,7 +31,7 @@ pub(super) struct Starting {
 
 impl Starting {
     /// Starts `command` with its log in `logs/{name}.log`. It listens on `port`, or tells where in file `address`.
-    pub(super) fn spawn(
+    pub(in crate::commands) fn spawn(
         name: &'static str,
         mut command: Command,
         address: &str,
@@ -51,12 +51,12 @@ impl Starting {
     }
 
     /// The process.
-    pub(super) fn process(&self) -> ProcessRecord {
+    pub(in crate::commands) fn process(&self) -> ProcessRecord {
         processes::record_of(&self.child)
     }
 
     /// Waits until it listens and `ask` has an answer.
-    pub(super) async fn until_ready<T>(
+    pub(in crate::commands) async fn until_ready<T>(
         &mut self,
         deadline: Deadline,
         wait_secs: u64,
@@ -95,7 +95,7 @@ impl Starting {
 }
 
 /// Whether a control plane at `url` says that it is ready.
-pub(super) async fn answers(url: &Url) -> bool {
+pub(in crate::commands) async fn answers(url: &Url) -> bool {
     let Ok(client) = http::client(url, Some(PROBE_TIMEOUT)) else { return false };
     let Ok(url) = url.join("readyz") else { return false };
     client.get(url).send().await.is_ok_and(|response| response.status().is_success())
