@@ -189,6 +189,14 @@ impl Client {
         self.get("gateways", &[]).await
     }
 
+    /// Those of [`Self::gateways`] that serve everybody. A developer's own comes and goes with a laptop, is not waited for, and
+    /// has projects where others have servers.
+    pub(crate) async fn serving_gateways(&self) -> Result<Vec<GatewaySummary>, Failure> {
+        let mut all = self.gateways().await?;
+        all.retain(|gateway| gateway.owner.is_none());
+        Ok(all)
+    }
+
     /// `GET /api/v1/gateways/{name}`; none when it never enrolled.
     pub(crate) async fn gateway(&self, name: &str) -> Result<Option<GatewaySummary>, Failure> {
         absent(self.get(&format!("gateways/{name}"), &[]).await)

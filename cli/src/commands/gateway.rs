@@ -46,7 +46,7 @@ struct Gateways(Vec<Row>);
 impl Report for Gateways {
     fn table(&self, wide: bool) -> Table {
         let headings = ["NAME", "STATE", "REVISION", "LAG", "VERSION", "SERVERS"].into_iter();
-        let more = wide.then_some(["ROLE", "URL", "IN-FLIGHT", "BACKLOG"]).into_iter().flatten();
+        let more = wide.then_some(["ROLE", "OWNER", "URL", "IN-FLIGHT", "BACKLOG"]).into_iter().flatten();
         let mut table = Table::new(headings.chain(more).chain(["AGE"]));
         for row in &self.0 {
             let gateway = &row.gateway;
@@ -65,6 +65,7 @@ impl Report for Gateways {
             let more = || {
                 [
                     reported(&|status| status.role.to_string()),
+                    gateway.owner.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
                     reported(&|status| status.listen_url.clone()),
                     reported(&|status| status.in_flight.to_string()),
                     reported(&|status| status.audit_backlog.to_string()),

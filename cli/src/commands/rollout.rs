@@ -13,7 +13,7 @@ pub(crate) async fn wait(revision: u64, seconds: Option<u64>, client: &Client, o
     let deadline = Deadline::after_secs(seconds);
     output.note(format!("waiting until every gateway has revision {revision} …"));
     loop {
-        let gateways = client.gateways().await?;
+        let gateways = client.serving_gateways().await?;
         let now = Timestamp::now();
         let missing: Vec<Missing<'_>> = gateways.iter().filter_map(|one| Missing::of(one, revision, now)).collect();
         if missing.is_empty() {

@@ -93,7 +93,7 @@ async fn list(client: &Client, output: Output) -> Result<(), Failure> {
 async fn in_use(client: &Client, revision: u64, wait: u64) -> Result<(), Failure> {
     let deadline = Deadline::after_secs(wait);
     loop {
-        let gateways = client.gateways().await?;
+        let gateways = client.serving_gateways().await?;
         let behind: Vec<&str> = gateways
             .iter()
             .filter(|gateway| is_behind(gateway, revision))

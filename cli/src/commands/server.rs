@@ -23,7 +23,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(),
     let (client, output) = (invocation.client()?, invocation.output);
     match command {
         Command::List => {
-            let gateways = client.gateways().await?;
+            let gateways = client.serving_gateways().await?;
             let servers = client.objects::<ServerSpec>().await?;
             output.report(&Servers(servers.iter().map(|server| Server::new(server, &gateways)).collect()))
         }

@@ -34,7 +34,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(),
 }
 
 async fn list(project: Option<Name>, client: &Client, invocation: &Invocation) -> Result<(), Failure> {
-    let gateways = client.gateways().await?;
+    let gateways = client.serving_gateways().await?;
     let tools = match project {
         Some(project) => granted_by(&project, &gateways, client).await?,
         None => {

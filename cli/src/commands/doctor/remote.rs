@@ -34,7 +34,7 @@ pub(super) async fn all(invocation: &Invocation) -> Vec<Check> {
         format!("{} with {}, revision {}", plane.version, plane.store, plane.revision),
     ));
     checks.push(token(&client).await);
-    match client.gateways().await {
+    match client.serving_gateways().await {
         Ok(gateways) if gateways.is_empty() => {
             checks.push(Check::fail("gateways", "none ever enrolled", "mcpctl daemon start"));
         }

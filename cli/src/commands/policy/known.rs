@@ -113,7 +113,7 @@ impl Known {
 
 impl Reported {
     pub(crate) async fn fetch(client: &Client) -> Result<Self, Failure> {
-        Ok(Self(client.gateways().await?))
+        Ok(Self(client.serving_gateways().await?))
     }
 
     /// The tools of `server`.

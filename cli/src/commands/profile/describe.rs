@@ -18,7 +18,7 @@ use serde::Serialize;
 /// Prints profile `name`.
 pub(crate) async fn run(name: &Name, client: &Client, output: Output) -> Result<(), Failure> {
     let profile = client.existing::<ProfileSpec>(name).await?;
-    let gateways = client.gateways().await?;
+    let gateways = client.serving_gateways().await?;
     let status = grants::status_of(&gateways, &profile.spec.server);
     if !output.is_structured() {
         output.note(summary(&profile, status));

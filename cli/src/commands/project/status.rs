@@ -19,7 +19,7 @@ use serde::Serialize;
 pub(crate) async fn run(name: &Name, client: &Client, output: Output) -> Result<(), Failure> {
     let project = client.existing::<ProjectSpec>(name).await?;
     let profiles = client.objects::<ProfileSpec>().await?;
-    let gateways = client.gateways().await?;
+    let gateways = client.serving_gateways().await?;
     output.report(&Status::new(&project, &profiles, &gateways))
 }
 

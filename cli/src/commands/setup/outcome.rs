@@ -89,7 +89,7 @@ pub(super) async fn wait(
     let mut failed_until: Option<Deadline> = None;
     output.note(format!("waiting until {} answers …", plan.name));
     loop {
-        let gateways = client.gateways().await?;
+        let gateways = client.serving_gateways().await?;
         if gateways.is_empty() {
             return Ok(report(Waited::NoGateway, ToolCounts::default()));
         }

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 /// Approves.
 pub(crate) async fn run(args: Approve, client: &Client, output: Output) -> Result<(), Failure> {
-    let gateways = client.gateways().await?;
+    let gateways = client.serving_gateways().await?;
     let meant = match &args.name {
         Some(name) => vec![found::one(&gateways, name, args.server.as_ref())?],
         None => found::all(&gateways, args.server.as_ref()),

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 /// Prints the tool called `name`.
 pub(crate) async fn run(name: &str, server: Option<&Name>, client: &Client, output: Output) -> Result<(), Failure> {
-    let gateways = client.gateways().await?;
+    let gateways = client.serving_gateways().await?;
     let found = found::one(&gateways, name, server)?;
     let pins = client.pins(found.server).await?;
     let quarantines = found::quarantines(&gateways, found.server, &found.tool.name);
