@@ -18,7 +18,14 @@ use crate::{
     store::{self, OpenError, Store, StoreError},
 };
 use control_plane_api::timestamp::Timestamp;
-use std::{fs, io, net::SocketAddr, path::Path, pin::pin, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
 
 /// Time for requests in progress after the signal to stop.
@@ -139,24 +146,25 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), StartError> {
-    let (store, keys) = open(settings).await?;
+    let (store, keys) = Box::pin(open(settings)).await?;
     let presence = store.enter().await?;
     let seen = HighWater::check(&store, &settings.home).await?;
-    identity::bootstrap(&store, &keys, &settings.home).await?;
+    Box::pin(identity::bootstrap(&store, &keys, &settings.home)).await?;
     let keys = Arc::new(keys);
     let address = listener.local_addr()?;
     let addresses = settings.addresses(address).map_err(StartError::PublicUrl)?;
     let checkpoints = Checkpoints { store: store.clone(), keys: Arc::clone(&keys) };
     checkpoints.announce().await?;
-    let places =
-        Places { addresses: addresses.clone(), central_url: settings.central().map_err(StartError::CentralUrl)? };
-    let (publisher, published) = Publisher::start(store.clone(), Arc::clone(&keys), places, seen).await?;
+    let central_url = settings.central().map_err(StartError::CentralUrl)?;
+    let places = Places { addresses: addresses.clone(), central_url };
+    let (publisher, published) = Box::pin(Publisher::start(store.clone(), Arc::clone(&keys), places, seen)).await?;
     let addressed = Addressed::by(&settings.allowed_hosts, addresses.as_ref().map(Addresses::origin));
     let fetcher = SafeFetcher::new(settings.trusts_loopback(address))?;
     let key_sets = KeySets { store: store.clone(), published: published.clone(), fetcher: fetcher.clone() };
     let oauth =
         OauthClient { store: store.clone(), keys: Arc::clone(&keys), published: published.clone(), fetcher, addresses };
-    let instances = Instances::new(store.clone(), Arc::clone(&keys), published.clone(), settings.engines()).await?;
+    let instances =
+        Box::pin(Instances::new(store.clone(), Arc::clone(&keys), published.clone(), settings.engines())).await?;
     let (logins, uses) = (Arc::new(Logins::new()), Uses::default());
     let app = App {
         store: store.clone(),
@@ -168,8 +176,7 @@ pub async fn serve(
         uses: uses.clone(),
         started_at: Timestamp::now(),
     };
-    let address_file = settings.home.join(ADDRESS_FILE);
-    PrivateFile::write(&address_file, &format!("{address}\n"))?.put()?;
+    let address_file = told(&settings.home, &address)?;
     tracing::info!(%address, store = store.name(), home = %settings.home.display(), "Serving");
 
     let (stopping, stopped) = watch::channel(false);
@@ -209,10 +216,21 @@ pub async fn serve(
         tracing::warn!("The last uses of tokens were not written down");
     }
     forget(&address_file, &address);
+    close(&store).await;
+    Ok(())
+}
+
+/// Writes down where mcpd listens; the file.
+fn told(home: &Path, address: &SocketAddr) -> Result<PathBuf, StartError> {
+    let file = home.join(ADDRESS_FILE);
+    PrivateFile::write(&file, &format!("{address}\n"))?.put()?;
+    Ok(file)
+}
+
+async fn close(store: &Store) {
     if timeout(CLOSE_TIMEOUT, store.close()).await.is_err() {
         tracing::warn!("Some connections to the database did not close in time");
     }
-    Ok(())
 }
 
 /// Issues a new token for the user `admin`, into its file in the home folder.

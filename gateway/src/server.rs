@@ -53,11 +53,7 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
     let metrics = Metrics::new()?;
     let settings = Arc::new(settings);
     let parts = Connected::new(&settings, &state, &metrics).await?;
-    let cache_directory = Some(state.join("cache"));
-    let reranking = tiers::open(&settings.tier, &state.join("tier"), &tokio::runtime::Handle::current())?;
-    let options = Options::new(settings.model_dir()?);
-    let jobs_max = options.jobs_max + settings.tier.waiting_jobs();
-    let relevance = Arc::new(Relevance::start(Options { cache_directory, reranking, jobs_max, ..options }));
+    let relevance = Arc::new(relevance(&settings, &state)?);
     let store = Store::open(&state.join("originals")).context("shortened results cannot be kept")?;
     store.sweep();
     let own = (settings.name.clone(), scrubber.clone());
@@ -98,16 +94,9 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
     if let Some((control_plane, _)) = &parts.control_plane {
         tokio::spawn(pins::report(pins, control_plane.clone()));
     }
-    let told = admin::State {
-        metrics,
-        progress,
-        freshness: parts.freshness.clone(),
-        auditor: parts.auditor.clone(),
-        report: live.clone(),
-        load: load.clone(),
-        reporter,
-        name: settings.name.clone(),
-    };
+    let (freshness, auditor, name) = (parts.freshness.clone(), parts.auditor.clone(), settings.name.clone());
+    let (report, room) = (live.clone(), load.clone());
+    let told = admin::State { metrics, progress, freshness, auditor, report, load: room, reporter, name };
     let admin = Admin::new(told, settings.clone());
     let serving = serve("edge", listener, Edge::new(live.clone(), settings.clone(), load), watch.clone())?;
     serve("admin", admin_listener, admin, watch)?;
@@ -124,6 +113,15 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
     live.close().await;
     parts.auditor.close().await;
     Ok(())
+}
+
+/// Relevance filtering with the tiers and the model that `settings` name.
+fn relevance(settings: &Settings, state: &StateDir) -> Result<Relevance> {
+    let cache_directory = Some(state.join("cache"));
+    let reranking = tiers::open(&settings.tier, &state.join("tier"), &tokio::runtime::Handle::current())?;
+    let options = Options::new(settings.model_dir()?);
+    let jobs_max = options.jobs_max + settings.tier.waiting_jobs();
+    Ok(Relevance::start(Options { cache_directory, reranking, jobs_max, ..options }))
 }
 
 /// What depends on whether there is a control plane.

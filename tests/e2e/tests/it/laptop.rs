@@ -16,6 +16,7 @@ use std::{
     io::{self, Write as _},
     net::TcpListener,
     process::Stdio,
+    time::Duration,
 };
 use tokio::process::Child;
 
@@ -29,6 +30,10 @@ struct Company {
     world: World,
     central: String,
     api_port: String,
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().read_timeout(Duration::from_secs(60)).build().unwrap()
 }
 
 impl Company {
@@ -71,7 +76,7 @@ impl Company {
         let join = self.world.path("join-token");
         if !home.exists() {
             fs::create_dir(&home).unwrap();
-            let asked = reqwest::Client::new().post(format!("{}/api/v1/join-tokens", self.api()));
+            let asked = client().post(format!("{}/api/v1/join-tokens", self.api()));
             let asked = asked.bearer_auth(self.world.admin_token()).body(json!({"gateway": "central"}).to_string());
             let token: Value = serde_json::from_str(&asked.send().await.unwrap().text().await.unwrap()).unwrap();
             fs::write(&join, token["token"].as_str().unwrap()).unwrap();
@@ -83,7 +88,7 @@ impl Company {
         let log = fs::File::create(self.world.path("central/log")).unwrap();
         let process = command.stderr(log).spawn().unwrap();
         until("the central gateway serves", async || {
-            let asked = reqwest::Client::new().post(format!("{}/projects/{PROJECT}/mcp", self.central));
+            let asked = client().post(format!("{}/projects/{PROJECT}/mcp", self.central));
             (asked.send().await.ok()?.status() == StatusCode::UNAUTHORIZED).then_some(())
         })
         .await;
