@@ -26,7 +26,7 @@ use crate::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use control_plane_api::{
-    gateway::{OwnServer, OwnStatus, ServerStatus},
+    gateway::{Contact, OwnServer, OwnStatus, ServerStatus},
     name::Name,
 };
 use http::{
@@ -163,7 +163,7 @@ impl State {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.reporter.started_at(),
             revision: self.progress.revision_in_force(),
-            contact: self.reporter.contact(),
+            contact: Contact { reached_at: self.freshness.confirmed_at(), problem: self.reporter.problem() },
             audit_backlog: self.auditor.backlog(),
             servers: self.report.servers().into_iter().map(server).collect(),
         }
@@ -278,7 +278,8 @@ mod tests {
         fixture.admin.state.progress.applied(3);
         let (_, media, body) = fixture.admin.state.answer(&Method::GET, "/status");
         let told: OwnStatus = serde_json::from_str(&body).unwrap();
-        assert_eq!((media, told.revision, told.contact.reached_at), (JSON, Some(3), None));
+        assert_eq!((media, told.revision, told.contact.problem), (JSON, Some(3), None));
+        assert!(told.contact.reached_at.is_some(), "what comes from a file is always confirmed");
         assert_eq!((told.name.as_str(), told.servers[0].name.as_str()), ("local", "slack"));
     }
 

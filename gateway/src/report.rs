@@ -21,7 +21,7 @@ use crate::{
     control_plane::{Backoff, ControlPlane},
 };
 use control_plane_api::{
-    gateway::{ConfigState, Contact, GatewayRole, GatewayStatus, ModelState, ServerStatus},
+    gateway::{ConfigState, GatewayRole, GatewayStatus, ModelState, ServerStatus},
     timestamp::Timestamp,
 };
 use parking_lot::Mutex;
@@ -83,8 +83,8 @@ impl Sources {
 pub struct Reporter {
     changed: Arc<Notify>,
     started_at: Timestamp,
-    /// What became of the last report.
-    contact: Arc<Mutex<Contact>>,
+    /// What was wrong with the last report.
+    problem: Arc<Mutex<Option<String>>>,
 }
 
 impl Default for Reporter {
@@ -97,7 +97,7 @@ impl Reporter {
     /// A reporter of a gateway that starts now.
     #[must_use]
     pub fn new() -> Self {
-        Self { changed: Arc::new(Notify::new()), started_at: Timestamp::now(), contact: Arc::default() }
+        Self { changed: Arc::new(Notify::new()), started_at: Timestamp::now(), problem: Arc::default() }
     }
 
     /// Something a report tells has changed; never waits.
@@ -111,10 +111,10 @@ impl Reporter {
         self.started_at
     }
 
-    /// How the control plane was last heard of.
+    /// Why the control plane did not take the last report, for people; none: it did, or there was none yet.
     #[must_use]
-    pub fn contact(&self) -> Contact {
-        self.contact.lock().clone()
+    pub fn problem(&self) -> Option<String> {
+        self.problem.lock().clone()
     }
 
     /// Reports to `control_plane` for as long as the process lives; ends only when it is dropped.
@@ -133,13 +133,13 @@ impl Reporter {
             }
             match control_plane.put_status(&sources.status(self.started_at)).await {
                 Ok(()) => {
-                    *self.contact.lock() = Contact { reached_at: Some(Timestamp::now()), problem: None };
+                    *self.problem.lock() = None;
                     backoff.reset();
                     tick.reset();
                     failing = false;
                 }
                 Err(error) => {
-                    self.contact.lock().problem = Some(error.to_string());
+                    *self.problem.lock() = Some(error.to_string());
                     tick.reset_after(backoff.step());
                     if !std::mem::replace(&mut failing, true) {
                         tracing::warn!(%error, "a report did not reach the control plane: trying on");
@@ -258,8 +258,7 @@ pub(crate) mod tests {
         let reporter = Reporter::new();
         let running = tokio::spawn(reporter.clone().run(sources, control_plane(&fake)));
         fake.until(|seen| seen.len() > 1).await;
-        assert_eq!(reporter.contact().reached_at, None);
-        assert!(reporter.contact().problem.unwrap().contains("control plane"));
+        assert!(reporter.problem().unwrap().contains("control plane"));
         fake.until(|seen| seen.len() > 2).await;
         running.abort();
     }

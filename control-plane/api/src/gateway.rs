@@ -273,10 +273,10 @@ pub struct OwnStatus {
 /// How a gateway last heard of its control plane.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Contact {
-    /// When it last took a report, which it does every ten seconds; absent: not since the process started.
+    /// When it last confirmed what is in force, which it does every second, also before the process started; absent: not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reached_at: Option<Timestamp>,
-    /// Why it did not take the last one, for people; absent: it did.
+    /// Why it did not take the last report, for people; absent: it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }

@@ -91,6 +91,13 @@ impl Freshness {
         }
     }
 
+    /// When what is in force was confirmed, by the wall clock; none where that is not known.
+    #[must_use]
+    pub fn confirmed_at(&self) -> Option<Timestamp> {
+        let age_ms = i64::try_from(self.age().as_millis()).ok()?;
+        self.is_known().then(|| Timestamp::now().plus_millis(-age_ms))
+    }
+
     /// The age in seconds, where it is worth telling.
     #[must_use]
     pub fn stale_s(&self) -> Option<u64> {

@@ -120,7 +120,7 @@ fn plane_row(record: &LaptopRecord, login: &Login) -> Row {
     Row { kind: "control-plane", name: record.server.to_string(), state, detail, at: None }
 }
 
-/// Current as long as the control plane takes its reports; else what it has is as old as the last one that was taken.
+/// Current as long as the control plane takes its reports; else what it has is as old as its last confirmation.
 fn gateway_row(record: &LaptopRecord, gateway: Option<&OwnStatus>) -> Row {
     let row = |state, detail, at| Row { kind: "gateway", name: record.gateway.to_string(), state, detail, at };
     let Some(gateway) = gateway else {
@@ -132,7 +132,7 @@ fn gateway_row(record: &LaptopRecord, gateway: Option<&OwnStatus>) -> Row {
     match (&gateway.contact.problem, gateway.contact.reached_at) {
         (None, Some(at)) => row("running", base, Some(at)),
         (Some(why), Some(at)) => row("stale", format!("{base}; since then: {why}"), Some(at)),
-        (Some(why), None) => row("stale", format!("{base}; not since its start: {why}"), Some(gateway.started_at)),
+        (Some(why), None) => row("stale", format!("{base}; never confirmed: {why}"), Some(gateway.started_at)),
         (None, None) => row("starting", base, Some(gateway.started_at)),
     }
 }
