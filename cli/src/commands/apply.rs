@@ -4,13 +4,15 @@ use super::rollout;
 use crate::{
     Invocation,
     args::{apply::Apply, wait::Wait},
-    client::Client,
+    client::{Client, Spec},
     failure::Failure,
     manifest,
     output::{Change, Output},
+    prompt,
 };
 use control_plane_api::{
     apply::{ApplyReply, Effect},
+    name::Name,
     object::{Kind, Object, ObjectRef},
 };
 
@@ -37,9 +39,17 @@ async fn apply_all(objects: Vec<Object>, args: &Apply, invocation: &Invocation) 
     rollout::wait(reply.revision, seconds, &client, invocation.output).await
 }
 
-/// Deletes `object`, and waits for gateways where that was asked for.
-pub(crate) async fn delete(object: ObjectRef, wait: &Wait, client: &Client, output: Output) -> Result<(), Failure> {
+/// Deletes the `S` called `name` once that is confirmed, and waits for gateways where that was asked for.
+pub(crate) async fn delete<S: Spec>(
+    name: &Name,
+    (yes, wait): (bool, &Wait),
+    client: &Client,
+    output: Output,
+) -> Result<(), Failure> {
     let seconds = wait.seconds()?;
+    let name = client.existing::<S>(name).await?.name;
+    prompt::confirm_destruction(output, yes, &format!("deleting {} `{name}`", S::KIND))?;
+    let object = ObjectRef { kind: S::KIND, name };
     client.delete(&object).await?;
     output.changes(&[Change::new(object, "deleted")])?;
     if seconds.is_none() {

@@ -5,20 +5,15 @@ mod describe;
 use super::apply;
 use crate::{
     Invocation,
-    args::{
-        profile::{Command, Create},
-        wait::Wait,
-    },
+    args::profile::{Command, Create},
     catalogue,
     client::{self, Client},
     failure::Failure,
     grants,
     output::{Report, Table, age},
-    prompt,
 };
 use control_plane_api::{
-    name::Name,
-    object::{Kind, Named, Object, ObjectRef},
+    object::{Kind, Named, Object},
     pattern::Pattern,
     profile::{ProfileLimits, ProfileSpec},
     server::ServerSpec,
@@ -33,7 +28,9 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(),
         Command::Describe { name } => describe::run(&name, &invocation.client()?, invocation.output).await,
         Command::Create(args) => create(args, &invocation.client()?, invocation).await,
         Command::Apply(args) => apply::run_only(Kind::Profile, &args, invocation).await,
-        Command::Delete { name, yes, wait } => delete(name, (yes, wait), &invocation.client()?, invocation).await,
+        Command::Delete { name, yes, wait } => {
+            apply::delete::<ProfileSpec>(&name, (yes, &wait), &invocation.client()?, invocation.output).await
+        }
     }
 }
 
@@ -56,7 +53,7 @@ async fn create(args: Create, client: &Client, invocation: &Invocation) -> Resul
         arguments: limited.rules,
         limits: ProfileLimits { calls_per_minute: args.calls_per_minute, calls_at_once: args.calls_at_once },
         stale: stale(args.stale.into(), args.stale_after.as_deref())?,
-        ..everything_of(args.server)
+        ..ProfileSpec::new(args.server)
     };
     let object = Object::Profile(Named { name: args.name, revision: 0, spec });
     apply::create(object, (args.replace, &args.wait), client, invocation.output).await
@@ -71,23 +68,6 @@ fn stale(then: StaleThen, after: Option<&str>) -> Result<StaleRule, Failure> {
             .map_err(|_| Failure::usage(format!("`{text}` lies in the past")))
     };
     Ok(StaleRule { then, after_ms: after.map(millis).transpose()? })
-}
-
-/// A read-only profile of everything `server` offers.
-pub(crate) fn everything_of(server: Name) -> ProfileSpec {
-    ProfileSpec::new(server)
-}
-
-async fn delete(
-    name: Name,
-    (yes, wait): (bool, Wait),
-    client: &Client,
-    invocation: &Invocation,
-) -> Result<(), Failure> {
-    let profile = client.existing::<ProfileSpec>(&name).await?;
-    prompt::confirm_destruction(invocation.output, yes, &format!("deleting profile `{}`", profile.name))?;
-    let reference = ObjectRef { kind: Kind::Profile, name };
-    apply::delete(reference, &wait, client, invocation.output).await
 }
 
 #[derive(Serialize)]

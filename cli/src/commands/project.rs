@@ -5,18 +5,14 @@ mod status;
 use super::apply;
 use crate::{
     Invocation,
-    args::{
-        project::{Command, Create},
-        wait::Wait,
-    },
+    args::project::{Command, Create},
     client::{self, Client, word},
     failure::Failure,
     output::{Report, Table},
-    prompt,
 };
 use control_plane_api::{
     name::Name,
-    object::{Kind, Named, Object, ObjectRef},
+    object::{Kind, Named, Object},
     profile::ProfileSpec,
     project::ProjectSpec,
 };
@@ -30,7 +26,9 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(),
         Command::List => invocation.output.report(&Projects(client.objects().await?)),
         Command::Describe { name } => invocation.output.report(&Project::new(client.existing(&name).await?)),
         Command::Status { name } => status::run(&name, &client, invocation.output).await,
-        Command::Delete { name, yes, wait } => delete(name, (yes, wait), &client, invocation).await,
+        Command::Delete { name, yes, wait } => {
+            apply::delete::<ProjectSpec>(&name, (yes, &wait), &client, invocation.output).await
+        }
     }
 }
 
@@ -50,18 +48,6 @@ async fn create(args: Create, client: &Client, invocation: &Invocation) -> Resul
     apply::create(object, (args.replace, &args.wait), client, invocation.output).await?;
     invocation.output.note(format!("next: mcpctl claude add-mcp-project {}", args.name));
     Ok(())
-}
-
-async fn delete(
-    name: Name,
-    (yes, wait): (bool, Wait),
-    client: &Client,
-    invocation: &Invocation,
-) -> Result<(), Failure> {
-    let project = client.existing::<ProjectSpec>(&name).await?;
-    prompt::confirm_destruction(invocation.output, yes, &format!("deleting project `{}`", project.name))?;
-    let reference = ObjectRef { kind: Kind::Project, name };
-    apply::delete(reference, &wait, client, invocation.output).await
 }
 
 #[derive(Serialize)]

@@ -4,7 +4,6 @@ use super::values::{Given, Values};
 use crate::{
     args::setup::Setup,
     catalogue::{self, Definition, Program},
-    commands::profile::everything_of,
     failure::Failure,
     output::Output,
     processes::in_path,
@@ -78,7 +77,7 @@ impl Plan {
         for (access, suffix, says) in LEVELS {
             if has_classes || access == AccessLevel::Full {
                 let spec =
-                    ProfileSpec { access, description: format!("{title}: {says}"), ..everything_of(name.clone()) };
+                    ProfileSpec { access, description: format!("{title}: {says}"), ..ProfileSpec::new(name.clone()) };
                 objects.push(Object::Profile(Named { name: derived(&name, suffix)?, revision: 0, spec }));
             }
         }
