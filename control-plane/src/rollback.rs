@@ -60,7 +60,8 @@ impl RollbackError {
 
 impl From<StoreError> for RollbackError {
     fn from(error: StoreError) -> Self {
-        Self::Store(error.to_string())
+        let reason = error.to_string();
+        if error.is_passing() { Self::Open(OpenError::Busy(reason)) } else { Self::Store(reason) }
     }
 }
 

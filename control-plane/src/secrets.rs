@@ -15,6 +15,7 @@ mod signing;
 mod sources;
 
 pub(crate) use envelope::{Binding, EnvelopeError};
+pub(crate) use lasting::LastingKeyError;
 pub(crate) use master_key::MasterKey;
 pub use master_key::MasterKeyError;
 pub(crate) use rotation::RotationError;

@@ -1,23 +1,21 @@
 //! Starting and stopping: everything mcpd needs, in order, each failure with a hint.
 
+mod ready;
+
 use crate::{
-    audit::Checkpoints,
-    fetch::{FetcherError, SafeFetcher},
+    fetch::FetcherError,
     home::{self, HomeError, PrivateFile},
     http::{self, Addressed, App},
     identity::{self, BootstrapError, Logins, Uses},
-    instances::Instances,
-    key_sets::KeySets,
     listener::{self, Bounds},
-    oauth::OauthClient,
-    publish::{Places, Publisher},
     retention::Retention,
-    rollback::{HighWater, RollbackError},
-    secrets::{Keys, MasterKeyError, OpenKeysError},
-    settings::{Addresses, Settings},
+    rollback::RollbackError,
+    secrets::{Keys, LastingKeyError, MasterKeyError, OpenKeysError},
+    settings::Settings,
     store::{self, OpenError, Store, StoreError},
 };
 use control_plane_api::timestamp::Timestamp;
+use ready::Ready;
 use std::{
     fs, io,
     net::SocketAddr,
@@ -99,7 +97,8 @@ impl StartError {
 
 impl From<StoreError> for StartError {
     fn from(error: StoreError) -> Self {
-        Self::Store(error.to_string())
+        let reason = error.to_string();
+        if error.is_passing() { Self::Open(OpenError::Busy(reason)) } else { Self::Store(reason) }
     }
 }
 
@@ -114,6 +113,7 @@ impl From<OpenKeysError> for StartError {
         match error {
             OpenKeysError::Key(error) => error.into(),
             OpenKeysError::Store(error) => error.into(),
+            OpenKeysError::Lasting(LastingKeyError::Store(error)) => error.into(),
             OpenKeysError::Lasting(error) => Self::Store(error.to_string()),
         }
     }
@@ -123,6 +123,7 @@ impl From<BootstrapError> for StartError {
     fn from(error: BootstrapError) -> Self {
         match error {
             BootstrapError::Home(error) => error.into(),
+            BootstrapError::Store(error) => error.into(),
             other => Self::Store(other.to_string()),
         }
     }
@@ -146,25 +147,10 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), StartError> {
-    let (store, keys) = Box::pin(open(settings)).await?;
-    let presence = store.enter().await?;
-    let seen = HighWater::check(&store, &settings.home).await?;
-    Box::pin(identity::bootstrap(&store, &keys, &settings.home)).await?;
-    let keys = Arc::new(keys);
     let address = listener.local_addr()?;
-    let addresses = settings.addresses(address).map_err(StartError::PublicUrl)?;
-    let checkpoints = Checkpoints { store: store.clone(), keys: Arc::clone(&keys) };
-    checkpoints.announce().await?;
-    let central_url = settings.central().map_err(StartError::CentralUrl)?;
-    let places = Places { addresses: addresses.clone(), central_url };
-    let (publisher, published) = Box::pin(Publisher::start(store.clone(), Arc::clone(&keys), places, seen)).await?;
-    let addressed = Addressed::by(&settings.allowed_hosts, addresses.as_ref().map(Addresses::origin));
-    let fetcher = SafeFetcher::new(settings.trusts_loopback(address))?;
-    let key_sets = KeySets { store: store.clone(), published: published.clone(), fetcher: fetcher.clone() };
-    let oauth =
-        OauthClient { store: store.clone(), keys: Arc::clone(&keys), published: published.clone(), fetcher, addresses };
-    let instances =
-        Box::pin(Instances::new(store.clone(), Arc::clone(&keys), published.clone(), settings.engines())).await?;
+    let Ready { store, keys, presence, publisher, published, oauth, key_sets, instances, checkpoints, origin } =
+        Box::pin(ready::patiently(settings, address)).await?;
+    let addressed = Addressed::by(&settings.allowed_hosts, origin);
     let (logins, uses) = (Arc::new(Logins::new()), Uses::default());
     let app = App {
         store: store.clone(),

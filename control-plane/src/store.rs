@@ -85,6 +85,17 @@ pub(crate) enum StoreError {
     Unreadable { what: String, reason: String },
 }
 
+impl StoreError {
+    /// Whether the same may work a moment later.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Database(error) => open::is_passing(error),
+            Self::Silent(_) => true,
+            Self::Unreadable { .. } => false,
+        }
+    }
+}
+
 /// Runs the same statement on whichever connection a [`Tx`] has, and waits for its answer as long as it may take.
 macro_rules! on {
     ($tx:expr, $connection:ident => $query:expr) => {

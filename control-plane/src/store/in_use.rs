@@ -4,7 +4,7 @@
 //! PostgreSQL: a session-level advisory lock on the connection that listens. It ends with the process, however that
 //! ends. SQLite: a lock on a file beside the database.
 
-use super::{OpenError, REVISION_CHANNEL, Store, answer::answered_within};
+use super::{OpenError, REVISION_CHANNEL, Store, answer::answered_within, migrate::failed};
 use sqlx::{
     ConnectOptions as _, PgConnection, PgPool, SqlitePool,
     postgres::{PgListener, PgPoolOptions},
@@ -59,7 +59,7 @@ impl Store {
             Self::Postgres(pool, _) => match listen(pool).await {
                 Ok(Some(listener)) => Ok(Presence::Postgres(Some(listener))),
                 Ok(None) => Err(OpenError::InUse(BY_ANOTHER_COMMAND)),
-                Err(error) => Err(OpenError::Migrate(error.to_string())),
+                Err(error) => Err(failed(error)),
             },
         }
     }
@@ -73,7 +73,6 @@ impl Store {
                 Ok(Alone::Sqlite { _lock: lock })
             }
             Self::Postgres(pool, _) => {
-                let failed = |error: sqlx::Error| OpenError::Migrate(error.to_string());
                 let mut connection = pool.connect_options().connect().await.map_err(failed)?;
                 // Waits as long as for any lock: the session of an mcpd that was just stopped may still be ending.
                 let got = sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(&mut connection).await;

@@ -5,7 +5,7 @@
 //! one release later. Replicas that start together take turns. A table that others use is waited for briefly and often,
 //! so that nobody queues up behind the migration for long.
 
-use super::{OpenError, in_use::is_lock_timeout};
+use super::{OpenError, in_use::is_lock_timeout, open::is_passing};
 use sqlx::{
     AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection,
     migrate::{Migrate as _, MigrateError, Migration, Migrator},
@@ -128,12 +128,14 @@ fn is_in_use(error: &MigrateError) -> bool {
 pub(super) fn explained(error: MigrateError) -> OpenError {
     match error {
         MigrateError::VersionMissing(version) => OpenError::Newer(version),
+        MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => failed(cause),
         other => OpenError::Migrate(other.to_string()),
     }
 }
 
-fn failed(error: sqlx::Error) -> OpenError {
-    OpenError::Migrate(error.to_string())
+pub(super) fn failed(error: sqlx::Error) -> OpenError {
+    let reason = error.to_string();
+    if is_passing(&error) { OpenError::Busy(reason) } else { OpenError::Migrate(reason) }
 }
 
 #[cfg(test)]

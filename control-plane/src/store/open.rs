@@ -6,6 +6,11 @@ mod sqlite;
 use super::{Patience, Store};
 use crate::settings::DatabaseOptions;
 
+/// SQLite's result codes: `SQLITE_BUSY`, its `_RECOVERY` and `_SNAPSHOT`, `SQLITE_LOCKED`.
+const SQLITE_BUSY: [&str; 4] = ["5", "261", "517", "6"];
+/// SQLSTATEs: a lock was waited for too long, a statement took too long, there are too many sessions, the server starts.
+const POSTGRES_BUSY: [&str; 4] = ["55P03", "57014", "53300", "57P03"];
+
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -71,6 +76,9 @@ pub enum OpenError {
     /// Everything in it lies elsewhere now.
     #[error("this database was moved to {0} and is closed")]
     Moved(String),
+    /// Others had it for longer than is waited for, or its disk is slow: the same may work a moment later.
+    #[error("the database is busy: {0}")]
+    Busy(String),
     /// Somebody else restores or moves it, or serves from it.
     #[error("the database is in use: {0}")]
     InUse(&'static str),
@@ -95,6 +103,9 @@ impl OpenError {
             Self::Newer(_) => "install the newest mcpd, or restore the backup made before the upgrade",
             Self::Migrate(_) => "check the user's rights in the database and the space left on its disk",
             Self::Moved(_) => "let DATABASE_URL name the database that it was moved to",
+            Self::Busy(_) => {
+                "see what else uses the database and its disk, or give it more time: MCPD_DATABASE_LOCK_TIMEOUT_MS, MCPD_DATABASE_ACQUIRE_TIMEOUT_MS"
+            }
             Self::InUse(_) => "stop every mcpd on this database, or wait for the other command, and try again",
         }
     }
@@ -120,6 +131,18 @@ pub(crate) async fn open_as_it_is(url: &str, options: &DatabaseOptions) -> Resul
         }
         "sqlite" => sqlite::open(url, options).await.map(Store::Sqlite),
         _ => Err(OpenError::Url(format!("it begins with `{}`", scheme.chars().take(20).collect::<String>()))),
+    }
+}
+
+/// Whether the same may work a moment later, because others were in the way or the answer took too long.
+pub(super) fn is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::TimedOut,
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| SQLITE_BUSY.contains(&&*code) || POSTGRES_BUSY.contains(&&*code))
+        }
+        _ => false,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
 };
 use control_plane::{maintenance, serve, server, settings::DbCommand};
 use serde_json::json;
-use sqlx::{Connection as _, Executor as _, PgConnection};
+use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -97,6 +97,21 @@ async fn mcpds_that_start_together_on_an_empty_database_agree() {
         let world = World::on_home(home, &url).await;
         assert_eq!(world.done("GET", "/api/v1/users", None).await.as_array().unwrap().len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_database_that_is_busy_at_start_is_waited_for() {
+    let home = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", home.path().join("mcpd.db").display());
+    let settings = settings_with(home.path(), &url, &["--database-lock-timeout-ms", "20"]);
+    let mut other = SqliteConnection::connect(&format!("{url}?mode=rwc")).await.unwrap();
+    other.execute("BEGIN EXCLUSIVE").await.unwrap();
+    let listener = server::bind(&settings).await.unwrap();
+    let mut served = Box::pin(serve(&settings, listener, async {}));
+    let early = timeout(Duration::from_millis(500), &mut served).await;
+    assert!(early.is_err(), "it gave up after the first attempt: {early:?}");
+    other.execute("COMMIT").await.unwrap();
+    timeout(Duration::from_secs(60), served).await.expect("it goes on as soon as the database is free").unwrap();
 }
 
 #[tokio::test]

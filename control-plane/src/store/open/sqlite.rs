@@ -1,6 +1,6 @@
 //! SQLite: a private file, looked over before it is used.
 
-use super::OpenError;
+use super::{OpenError, is_passing};
 use crate::{
     settings::DatabaseOptions,
     store::migrate::{self, Dialect},
@@ -36,6 +36,9 @@ pub(super) async fn open(url: &str, options: &DatabaseOptions) -> Result<SqliteP
         .idle_timeout(options.idle_timeout())
         .max_lifetime(options.lifetime());
     let pool = pool.connect_with(connect).await.map_err(|error| {
+        if is_passing(&error) {
+            return OpenError::Busy(format!("`{}`: {error}", path.display()));
+        }
         let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
         let (path, reason) = (path.display().to_string(), error.to_string());
         if code == CORRUPT { OpenError::Corrupt { path, reason } } else { OpenError::File { path, reason } }
@@ -45,9 +48,8 @@ pub(super) async fn open(url: &str, options: &DatabaseOptions) -> Result<SqliteP
 }
 
 pub(super) async fn migrate(pool: &SqlitePool) -> Result<(), OpenError> {
-    let failed = |error: sqlx::Error| OpenError::Migrate(error.to_string());
-    let mut connection = pool.acquire().await.map_err(failed)?;
-    let applied = migrate::applied_on_sqlite(&mut connection).await.map_err(failed)?;
+    let mut connection = pool.acquire().await.map_err(migrate::failed)?;
+    let applied = migrate::applied_on_sqlite(&mut connection).await.map_err(migrate::failed)?;
     if let Some(version) = migrate::unknown_among(&applied) {
         return Err(OpenError::Newer(version));
     }
