@@ -4,7 +4,7 @@ mod curl;
 pub(crate) mod http;
 mod missing;
 mod reply;
-mod wire;
+pub(crate) mod wire;
 
 pub(crate) use wire::Wire;
 
@@ -120,8 +120,10 @@ impl Client {
     /// `DELETE /api/v1/{kind}s/{name}?dry_run=true`: fails as [`Self::delete`] would. The precondition never holds: a control plane
     /// that does not know the question deletes nothing.
     pub(crate) async fn try_delete(&self, object: &ObjectRef) -> Result<(), Failure> {
-        let request = self.request(Method::DELETE, &format!("{}s/{}", object.kind, object.name));
-        self.send_for_nothing(request.query(&[("dry_run", "true")]).header(IF_MATCH, "\"0\"")).await
+        let mut url = self.url(&format!("{}s/{}", object.kind, object.name));
+        url.set_query(Some("dry_run=true"));
+        let request = self.http.delete(url).bearer_auth(self.token.text.expose());
+        self.send_for_nothing(request.header(IF_MATCH, "\"0\"")).await
     }
 
     /// `PUT /api/v1/secrets/{name}`.

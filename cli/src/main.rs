@@ -115,7 +115,7 @@ fn run(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
     if cli.command.needs_no_settings() {
         return commands::run_alone(cli.command, output);
     }
-    let invocation = invocation(cli.global, &cli.command, output)?;
+    let invocation = invocation(cli.global, &cli.command)?;
     let _interrupts = match cli.command {
         // It ends in its own time.
         Command::McpStdio(_) => None,
@@ -142,14 +142,17 @@ fn run(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
     })
 }
 
-fn invocation(mut global: args::Global, command: &Command, output: Output) -> Result<Invocation, Failure> {
+fn invocation(mut global: args::Global, command: &Command) -> Result<Invocation, Failure> {
     let home = Home::open(global.home.as_deref())?;
     if command.has_own_timeout() {
         global.timeout = None;
     }
-    // There `--context` is what is looked for, or the context that is to be changed.
+    // Elsewhere `--context` is what is looked for, or the context that is to be changed.
     let context = match command {
-        Command::Filter(_) => global.context.take().and(None),
+        Command::Filter(_) => {
+            global.context = None;
+            None
+        }
         Command::Config(command) if command.is_about_a_context() => global.context.take(),
         _ => global.context.clone(),
     };

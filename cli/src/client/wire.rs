@@ -10,7 +10,7 @@ use crate::{
 };
 use rand::RngCore as _;
 use reqwest::{
-    Certificate, Method, Request, Response,
+    Certificate, Method, Request, StatusCode,
     header::{HeaderName, HeaderValue},
 };
 use std::{
@@ -74,18 +74,20 @@ impl Wire {
             }
         }
         let sent = self.send(client, request, base).await;
-        let response = sent.map_err(|failure| failure.of_request(id.clone(), false))?;
-        let status = response.status();
-        let broken = |error| unreachable(base, &error).of_request(id.clone(), true);
-        let body = response.bytes().await.map_err(broken)?;
+        let (status, body) = sent.map_err(|failure| failure.of_request(id.clone(), false))?;
         if status.is_success() {
-            return Ok(body.into());
+            return Ok(body);
         }
         Err(reply::refused(status, &body, token_origin).of_request(id, true))
     }
 
     /// Sends it, and again where that does no harm and nothing came back.
-    async fn send(&self, client: &reqwest::Client, request: Request, base: &Url) -> Result<Response, Failure> {
+    async fn send(
+        &self,
+        client: &reqwest::Client,
+        request: Request,
+        base: &Url,
+    ) -> Result<(StatusCode, Vec<u8>), Failure> {
         let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
         let mut left = if is_repeatable(request.method()) { self.retries } else { 0 };
         let mut pause = BACK_OFF;
@@ -95,10 +97,10 @@ impl Wire {
             };
             *now.timeout_mut() = Some(time);
             let (method, url, began) = (now.method().clone(), now.url().clone(), Instant::now());
-            let error = match client.execute(now).await {
-                Ok(response) => {
-                    self.tell((&method, &url), &id, &response.status().to_string(), began);
-                    return Ok(response);
+            let error = match answer(client, now).await {
+                Ok((status, body)) => {
+                    self.tell((&method, &url), &id, &status.to_string(), began);
+                    return Ok((status, body));
                 }
                 Err(error) => error,
             };
@@ -125,6 +127,11 @@ impl Wire {
         let Some(until) = self.until else { return Some(self.each) };
         until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()).map(|left| left.min(self.each))
     }
+}
+
+async fn answer(client: &reqwest::Client, request: Request) -> Result<(StatusCode, Vec<u8>), reqwest::Error> {
+    let response = client.execute(request).await?;
+    Ok((response.status(), response.bytes().await?.into()))
 }
 
 fn unreachable(base: &Url, error: &reqwest::Error) -> Failure {
