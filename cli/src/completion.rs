@@ -27,7 +27,10 @@ const TIMEOUT: Duration = Duration::from_millis(800);
 
 /// Answers a shell, if one asks. Whether one did.
 pub(crate) fn answer() -> Result<bool, clap::Error> {
-    CompleteEnv::with_factory(|| attached(Cli::command(), &[])).var(VARIABLE).bin("mcpctl").try_complete(env::args_os(), env::current_dir().ok().as_deref())
+    CompleteEnv::with_factory(|| attached(Cli::command(), &[]))
+        .var(VARIABLE)
+        .bin("mcpctl")
+        .try_complete(env::args_os(), env::current_dir().ok().as_deref())
 }
 
 /// What a shell has to be told once, so that it asks.
@@ -113,8 +116,11 @@ fn candidates(source: Source, typed: &OsStr) -> Vec<CompletionCandidate> {
 
 /// The value of a global option among the words of the line that is being typed.
 fn typed_option(name: &str) -> Option<String> {
-    let line: Vec<String> =
-        env::args_os().skip_while(|word| word != "--").skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let line: Vec<String> = env::args_os()
+        .skip_while(|word| word != "--")
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
     let after = line.iter().zip(line.iter().skip(1)).find(|(word, _)| *word == name).map(|(_, value)| value.clone());
     after.or_else(|| line.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('=').map(str::to_owned)))
 }
@@ -167,7 +173,10 @@ mod tests {
             let words: Vec<&str> = line.split_whitespace().collect();
             let path: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
             let command = Cli::command();
-            let arg = leaf(&command, &words).get_arguments().find(|arg| arg.get_id() == id).unwrap_or_else(|| panic!("{line} {id}"));
+            let arg = leaf(&command, &words)
+                .get_arguments()
+                .find(|arg| arg.get_id() == id)
+                .unwrap_or_else(|| panic!("{line} {id}"));
             assert_eq!(source(&path, arg), expected, "{line} {id}");
         };
         check("project describe", "name", Some(Source::Live("projects")));

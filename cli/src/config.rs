@@ -115,9 +115,9 @@ impl Settings {
 
     /// The defaults alone.
     pub(crate) fn none() -> Self {
-        let defaults = KEYS.iter().filter_map(|key| {
-            Some((key.name, Setting { value: key.default?.to_owned(), origin: Origin::Default }))
-        });
+        let defaults = KEYS
+            .iter()
+            .filter_map(|key| Some((key.name, Setting { value: key.default?.to_owned(), origin: Origin::Default })));
         Self { values: defaults.collect(), user: File::default(), project: None }
     }
 
@@ -138,10 +138,9 @@ impl Settings {
             return Ok(Some(Setting { value: key.check(value)?, origin: Origin::Flag(flag) }));
         }
         if let Some(value) = (said.variable)(key.variable) {
-            let value = key.check(&value).map_err(|failure| Failure {
-                message: format!("{}: {}", key.variable, failure.message),
-                ..failure
-            })?;
+            let value = key
+                .check(&value)
+                .map_err(|failure| Failure { message: format!("{}: {}", key.variable, failure.message), ..failure })?;
             return Ok(Some(Setting { value, origin: Origin::Variable(key.variable) }));
         }
         if key.name == "color"
@@ -168,7 +167,8 @@ impl Settings {
             _ => 2,
         };
         let nearer = self.values.get("server").filter(|server| {
-            rank(&server.origin) < rank(&chosen.origin) || (rank(&server.origin) == rank(&chosen.origin) && rank(&server.origin) < 2)
+            rank(&server.origin) < rank(&chosen.origin)
+                || (rank(&server.origin) == rank(&chosen.origin) && rank(&server.origin) < 2)
         });
         if nearer.is_some() {
             return Ok(());
@@ -211,7 +211,8 @@ impl Settings {
     /// What of the project's and the user's file was not taken, a line each.
     pub(crate) fn ignored(&self) -> impl Iterator<Item = String> + '_ {
         let files = self.project.iter().chain(std::iter::once(&self.user));
-        files.flat_map(|file| file.ignored.iter().map(|why| format!("`{}` is not followed: {why}", file.path.display())))
+        files
+            .flat_map(|file| file.ignored.iter().map(|why| format!("`{}` is not followed: {why}", file.path.display())))
     }
 
     fn text(&self, key: &str) -> &str {
@@ -293,7 +294,8 @@ fn color_of(variable: &dyn Fn(&str) -> Option<String>) -> Option<(&'static str, 
 pub(crate) fn flags(global: &Global) -> BTreeMap<&'static str, String> {
     let word = |text: &'static str| text.to_owned();
     let named = |value: Option<clap::builder::PossibleValue>| value.map(|value| value.get_name().to_owned());
-    let color = if global.no_color { Some(word("never")) } else { named(global.color.and_then(|c| c.to_possible_value())) };
+    let color =
+        if global.no_color { Some(word("never")) } else { named(global.color.and_then(|c| c.to_possible_value())) };
     [
         ("server", global.server.as_ref().map(ToString::to_string)),
         ("context", global.context.clone()),

@@ -39,7 +39,10 @@ pub(crate) fn watch() -> Option<thread::JoinHandle<()>> {
     watching.ok()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the thread that runs the command waits for the keyboard and cannot be told")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the thread that runs the command waits for the keyboard and cannot be told"
+)]
 fn end(terminal: Option<&Termios>) {
     let _held = hold();
     if let Some(terminal) = terminal {

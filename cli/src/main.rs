@@ -160,7 +160,9 @@ fn invocation(mut global: args::Global, command: &Command) -> Result<Invocation,
         // The bridge is told everything by who starts it.
         Command::McpStdio(_) => Settings::none(),
         // What is wrong in the file can be mended with it.
-        Command::Config(command) if command.only_writes() => Settings::load(&home, config::flags(&global)).unwrap_or_else(|_| Settings::none()),
+        Command::Config(command) if command.only_writes() => {
+            Settings::load(&home, config::flags(&global)).unwrap_or_else(|_| Settings::none())
+        }
         _ => Settings::load(&home, config::flags(&global))?,
     };
     let output = Output::new(settings.format(), global.quiet, settings.color())

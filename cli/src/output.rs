@@ -134,7 +134,9 @@ impl Output {
     /// Prints what was done to objects: one `kind/name change` a line.
     pub(crate) fn changes(self, changes: &[Change]) -> Result<(), Failure> {
         match self.format {
-            Format::Table | Format::Wide => self.out(&lines(changes.iter().map(|c| format!("{} {}", c.object, c.change)))),
+            Format::Table | Format::Wide => {
+                self.out(&lines(changes.iter().map(|c| format!("{} {}", c.object, c.change))))
+            }
             Format::Json => self.json(changes),
             Format::Jsonl => self.jsonl(changes),
             Format::Csv => {

@@ -2,13 +2,7 @@
 //!
 //! It downloads and changes nothing.
 
-use crate::{
-    Invocation,
-    client::http,
-    commands::version::CLIENT,
-    failure::Failure,
-    home::Home,
-};
+use crate::{Invocation, client::http, commands::version::CLIENT, failure::Failure, home::Home};
 use control_plane_api::timestamp::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -57,13 +51,20 @@ pub(crate) fn is_newer(release: &Release) -> bool {
 
 /// Says once a day that there is a newer version, where that was asked for and somebody reads it.
 pub(crate) async fn notice(invocation: &Invocation) {
-    let unwanted = ["CI", "MCPCTL_NO_UPDATE_CHECK"].iter().any(|name| env::var_os(name).is_some_and(|value| !value.is_empty()));
-    if unwanted || !invocation.settings.checks_for_updates() || invocation.output.is_quiet() || !io::stderr().is_terminal() {
+    let unwanted =
+        ["CI", "MCPCTL_NO_UPDATE_CHECK"].iter().any(|name| env::var_os(name).is_some_and(|value| !value.is_empty()));
+    if unwanted
+        || !invocation.settings.checks_for_updates()
+        || invocation.output.is_quiet()
+        || !io::stderr().is_terminal()
+    {
         return;
     }
     let Some(url) = invocation.settings.update_url() else { return };
     let now = Timestamp::now();
-    if looked_at(&invocation.home).is_some_and(|then| now.as_millis().saturating_sub(then.as_millis()) < NOTICE_EVERY_MS) {
+    if looked_at(&invocation.home)
+        .is_some_and(|then| now.as_millis().saturating_sub(then.as_millis()) < NOTICE_EVERY_MS)
+    {
         return;
     }
     // Also when nothing answers: nobody is to wait at every command.
@@ -92,7 +93,9 @@ async fn fetch(url: &Url, timeout: Duration) -> Result<Release, Failure> {
     };
     let mut response = http::client(url, Some(timeout))?.get(url.clone()).send().await.map_err(unreachable)?;
     if !response.status().is_success() {
-        return Err(Failure::failed(format!("`{url}` answered {}", response.status())).hint("check the setting `update-url`"));
+        return Err(
+            Failure::failed(format!("`{url}` answered {}", response.status())).hint("check the setting `update-url`")
+        );
     }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
@@ -111,7 +114,8 @@ async fn fetch(url: &Url, timeout: Duration) -> Result<Release, Failure> {
 /// The newest version that a manifest names: of npm, of GitHub (one release or a list), or a plain one.
 fn read(manifest: &Value) -> Option<Release> {
     if let Value::Array(all) = manifest {
-        let stable = |one: &&Value| !["draft", "prerelease"].iter().any(|mark| one.get(*mark) == Some(&Value::Bool(true)));
+        let stable =
+            |one: &&Value| !["draft", "prerelease"].iter().any(|mark| one.get(*mark) == Some(&Value::Bool(true)));
         return all.iter().filter(stable).filter_map(read).max_by(|a, b| a.version.cmp(&b.version));
     }
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);

@@ -86,7 +86,10 @@ pub(crate) enum Command {
 impl Command {
     /// Whether `--context` names what is to be changed.
     pub(crate) fn is_about_a_context(&self) -> bool {
-        matches!(self, Self::SetServer { .. } | Self::SetCa { .. } | Self::UseContext { .. } | Self::DeleteContext { .. })
+        matches!(
+            self,
+            Self::SetServer { .. } | Self::SetCa { .. } | Self::UseContext { .. } | Self::DeleteContext { .. }
+        )
     }
 
     /// Whether the command changes the file, whatever is set now.

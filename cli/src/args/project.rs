@@ -29,7 +29,9 @@ pub(crate) enum Command {
         name: Option<Name>,
     },
     /// Delete a project
-    #[command(after_help = "Examples:\n  mcpctl project delete weekly_reports --yes\n  mcpctl project delete weekly_reports --dry-run")]
+    #[command(
+        after_help = "Examples:\n  mcpctl project delete weekly_reports --yes\n  mcpctl project delete weekly_reports --dry-run"
+    )]
     Delete {
         /// The project
         name: Name,

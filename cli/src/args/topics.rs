@@ -1,6 +1,9 @@
 //! The topics of `mcpctl help`: texts made from the tables that decide, so that they cannot say something else.
 
-use crate::{config::keys::{InProject, KEYS}, failure::EXIT_CODES};
+use crate::{
+    config::keys::{InProject, KEYS},
+    failure::EXIT_CODES,
+};
 
 /// Where the project is published; empty where the package says nothing.
 const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
@@ -16,7 +19,10 @@ pub(crate) static TOPICS: [(&str, fn() -> String); 4] = [
 /// Variables that are no settings.
 const VARIABLES: [(&str, &str); 13] = [
     ("MCPCTL_HOME", "where mcpctl keeps its files (default ~/.mcpctl)"),
-    ("MCPCTL_TOKEN", "bearer token; default: what `mcpctl login` or `mcpctl credentials set` kept for the server, else, for the control plane of this machine, $MCPCTL_HOME/token or $MCPCTL_HOME/admin-token"),
+    (
+        "MCPCTL_TOKEN",
+        "bearer token; default: what `mcpctl login` or `mcpctl credentials set` kept for the server, else, for the control plane of this machine, $MCPCTL_HOME/token or $MCPCTL_HOME/admin-token",
+    ),
     ("MCPCTL_CREDENTIAL_STORE", "where a token is kept: auto, keyring or file"),
     ("MCPCTL_PASSPHRASE", "opens the file"),
     ("MCPCTL_LOG", "what to log to stderr, for example debug"),
@@ -55,7 +61,10 @@ pub(crate) fn links() -> String {
 fn environment() -> String {
     let settings = KEYS.iter().map(|key| (key.variable.to_owned(), format!("{} (setting `{}`)", key.help, key.name)));
     let others = VARIABLES.iter().map(|(name, says)| ((*name).to_owned(), (*says).to_owned()));
-    format!("Variables of the environment\n\n{}\nAn option on the command line goes before a variable, a variable before every file.\n", table(others.chain(settings)))
+    format!(
+        "Variables of the environment\n\n{}\nAn option on the command line goes before a variable, a variable before every file.\n",
+        table(others.chain(settings))
+    )
 }
 
 fn exit_codes() -> String {

@@ -81,7 +81,12 @@ mod tests {
     /// The words of `command` as a shell makes them out.
     fn words(command: &str) -> Vec<String> {
         let script = format!("for word in {command}; do printf '%s\\0' \"$word\"; done");
-        let ran = Command::new("sh").args(["-c", &script]).env("MCPCTL_TOKEN", "t").env("MCPCTL_SECRET", "s").output().unwrap();
+        let ran = Command::new("sh")
+            .args(["-c", &script])
+            .env("MCPCTL_TOKEN", "t")
+            .env("MCPCTL_SECRET", "s")
+            .output()
+            .unwrap();
         let out = String::from_utf8(ran.stdout).unwrap();
         out.split_terminator('\0').map(str::to_owned).collect()
     }

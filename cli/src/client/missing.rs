@@ -40,7 +40,8 @@ impl Client {
         let (_, member) = NAMED.iter().find(|(name, _)| *name == collection)?;
         let body = self.exchange_unless_absent(self.request(Method::GET, collection)).await.ok()??;
         let Value::Array(all) = serde_json::from_slice(&body).ok()? else { return None };
-        let mut names: Vec<String> = all.iter().filter_map(|one| Some(one.get(*member)?.as_str()?.to_owned())).collect();
+        let mut names: Vec<String> =
+            all.iter().filter_map(|one| Some(one.get(*member)?.as_str()?.to_owned())).collect();
         names.sort();
         names.dedup();
         Some(names)

@@ -61,8 +61,10 @@ fn refuse_secret(name: &str, value: &str) -> Result<(), Failure> {
     if secret_scan::find(&serde_json::json!({ name: value })).is_empty() {
         return Ok(());
     }
-    Err(Failure::usage(format!("the value for `{name}` looks like a secret, and secrets are never kept in a configuration file"))
-        .hint("keep mcpctl's own token with `mcpctl credentials set`, those of servers with `mcpctl secrets set`"))
+    Err(Failure::usage(format!(
+        "the value for `{name}` looks like a secret, and secrets are never kept in a configuration file"
+    ))
+    .hint("keep mcpctl's own token with `mcpctl credentials set`, those of servers with `mcpctl secrets set`"))
 }
 
 fn unset(name: &str, invocation: &Invocation) -> Result<(), Failure> {
@@ -77,14 +79,18 @@ fn unset(name: &str, invocation: &Invocation) -> Result<(), Failure> {
 
 fn change(name: &str, edits: &[Edit<'_>], invocation: &Invocation) -> Result<(), Failure> {
     let changed = edit::apply(&invocation.home, edits)?;
-    invocation.output.changes(&[Change::new(format!("config/{name}"), if changed { "configured" } else { "unchanged" })])
+    invocation
+        .output
+        .changes(&[Change::new(format!("config/{name}"), if changed { "configured" } else { "unchanged" })])
 }
 
 /// Says so where something nearer goes before what was just kept.
 fn warn_if_covered(key: &Key, invocation: &Invocation) {
     let Some(setting) = invocation.settings.get(key.name) else { return };
     if matches!(setting.origin, Origin::Variable(_) | Origin::Project(_)) {
-        invocation.output.warn(format!("`{}` stays `{}` here: {} goes before your file", key.name, setting.value, setting.origin));
+        invocation
+            .output
+            .warn(format!("`{}` stays `{}` here: {} goes before your file", key.name, setting.value, setting.origin));
     }
 }
 
@@ -122,7 +128,10 @@ fn set_ca(file: &Path, invocation: &Invocation) -> Result<(), Failure> {
     };
     match &invocation.context {
         Some(name) => {
-            user_file(invocation)?.contexts.get(name.as_str()).map_or_else(|| Err(unknown(name, invocation)), |_| Ok(()))?;
+            user_file(invocation)?
+                .contexts
+                .get(name.as_str())
+                .map_or_else(|| Err(unknown(name, invocation)), |_| Ok(()))?;
             change(&format!("contexts.{name}.ca"), &[Edit::SetIn(name, "ca", path)], invocation)
         }
         None => change("ca", &[Edit::Set("ca", path)], invocation),

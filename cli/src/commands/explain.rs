@@ -25,15 +25,24 @@ struct Described {
 static KINDS: [Described; 5] = [
     Described { kind: "server", says: "An MCP server as configured", schema: Schemas::of::<ServerSpec> },
     Described { kind: "profile", says: "What may be done with one server", schema: Schemas::of::<ProfileSpec> },
-    Described { kind: "project", says: "Profiles and members: what a client connects to", schema: Schemas::of::<ProjectSpec> },
+    Described {
+        kind: "project",
+        says: "Profiles and members: what a client connects to",
+        schema: Schemas::of::<ProjectSpec>,
+    },
     Described { kind: "user", says: "A person or machine with roles and tokens", schema: Schemas::of::<UserSpec> },
-    Described { kind: "issuer", says: "An authorization server whose access tokens are accepted", schema: Schemas::of::<IssuerSpec> },
+    Described {
+        kind: "issuer",
+        says: "An authorization server whose access tokens are accepted",
+        schema: Schemas::of::<IssuerSpec>,
+    },
 ];
 
 /// Explains a kind or a field.
 pub(crate) fn run(explain: &Explain, output: Output) -> Result<(), Failure> {
     let Some(path) = &explain.path else {
-        return output.report(&Kinds(KINDS.iter().map(|kind| KindRow { kind: kind.kind, description: kind.says }).collect()));
+        return output
+            .report(&Kinds(KINDS.iter().map(|kind| KindRow { kind: kind.kind, description: kind.says }).collect()));
     };
     let mut words = path.split('.');
     let first = words.next().unwrap_or_default();
@@ -204,7 +213,8 @@ impl Report for Explained {
         for field in std::iter::once(self).chain(&self.fields) {
             let default = field.default.as_ref().map_or("-".to_owned(), ToString::to_string);
             let required = if field.required { "yes" } else { "no" };
-            let cells = [&field.field, &field.kind, required, &default, &field.description].map(|cell: &str| cell.to_owned());
+            let cells =
+                [&field.field, &field.kind, required, &default, &field.description].map(|cell: &str| cell.to_owned());
             table.row(cells);
         }
         table

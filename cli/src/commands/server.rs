@@ -63,7 +63,10 @@ async fn would_delete(
         gone.extend(profiles.clone());
     }
     if !with_profiles || profiles.is_empty() {
-        client.try_delete(&own).await.map_err(|failure| failure.hint("add `--with-profiles` to delete its profiles with it"))?;
+        client
+            .try_delete(&own)
+            .await
+            .map_err(|failure| failure.hint("add `--with-profiles` to delete its profiles with it"))?;
     }
     gone.push(own);
     let changes: Vec<Change> = gone.into_iter().map(|object| Change::new(object, "deleted (dry run)")).collect();

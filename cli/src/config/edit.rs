@@ -76,7 +76,11 @@ fn with_one(text: &str, edit: &Edit<'_>) -> Option<String> {
             return Some(format!("{text}{lead}{key}: {}\n", serde_yaml_ng::to_string(&typed(value)).ok()?.trim_end()));
         }
         Edit::SetIn(context, member, value) if is_empty => {
-            return Some(format!("{text}{lead}{CONTEXTS}:\n  {}:\n    {member}: {}\n", quoted(context)?, quoted(value)?));
+            return Some(format!(
+                "{text}{lead}{CONTEXTS}:\n  {}:\n    {member}: {}\n",
+                quoted(context)?,
+                quoted(value)?
+            ));
         }
         _ if is_empty => return Some(text.to_owned()),
         _ => {}
@@ -189,7 +193,11 @@ mod tests {
     #[test]
     fn comments_and_order_stay_as_they_are() {
         let before = "# mine\nformat: json # for scripts\n\n# slow line\ntimeout: 5s\n";
-        check(before, &[Edit::Set("format", "yaml")], "# mine\nformat: yaml # for scripts\n\n# slow line\ntimeout: 5s\n");
+        check(
+            before,
+            &[Edit::Set("format", "yaml")],
+            "# mine\nformat: yaml # for scripts\n\n# slow line\ntimeout: 5s\n",
+        );
         check(before, &[Edit::Set("color", "never")], &format!("{before}color: never\n"));
         check(before, &[Edit::Set("format", "json")], before);
         check(before, &[Edit::Unset("project")], before);

@@ -228,12 +228,15 @@ mod tests {
 
     #[test]
     fn a_file_is_checked_value_by_value() {
-        let file = user("format: json\ntimeout: 5\ncontexts:\n  work: {server: https://mcpd.example, ca: /ca.pem}\n").unwrap();
+        let file =
+            user("format: json\ntimeout: 5\ncontexts:\n  work: {server: https://mcpd.example, ca: /ca.pem}\n").unwrap();
         assert_eq!(file.values.get("format").unwrap(), "json");
         assert_eq!(file.values.get("timeout").unwrap(), "5");
         let work = Context { server: Some("https://mcpd.example/".to_owned()), ca: Some("/ca.pem".to_owned()) };
         assert_eq!(file.contexts.get("work"), Some(&work));
-        for bad in ["- a", "format: jsn", "format: [json]", "contexts: 5", "contexts: {a: {token: x}}", "a: b: c", "1: 2"] {
+        for bad in
+            ["- a", "format: jsn", "format: [json]", "contexts: 5", "contexts: {a: {token: x}}", "a: b: c", "1: 2"]
+        {
             assert!(user(bad).is_err(), "{bad}");
         }
         assert_eq!(user("").unwrap().values.len(), 0);

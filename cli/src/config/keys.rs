@@ -2,11 +2,7 @@
 //!
 //! It knows no files and no values.
 
-use crate::{
-    failure::Failure,
-    output::age,
-    suggest,
-};
+use crate::{failure::Failure, output::age, suggest};
 use control_plane_api::name::Name;
 use url::{Host, Url};
 
@@ -175,7 +171,9 @@ pub(crate) fn find(name: &str) -> Result<&'static Key, Failure> {
     let lower = name.to_ascii_lowercase().replace('_', "-");
     if SECRET_WORDS.iter().any(|word| lower.contains(word)) {
         return Err(Failure::usage(format!("`{name}` is no setting: secrets are never kept in a configuration file"))
-            .hint("keep mcpctl's own token with `mcpctl credentials set`, those of servers with `mcpctl secrets set`"));
+            .hint(
+                "keep mcpctl's own token with `mcpctl credentials set`, those of servers with `mcpctl secrets set`",
+            ));
     }
     let failure = Failure::usage(format!("there is no setting `{name}`"));
     Err(match suggest::closest(&lower, KEYS.iter().map(|key| key.name)) {
@@ -190,7 +188,9 @@ impl Key {
         let text = text.trim();
         match self.kind {
             Kind::Url => server_url(text).map(|url| url.to_string()),
-            Kind::Name => text.parse::<Name>().map(|name| name.to_string()).map_err(|error| self.wrong(text, &error.to_string())),
+            Kind::Name => {
+                text.parse::<Name>().map(|name| name.to_string()).map_err(|error| self.wrong(text, &error.to_string()))
+            }
             Kind::File if text.is_empty() => Err(self.wrong(text, "it takes a path")),
             Kind::Program if text.is_empty() => Err(self.wrong(text, "it takes a command line, or `off`")),
             Kind::File | Kind::Program => Ok(text.to_owned()),
@@ -221,7 +221,9 @@ impl Key {
 
 /// A URL of a control plane or of a manifest: `http` or `https`, with a host, and without a user or password in it.
 pub(crate) fn server_url(text: &str) -> Result<Url, Failure> {
-    let wrong = |why: &str| Failure::usage(format!("`{text}` is no URL of a server: {why}")).hint("write it like https://mcpd.example.com");
+    let wrong = |why: &str| {
+        Failure::usage(format!("`{text}` is no URL of a server: {why}")).hint("write it like https://mcpd.example.com")
+    };
     let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong("it begins neither with http nor with https"));
@@ -282,7 +284,9 @@ mod tests {
             assert!(!failure.message.contains("pw@"), "{failure}");
         }
         assert_eq!(key("format").check("jsn").unwrap_err().hint.as_deref(), Some("did you mean `json`?"));
-        for (name, bad) in [("timeout", "soon"), ("timeout", "0s"), ("retries", "99"), ("update-check", "yes"), ("project", "A b")] {
+        for (name, bad) in
+            [("timeout", "soon"), ("timeout", "0s"), ("retries", "99"), ("update-check", "yes"), ("project", "A b")]
+        {
             assert!(key(name).check(bad).is_err(), "{name} {bad}");
         }
     }

@@ -74,7 +74,8 @@ impl Home {
         let message = format!("there is no token for `{server}`: MCPCTL_TOKEN is not set and none is kept in `{root}`");
         let failure = Failure::new(Status::Unauthenticated, message);
         if is_loopback(server) {
-            let hint = "`mcpctl daemon start` makes the first one; `mcpctl login` or `mcpctl credentials set` keeps yours";
+            let hint =
+                "`mcpctl daemon start` makes the first one; `mcpctl login` or `mcpctl credentials set` keeps yours";
             return failure.hint(hint);
         }
         failure.hint(format!("`mcpctl login --server {server}`; a token for another server is not sent there"))
@@ -97,7 +98,8 @@ impl Home {
     /// The folder for what belongs to `server` alone, if it is another than this directory's own.
     fn folder_of(&self, server: &Url) -> PathBuf {
         let origin = server.origin().ascii_serialization();
-        let host: String = server.host_str().unwrap_or_default().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
+        let host: String =
+            server.host_str().unwrap_or_default().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
         let digest = hex::encode(Sha256::digest(origin.as_bytes()));
         self.root.join("servers").join(format!("{host}-{}", digest.get(..16).unwrap_or_default()))
     }
@@ -243,7 +245,12 @@ mod tests {
         keep(&other, "theirs");
         assert_eq!(kept(&own).as_deref(), Some("mine"));
         assert_eq!(kept(&url("https://mcpd.example/prefix")).as_deref(), Some("theirs"));
-        for stranger in ["http://mcpd.example", "https://mcpd.example:8443", "https://mcpd.example.evil.example", "http://127.0.0.1:3001"] {
+        for stranger in [
+            "http://mcpd.example",
+            "https://mcpd.example:8443",
+            "https://mcpd.example.evil.example",
+            "http://127.0.0.1:3001",
+        ] {
             assert_eq!(kept(&url(stranger)), None, "{stranger}");
         }
         assert!(home.forget_token(&other).unwrap());

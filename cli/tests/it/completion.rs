@@ -23,7 +23,10 @@ fn control_plane() -> Stub {
 fn offered(world: &World, words: &[&str]) -> Vec<String> {
     let line = [&["--"], words].concat();
     let mut command = world.command(&line);
-    command.env("MCPCTL_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", (words.len() - 1).to_string()).env("_CLAP_IFS", "\n");
+    command
+        .env("MCPCTL_COMPLETE", "bash")
+        .env("_CLAP_COMPLETE_INDEX", (words.len() - 1).to_string())
+        .env("_CLAP_IFS", "\n");
     let ran = Ran::of(&mut command);
     assert_eq!(ran.err, "", "{ran:?}");
     let mut all: Vec<String> = ran.succeeds().lines().map(str::to_owned).collect();
@@ -36,7 +39,10 @@ fn names_are_those_the_control_plane_has() {
     let stub = control_plane();
     let world = World::connected(&stub.url);
     assert_eq!(offered(&world, &["mcpctl", "project", "describe", "week"]), ["weekly_numbers", "weekly_reports"]);
-    assert_eq!(offered(&world, &["mcpctl", "instance", "logs", ""]).iter().filter(|word| !word.starts_with('-')).count(), 2);
+    assert_eq!(
+        offered(&world, &["mcpctl", "instance", "logs", ""]).iter().filter(|word| !word.starts_with('-')).count(),
+        2
+    );
     assert_eq!(offered(&world, &["mcpctl", "mcp-stdio", "--project", "tri"]), ["triage"]);
     assert_eq!(
         offered(&world, &["mcpctl", "project", "create", "x", "--profiles", "slack-read-only,ji"]),

@@ -75,7 +75,8 @@ fn a_wrong_setting_is_told_and_can_be_mended() {
     world.run(&["whoami"]).fails(2, &["`format` cannot be `jsn`"]);
     world.run(&["config", "set", "format", "table"]).succeeds();
     world.run(&["config", "view"]).succeeds();
-    with_env(&world, &["config", "view"], &[("MCPCTL_RETRIES", "many")]).fails(2, &["MCPCTL_RETRIES: `retries` cannot be"]);
+    with_env(&world, &["config", "view"], &[("MCPCTL_RETRIES", "many")])
+        .fails(2, &["MCPCTL_RETRIES: `retries` cannot be"]);
 }
 
 #[test]
@@ -141,7 +142,9 @@ fn the_project_of_a_folder_is_used_where_none_is_given() {
 #[test]
 fn contexts_are_made_used_listed_and_forgotten() {
     let world = World::new();
-    world.run(&["config", "use-context", "work"]).fails(5, &["context `work` does not exist", "set-server URL --context work"]);
+    world
+        .run(&["config", "use-context", "work"])
+        .fails(5, &["context `work` does not exist", "set-server URL --context work"]);
     world.run(&["config", "set-server", "https://a.example", "--context", "work"]).succeeds();
     world.run(&["config", "set-server", "http://127.0.0.1:9", "--context", "here"]).succeeds();
     world.run(&["config", "use-context", "wrk"]).fails(5, &["did you mean `work`?"]);

@@ -8,7 +8,8 @@ use std::process::Stdio;
 
 fn error(ran: &Ran) -> serde_json::Value {
     assert_eq!(ran.out, "", "{ran:?}");
-    serde_json::from_str::<serde_json::Value>(&ran.err).unwrap_or_else(|error| panic!("{error}: {ran:?}"))["error"].clone()
+    serde_json::from_str::<serde_json::Value>(&ran.err).unwrap_or_else(|error| panic!("{error}: {ran:?}"))["error"]
+        .clone()
 }
 
 #[test]
@@ -36,10 +37,14 @@ fn with_json_a_wrong_command_line_is_json_too() {
 /// Knows `slack` of everything, and has nothing else.
 fn control_plane() -> Stub {
     Stub::start(|seen, _| match seen.path.matches('/').count() {
-        3 if seen.method == "GET" => Reply::json(
-            r#"[{"name":"slack","server":"slack","revision":1,"desired":"running","state":"running"}]"#,
+        3 if seen.method == "GET" => {
+            Reply::json(r#"[{"name":"slack","server":"slack","revision":1,"desired":"running","state":"running"}]"#)
+        }
+        _ => Reply::new(
+            404,
+            "application/problem+json",
+            r#"{"type":"about:blank","title":"x","status":404,"detail":"it does not exist"}"#,
         ),
-        _ => Reply::new(404, "application/problem+json", r#"{"type":"about:blank","title":"x","status":404,"detail":"it does not exist"}"#),
     })
 }
 

@@ -125,7 +125,9 @@ fn every_command_says_what_it_said() {
     let recorded: Vec<(String, String)> = thread::scope(|scope| {
         let handles: Vec<_> = groups
             .iter()
-            .map(|(group, leaves)| scope.spawn(move || (group.clone(), leaves.iter().map(|leaf| record(leaf)).collect())))
+            .map(|(group, leaves)| {
+                scope.spawn(move || (group.clone(), leaves.iter().map(|leaf| record(leaf)).collect()))
+            })
             .collect();
         handles.into_iter().map(|handle| handle.join().unwrap()).collect()
     });

@@ -46,9 +46,20 @@ fn help_and_version_read_no_file_and_ask_nobody() {
     world.private("config.yaml", "nonsense: [");
     fs::write(world.work().join(".mcpctl.yaml"), "nonsense: [").unwrap();
     fs::set_permissions(world.home(), fs::Permissions::from_mode(0o000)).unwrap();
-    for args in [&["--help"][..], &["--version"], &["help"], &["help", "exit-codes"], &["completion", "bash"], &["man"], &["explain"], &[]] {
+    for args in [
+        &["--help"][..],
+        &["--version"],
+        &["help"],
+        &["help", "exit-codes"],
+        &["completion", "bash"],
+        &["man"],
+        &["explain"],
+        &[],
+    ] {
         let mut command = world.command(args);
-        let ran = Ran::of(command.env("MCPCTL_SERVER", &stub.url).env("MCPCTL_HOME", "/no/such/home").env("HOME", "/no/such"));
+        let ran = Ran::of(
+            command.env("MCPCTL_SERVER", &stub.url).env("MCPCTL_HOME", "/no/such/home").env("HOME", "/no/such"),
+        );
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{args:?} {ran:?}");
     }
     fs::set_permissions(world.home(), fs::Permissions::from_mode(0o700)).unwrap();

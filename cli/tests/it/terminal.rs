@@ -82,7 +82,8 @@ impl Session {
 }
 
 fn projects(count: usize) -> Stub {
-    let rows: Vec<String> = (0..count).map(|n| format!(r#"{{"name":"project-{n}","revision":1,"spec":{{}}}}"#)).collect();
+    let rows: Vec<String> =
+        (0..count).map(|n| format!(r#"{{"name":"project-{n}","revision":1,"spec":{{}}}}"#)).collect();
     let list = format!("[{}]", rows.join(","));
     Stub::start(move |seen, _| match (seen.method.as_str(), seen.path.as_str()) {
         ("GET", "/api/v1/projects") => Reply::json(&list),
@@ -145,7 +146,11 @@ fn colours_are_for_terminals_that_want_them() {
     };
     assert!(coloured(&[], &[]));
     assert!(!coloured(&["--no-color"], &[]) && !coloured(&["--color", "never"], &[]));
-    assert!(!coloured(&[], &[("NO_COLOR", "1")]) && !coloured(&[], &[("CLICOLOR", "0")]) && !coloured(&[], &[("TERM", "dumb")]));
+    assert!(
+        !coloured(&[], &[("NO_COLOR", "1")])
+            && !coloured(&[], &[("CLICOLOR", "0")])
+            && !coloured(&[], &[("TERM", "dumb")])
+    );
     assert!(coloured(&["--color", "always"], &[("NO_COLOR", "1")]));
     let piped = |env: &[(&str, &str)], args: &[&str]| {
         let line = [&["doctor"], args].concat();

@@ -7,16 +7,25 @@ use std::fs;
 fn every_topic_and_every_command_has_help() {
     let world = World::new();
     let environment = world.run(&["help", "environment"]);
-    for name in ["MCPCTL_HOME", "MCPCTL_TOKEN", "MCPCTL_SERVER", "NO_COLOR", "SSL_CERT_FILE", "HTTPS_PROXY", "MCPCTL_TIMEOUT"] {
+    for name in
+        ["MCPCTL_HOME", "MCPCTL_TOKEN", "MCPCTL_SERVER", "NO_COLOR", "SSL_CERT_FILE", "HTTPS_PROXY", "MCPCTL_TIMEOUT"]
+    {
         assert!(environment.succeeds().contains(name), "{name}");
     }
     let codes = world.run(&["help", "exit-codes"]);
     for row in ["0   ok", "4   unauthenticated", "7   denied", "130 interrupted"] {
-        assert!(codes.succeeds().replace("    ", "   ").contains(row.split_whitespace().next().unwrap()), "{row}: {}", codes.out);
+        assert!(
+            codes.succeeds().replace("    ", "   ").contains(row.split_whitespace().next().unwrap()),
+            "{row}: {}",
+            codes.out
+        );
     }
     assert!(world.run(&["help", "formatting"]).succeeds().contains("jsonl"));
     assert!(world.run(&["help", "configuration"]).succeeds().contains(".mcpctl.yaml"));
-    assert_eq!(world.run(&["help", "project", "create"]).succeeds(), world.run(&["project", "create", "--help"]).succeeds());
+    assert_eq!(
+        world.run(&["help", "project", "create"]).succeeds(),
+        world.run(&["project", "create", "--help"]).succeeds()
+    );
     assert!(world.run(&["help"]).succeeds().contains("Commands:"));
     world.run(&["help", "enviroment"]).fails(2, &["did you mean `environment`?"]);
     world.run(&["help", "project", "craete"]).fails(2, &["did you mean `create`?"]);
@@ -25,7 +34,11 @@ fn every_topic_and_every_command_has_help() {
 #[test]
 fn help_says_where_to_read_more_and_where_to_tell() {
     let help = World::new().run(&["--help"]);
-    assert!(help.succeeds().contains("Documentation: ") && help.out.contains("mcpctl help environment|exit-codes"), "{}", help.out);
+    assert!(
+        help.succeeds().contains("Documentation: ") && help.out.contains("mcpctl help environment|exit-codes"),
+        "{}",
+        help.out
+    );
 }
 
 #[test]
@@ -52,7 +65,9 @@ fn fields_are_explained_from_the_schema() {
     assert!(profile.succeeds().contains("access <string>") && profile.out.contains("read_only"), "{}", profile.out);
     let field = world.run(&["explain", "project.spec.profiles"]);
     assert!(field.succeeds().contains("project.spec.profiles <[]string>"), "{}", field.out);
-    world.run(&["explain", "profile.spec.alow"]).fails(5, &["`profile.spec` has no field `alow`", "did you mean `allow`?"]);
+    world
+        .run(&["explain", "profile.spec.alow"])
+        .fails(5, &["`profile.spec` has no field `alow`", "did you mean `allow`?"]);
     world.run(&["explain", "profil"]).fails(5, &["did you mean `profile`?"]);
     let json: serde_json::Value =
         serde_json::from_str(world.run(&["explain", "profile.spec.server", "-o", "json"]).succeeds()).unwrap();

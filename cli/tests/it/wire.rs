@@ -64,7 +64,10 @@ fn a_request_is_shown_as_curl_and_curl_makes_the_same() {
         let curl = Command::new("sh").args(["-c", line]).env("MCPCTL_TOKEN", TOKEN).output().unwrap();
         assert!(curl.status.success(), "{curl:?}");
         let seen = stub.seen()[before].clone();
-        assert_eq!((seen.path.as_str(), seen.header("authorization")), ("/api/v1/projects", &*format!("Bearer {TOKEN}")));
+        assert_eq!(
+            (seen.path.as_str(), seen.header("authorization")),
+            ("/api/v1/projects", &*format!("Bearer {TOKEN}"))
+        );
     }
 }
 
@@ -121,7 +124,9 @@ fn a_timeout_is_for_the_whole_command_and_says_so() {
     let stub = Stub::start(|_, _| Reply::json("[]").hanging());
     let world = World::connected(&stub.url);
     let began = Instant::now();
-    world.run(&["gateway", "list", "--timeout", "1s"]).fails(6, &["gave no answer in time", "hint: give it longer with `--timeout 2m`"]);
+    world
+        .run(&["gateway", "list", "--timeout", "1s"])
+        .fails(6, &["gave no answer in time", "hint: give it longer with `--timeout 2m`"]);
     assert!(began.elapsed() < Duration::from_secs(10));
     world.private("config.yaml", "timeout: 1\n");
     world.run(&["gateway", "list"]).fails(6, &["gave no answer in time"]);
@@ -139,12 +144,19 @@ fn a_proxy_is_used_but_not_for_this_machine() {
     ran("http://mcpd.example", &[("HTTP_PROXY", &proxy.url), ("http_proxy", &proxy.url)]).succeeds();
     assert_eq!(proxy.seen()[0].path, "http://mcpd.example/api/v1/projects");
     ran("https://mcpd.example", &[("HTTPS_PROXY", &proxy.url), ("https_proxy", &proxy.url)]).fails(6, &[]);
-    let connects = |stub: &Stub| stub.seen().iter().filter(|seen| seen.method == "CONNECT" && seen.path == "mcpd.example:443").count();
+    let connects = |stub: &Stub| {
+        stub.seen().iter().filter(|seen| seen.method == "CONNECT" && seen.path == "mcpd.example:443").count()
+    };
     assert!(connects(&proxy) > 0, "{:?}", proxy.seen());
     let before = proxy.seen().len();
     let own = projects();
     ran(&own.url, &[("HTTP_PROXY", &proxy.url), ("http_proxy", &proxy.url)]).succeeds();
-    let all = [("HTTP_PROXY", proxy.url.as_str()), ("http_proxy", &proxy.url), ("NO_PROXY", "mcpd.invalid"), ("no_proxy", "mcpd.invalid")];
+    let all = [
+        ("HTTP_PROXY", proxy.url.as_str()),
+        ("http_proxy", &proxy.url),
+        ("NO_PROXY", "mcpd.invalid"),
+        ("no_proxy", "mcpd.invalid"),
+    ];
     ran("http://mcpd.invalid", &all).fails(6, &[]);
     assert_eq!(proxy.seen().len(), before);
 }

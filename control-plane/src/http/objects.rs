@@ -84,7 +84,9 @@ pub(super) fn routes_of<S: Spec>(paths: [&'static str; 2], read_access: Access, 
         get(all, read_access, list::<S>, list_says).answers(200, Shape::Many(SchemaOf::of_named::<S>())),
         get(single, read_access, read::<S>, read_says).answers(200, shape()),
         put_route(single, write_access, put::<S>, put_says).takes(shape()).answers(201, shape()).answers(200, shape()),
-        delete_route(single, write_access, delete::<S>, delete_says).asks("dry_run", DRY_RUN).answers(204, Shape::Nothing),
+        delete_route(single, write_access, delete::<S>, delete_says)
+            .asks("dry_run", DRY_RUN)
+            .answers(204, Shape::Nothing),
     ]
 }
 

@@ -22,7 +22,10 @@ impl Schemas {
         let mut parts: Vec<(String, RefOr<Schema>)> = Vec::new();
         S::schemas(&mut parts);
         let value = |schema: &RefOr<Schema>| serde_json::to_value(schema).unwrap_or_default();
-        Self { spec: value(&S::schema()), parts: parts.iter().map(|(name, schema)| (name.clone(), value(schema))).collect() }
+        Self {
+            spec: value(&S::schema()),
+            parts: parts.iter().map(|(name, schema)| (name.clone(), value(schema))).collect(),
+        }
     }
 
     /// `schema` with what it refers to in its place; its own description goes before.
