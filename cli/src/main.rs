@@ -126,8 +126,8 @@ fn run(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
         .build()
         .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
     let result = runtime.block_on(Box::pin(async {
-        let told = commands::run(cli.command, &invocation).await;
-        update::notice(&invocation).await;
+        let told = Box::pin(commands::run(cli.command, &invocation)).await;
+        Box::pin(update::notice(&invocation)).await;
         told
     }));
     // A thread may still wait for a line on stdin, which nobody will read.

@@ -48,6 +48,9 @@ pub(crate) fn refused(error: &clap::Error) -> ExitCode {
 
 /// What clap says, in our own form.
 fn failure(error: &clap::Error) -> Failure {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Failure::usage("a command is missing").hint("`--help` shows those there are");
+    }
     let text = error.render().to_string();
     let mut paragraphs = text.split("\n\n");
     let first = paragraphs.next().unwrap_or_default().trim().trim_start_matches("error: ");

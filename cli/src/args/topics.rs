@@ -68,7 +68,7 @@ fn environment() -> String {
 }
 
 fn exit_codes() -> String {
-    let rows = EXIT_CODES.iter().map(|row| (row.code.to_string(), format!("{:<16}{}", row.word, row.meaning)));
+    let rows = EXIT_CODES.iter().map(|row| (row.code.to_string(), format!("{:<17}{}", row.word, row.meaning)));
     format!(
         "Exit codes\n\n{}\nWith `--format json` an error is JSON on stderr: {{\"error\": {{\"code\", \"message\", \"details\", \"hint\", \"request_id\"}}}},\n\
          where `code` is the word above. `policy test` ends with 7 where the call would not be allowed, `doctor` with 6 where a check fails.\n",
@@ -123,7 +123,8 @@ fn configuration() -> String {
 
 /// Two columns; what is long goes on under itself.
 fn table(rows: impl Iterator<Item = (String, String)>) -> String {
-    const WIDTH: usize = 106;
+    // Clap breaks its own texts here where it does not know the terminal; a narrow one has 80 columns.
+    const WIDTH: usize = 79;
     let rows: Vec<(String, String)> = rows.collect();
     let column = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 4;
     let mut text = String::new();

@@ -107,6 +107,9 @@ fn with_one(text: &str, edit: &Edit<'_>) -> Option<String> {
         }
     }
     let mut text = file.to_string();
+    if text.trim() == "{}" {
+        text.clear();
+    }
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }

@@ -26,7 +26,8 @@ fn a_setting_is_kept_shown_and_taken_out() {
     assert_eq!(world.run(&["config", "set", "format", "json", "-o", "table"]).succeeds(), "config/format unchanged\n");
     let got: serde_json::Value = serde_json::from_str(world.run(&["config", "get", "format"]).succeeds()).unwrap();
     assert_eq!(got["value"], "json");
-    assert_eq!(world.run(&["config", "get", "format", "-o", "table"]).succeeds(), "json\n");
+    world.run(&["config", "set", "retries", "3", "-o", "table"]).succeeds();
+    assert_eq!(world.run(&["config", "get", "retries", "-o", "table"]).succeeds(), "3\n");
     world.run(&["config", "unset", "format"]).succeeds();
     assert_eq!(world.run(&["config", "get", "format"]).succeeds(), "table\n");
     world.run(&["config", "get", "server"]).fails(5, &["`server` is not set"]);
@@ -126,7 +127,10 @@ fn a_hostile_project_redirects_nothing_and_runs_nothing() {
 
 #[test]
 fn the_project_of_a_folder_is_used_where_none_is_given() {
-    let stub = Stub::start(|_, _| Reply::status(404));
+    let stub = Stub::start(|seen, _| match seen.path.as_str() {
+        "/api/v1/projects" => Reply::json("[]"),
+        _ => Reply::status(404),
+    });
     let world = World::connected(&stub.url);
     world.run(&["project", "describe"]).fails(2, &["there is no project", ".mcpctl.yaml"]);
     fs::write(world.work().join(".mcpctl.yaml"), "project: weekly_reports\n").unwrap();

@@ -29,6 +29,7 @@ fn with_json_a_wrong_command_line_is_json_too() {
     }
     let missing = world.run(&["project", "create", "w", "-o", "json"]);
     assert!(error(&missing)["message"].as_str().unwrap().contains("--profiles"), "{missing:?}");
+    assert_eq!(error(&world.run(&["config", "-o", "json"]))["message"], "a command is missing");
     let by_variable = Ran::of(world.command(&["deamon"]).env("MCPCTL_FORMAT", "json"));
     assert_eq!(error(&by_variable)["code"], "usage");
     assert!(world.run(&["audit", "-o", "json", "--help"]).succeeds().contains("Usage:"));
@@ -37,6 +38,7 @@ fn with_json_a_wrong_command_line_is_json_too() {
 /// Knows `slack` of everything, and has nothing else.
 fn control_plane() -> Stub {
     Stub::start(|seen, _| match seen.path.matches('/').count() {
+        _ if seen.path.ends_with("/whoami") => Reply::json(r#"{"user":"ann","roles":["admin"]}"#),
         3 if seen.method == "GET" => {
             Reply::json(r#"[{"name":"slack","server":"slack","revision":1,"desired":"running","state":"running"}]"#)
         }

@@ -54,7 +54,8 @@ fn walk(world: &World, words: &[String], leaves: &mut Vec<Leaf>) {
 /// The arguments that the usage line of a command demands, filled in.
 fn demanded(help: &str) -> Vec<String> {
     let usage = help.lines().find_map(|line| line.trim().strip_prefix("Usage: ")).unwrap_or_default();
-    let mut words = Vec::new();
+    let (mut places, mut options): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    let mut is_value = false;
     let mut depth = 0_usize;
     for word in usage.split_whitespace().skip_while(|word| !word.starts_with(['<', '-', '['])) {
         let optional = depth > 0 || word.starts_with('[');
@@ -66,21 +67,34 @@ fn demanded(help: &str) -> Vec<String> {
         // Of several that exclude each other the first.
         let first = bare.split('|').next().unwrap_or(bare).trim_start_matches('<').trim_end_matches('>');
         match bare {
-            _ if bare.starts_with("--") => words.push(bare.to_owned()),
-            _ if first.starts_with("--") => words.push(first.to_owned()),
+            _ if bare.starts_with("--") || first.starts_with("--") => {
+                options.push(if bare.starts_with("--") { bare } else { first }.to_owned());
+                is_value = true;
+            }
             _ => {
                 let value = VALUES.iter().find(|(name, _)| *name == bare).map_or("some", |(_, value)| value);
-                words.push(value.to_owned());
+                // An option that takes several values would take what follows, too: those come last.
+                if is_value { &mut options } else { &mut places }.push(value.to_owned());
+                is_value = false;
             }
         }
     }
-    words
+    [places, options].concat()
+}
+
+/// Help without the options that every command has: those are in the record of the program itself.
+fn own(help: &str) -> String {
+    let Some((before, after)) = help.split_once("Global options:\n") else { return help.to_owned() };
+    let rest = after.find("\nExamples:").map_or("", |at| &after[at..]);
+    format!("{before}[global options]\n{rest}")
 }
 
 /// Without what differs from one machine or release to the next.
 fn steady(text: &str, world: &World) -> String {
     let text = text.replace(&world.dir.path().display().to_string(), "[DIR]");
-    text.replace(env!("CARGO_PKG_VERSION"), "[VERSION]")
+    let text = text.replace(env!("CARGO_PKG_VERSION"), "[VERSION]");
+    // Every system has a number of its own for it.
+    text.replace(" (os error 111)", "").replace(" (os error 61)", "")
 }
 
 fn told(title: &str, ran: &Ran, world: &World) -> String {
@@ -98,8 +112,12 @@ fn record(leaf: &Leaf) -> String {
     let world = World::new();
     fs::create_dir_all(world.home()).unwrap();
     let line = leaf.words.join(" ");
-    let mut text = told(&format!("mcpctl {line} --help"), &leaf.help, &world);
-    text += &told(&format!("mcpctl {line} --no-such-option"), &run(&world, &leaf.words, &["--no-such-option"]), &world);
+    let mut help = told(&format!("mcpctl {line} --help"), &leaf.help, &world);
+    if !line.is_empty() {
+        help = own(&help);
+    }
+    let mut text = help;
+    text += &told(&format!("mcpctl {line} --unheard-of"), &run(&world, &leaf.words, &["--unheard-of"]), &world);
     let demanded = demanded(&leaf.help.out);
     if !demanded.is_empty() {
         text += &told(&format!("mcpctl {line}"), &run(&world, &leaf.words, &[]), &world);

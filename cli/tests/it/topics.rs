@@ -62,7 +62,7 @@ fn fields_are_explained_from_the_schema() {
         assert!(kinds.succeeds().contains(kind), "{kind}");
     }
     let profile = world.run(&["explain", "profile.spec"]);
-    assert!(profile.succeeds().contains("access <string>") && profile.out.contains("read_only"), "{}", profile.out);
+    assert!(profile.succeeds().contains("access <string>") && profile.out.contains("read-only"), "{}", profile.out);
     let field = world.run(&["explain", "project.spec.profiles"]);
     assert!(field.succeeds().contains("project.spec.profiles <[]string>"), "{}", field.out);
     world

@@ -80,13 +80,22 @@ pub(super) fn fields(schemas: &Schemas, schema: &Value) -> Vec<(String, Value, b
         for one in schema.get(word).and_then(Value::as_array).into_iter().flatten() {
             let is_all = word == "allOf";
             for (name, field, required) in fields(schemas, one) {
-                if !found.iter().any(|(known, ..)| *known == name) {
-                    found.push((name, field, required && is_all));
+                match found.iter_mut().find(|(known, ..)| *known == name) {
+                    Some((_, known, _)) => widen(known, &field),
+                    None => found.push((name, field, required && is_all)),
                 }
             }
         }
     }
     found
+}
+
+/// Adds to the words that `known` takes those that another alternative's `field` takes.
+fn widen(known: &mut Value, field: &Value) {
+    let more: Vec<Value> = field.get("enum").and_then(Value::as_array).cloned().unwrap_or_default();
+    if let Some(words) = known.get_mut("enum").and_then(Value::as_array_mut) {
+        words.extend(more.into_iter().filter(|word| !words.contains(word)).collect::<Vec<_>>());
+    }
 }
 
 /// The type in a word or two.
