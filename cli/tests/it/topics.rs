@@ -65,6 +65,8 @@ fn fields_are_explained_from_the_schema() {
     assert!(profile.succeeds().contains("access <string>") && profile.out.contains("read-only"), "{}", profile.out);
     let field = world.run(&["explain", "project.spec.profiles"]);
     assert!(field.succeeds().contains("project.spec.profiles <[]string>"), "{}", field.out);
+    let transport = world.run(&["explain", "server.spec.transport.type"]);
+    assert!(transport.succeeds().contains("VALUES:   stdio, http"), "{}", transport.out);
     world
         .run(&["explain", "profile.spec.alow"])
         .fails(5, &["`profile.spec` has no field `alow`", "did you mean `allow`?"]);
