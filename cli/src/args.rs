@@ -4,10 +4,12 @@ pub(crate) mod apply;
 pub(crate) mod audit;
 pub(crate) mod bridge;
 pub(crate) mod claude;
+pub(crate) mod config;
 pub(crate) mod connection;
 pub(crate) mod credentials;
 pub(crate) mod daemon;
 pub(crate) mod db;
+pub(crate) mod explain;
 pub(crate) mod filter;
 pub(crate) mod gateway;
 pub(crate) mod identity;
@@ -19,11 +21,14 @@ pub(crate) mod project;
 pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod setup;
+pub(crate) mod sure;
 pub(crate) mod tools;
+pub(crate) mod topics;
 pub(crate) mod wait;
 
+use crate::output::age;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 const ABOUT: &str = "Sets up MCP servers behind one filtering gateway, and shows what went through it";
 
@@ -36,27 +41,13 @@ Examples:
   mcpctl audit --limit 10
 ";
 
-const EXIT_CODES: &str = "\
-Environment:
-  MCPCTL_HOME    where mcpctl keeps its files (default ~/.mcpctl)
-  MCPCTL_SERVER  URL of the control plane (default: what `daemon start` recorded, else http://127.0.0.1:3000)
-  MCPCTL_TOKEN   bearer token (default: what `mcpctl login` or `mcpctl credentials set` kept, else
-                 $MCPCTL_HOME/token, else $MCPCTL_HOME/admin-token)
-  MCPCTL_CREDENTIAL_STORE   where that is kept: auto, keyring or file; MCPCTL_PASSPHRASE opens the file
-  MCPCTL_LOG     what to log to stderr, for example debug
-  NO_COLOR       no colours
-
-Exit codes:
-  0 done or nothing to do   1 failed   2 wrong command line or file   4 no valid token
-  5 not found   6 not running or not ready in time   7 not allowed   130 interrupted";
-
 /// The template that puts examples before the long lists.
 const TEMPLATE: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
 
 /// The command line of mcpctl.
 #[derive(Debug, Parser)]
-#[command(name = "mcpctl", version, about = ABOUT, long_about = None, before_help = EXAMPLES, after_help = EXIT_CODES, help_template = TEMPLATE)]
-#[command(subcommand_required = true, max_term_width = 110)]
+#[command(name = "mcpctl", version, about = ABOUT, long_about = None, before_help = EXAMPLES, after_help = topics::short(), help_template = TEMPLATE)]
+#[command(subcommand_required = true, disable_help_subcommand = true, max_term_width = 110)]
 pub(crate) struct Cli {
     /// What every command knows.
     #[command(flatten)]
@@ -66,35 +57,85 @@ pub(crate) struct Cli {
     pub command: Command,
 }
 
-/// Options every command knows.
+/// Options every command knows. What they leave open is decided by [`crate::config`].
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// URL of the control plane
-    #[arg(
-        id = "control_plane",
-        long = "server",
-        global = true,
-        env = "MCPCTL_SERVER",
-        hide_env = true,
-        value_name = "URL"
-    )]
+    #[arg(id = "control_plane", long = "server", global = true, value_name = "URL", conflicts_with = "context")]
     pub server: Option<url::Url>,
+    /// Use the server of this context
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
     /// Directory with mcpctl's own files
     #[arg(long, global = true, env = "MCPCTL_HOME", hide_env = true, value_name = "DIR")]
     pub home: Option<PathBuf>,
-    /// How results are printed
-    #[arg(long, short = 'o', global = true, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    /// How results are printed [default: table]
+    #[arg(long, short = 'o', global = true, value_enum)]
+    pub format: Option<Format>,
+    /// Time for all requests of the command, such as 5s or 2m [default: 30s for each]
+    #[arg(long, global = true, value_name = "DURATION")]
+    pub timeout: Option<Timeout>,
+    /// Repeat a request that may be repeated this often, when the connection fails [default: 2]
+    #[arg(long, global = true, value_name = "N")]
+    pub retries: Option<u32>,
     /// Say more on stderr: requests, then everything
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Say nothing on stderr but errors
     #[arg(long, short, global = true)]
     pub quiet: bool,
+    /// When to use colours [default: auto]
+    #[arg(long, global = true, value_enum, value_name = "WHEN")]
+    pub color: Option<Color>,
     /// No colours
-    #[arg(long, global = true)]
+    #[arg(long, global = true, conflicts_with = "color")]
     pub no_color: bool,
+    /// Show long tables as they are, without a pager
+    #[arg(long, global = true)]
+    pub no_pager: bool,
+    /// Print the requests as curl commands instead of results, and send none that changes anything
+    #[arg(long, global = true)]
+    pub output_curl: bool,
+}
+
+/// A time to wait: `30`, `30s`, `5m`; nothing where a command does without waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Timeout(Duration);
+
+impl Timeout {
+    /// In whole seconds.
+    pub(crate) fn as_secs(self) -> u64 {
+        self.0.as_secs()
+    }
+}
+
+impl FromStr for Timeout {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if matches!(text, "0" | "0s") {
+            return Ok(Self(Duration::ZERO));
+        }
+        age::parse_timeout(text).map(Self).map_err(|failure| failure.message)
+    }
+}
+
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}s", self.0.as_secs())
+    }
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
 }
 
 /// How results are printed on stdout.
@@ -201,12 +242,83 @@ pub(crate) enum Command {
     Model(model::Command),
     /// Bridge from stdin and stdout to a project's gateway: what .mcp.json names
     McpStdio(bridge::Bridge),
-    /// Print the completion script of a shell
-    #[command(after_help = "Examples:\n  mcpctl completion bash\n  mcpctl completion zsh")]
+    /// Show and change settings: which server, how results look, what is asked
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Explain a kind of object, or a field of it, as files for `apply` hold them
+    Explain(explain::Explain),
+    /// Print the completion script of a shell; it knows the names of projects, servers and the like
+    #[command(after_help = "Examples:
+  source <(mcpctl completion bash)
+  mcpctl completion zsh > ~/.zfunc/_mcpctl
+  mcpctl completion fish > ~/.config/fish/completions/mcpctl.fish
+  mcpctl completion powershell >> $PROFILE")]
     Completion {
         /// The shell
-        shell: clap_complete::Shell,
+        shell: Shell,
     },
+    /// Print the manual page, or write one for every command
+    #[command(after_help = "Examples:\n  mcpctl man\n  mcpctl man --dir ~/.local/share/man/man1")]
+    Man {
+        /// Write a page for every command into this folder
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// Say whether there is a newer version, and how to get it
+    #[command(after_help = "Examples:\n  mcpctl upgrade --check\n  mcpctl upgrade --check --format json")]
+    Upgrade {
+        /// Look, and change nothing
+        #[arg(long, required = true)]
+        check: bool,
+    },
+    /// Explain a command, or one of: environment, exit-codes, formatting, configuration
+    #[command(after_help = "Examples:
+  mcpctl help
+  mcpctl help project create
+  mcpctl help environment
+  mcpctl help exit-codes")]
+    Help {
+        /// A topic, or the words of a command
+        #[arg(value_name = "TOPIC|COMMAND")]
+        words: Vec<String>,
+    },
+}
+
+/// The shells for which there are completions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    /// Bash
+    Bash,
+    /// Zsh
+    Zsh,
+    /// fish
+    Fish,
+    /// PowerShell
+    #[value(alias = "pwsh")]
+    Powershell,
+    /// Elvish
+    Elvish,
+}
+
+impl Command {
+    /// Whether `--timeout` is the command's own: how long it waits for something else than a reply.
+    pub(crate) fn has_own_timeout(&self) -> bool {
+        use instance::Command::{Restart, Start, Status};
+        matches!(self, Self::Connect(_) | Self::Instance(Start(_) | Restart(_) | Status(_)))
+    }
+
+    /// Whether the command waits or follows, so that its requests together may take any time.
+    pub(crate) fn is_long(&self) -> bool {
+        matches!(
+            self,
+            Self::Daemon(_) | Self::Setup(_) | Self::Login(_) | Self::Audit(_) | Self::Instance(_) | Self::Connect(_)
+        )
+    }
+
+    /// Whether the command does without any setting, so that a damaged file of settings is not in its way.
+    pub(crate) fn needs_no_settings(&self) -> bool {
+        matches!(self, Self::Completion { .. } | Self::Man { .. } | Self::Help { .. } | Self::Explain(_))
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,12 @@
 //! The REST client of mcpd: one method per route the CLI uses. It knows paths and types, not what commands want.
 
+mod curl;
 pub(crate) mod http;
+mod missing;
 mod reply;
+pub(crate) mod wire;
+
+pub(crate) use wire::Wire;
 
 use crate::{
     failure::{Failure, Status},
@@ -28,48 +33,39 @@ use control_plane_api::{
     server::ServerSpec,
     timestamp::Timestamp,
 };
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, header::IF_MATCH};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
 use url::Url;
-
-/// Time for one request to the control plane.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A connection to one control plane with one token.
 pub(crate) struct Client {
     http: reqwest::Client,
     base: Url,
     token: Token,
+    wire: Wire,
 }
 
 impl Client {
-    /// A client of `server`, else of the control plane that `daemon start` recorded, with the token of `home`.
-    pub(crate) fn new(home: &Home, server: Option<&Url>) -> Result<Self, Failure> {
-        Self::presenting(home, server, home.token()?)
+    /// A client of the control plane at `base` with the token `home` has for it.
+    pub(crate) fn new(home: &Home, base: Url, wire: &Wire) -> Result<Self, Failure> {
+        let token = home.token(&base)?;
+        Self::presenting(base, token, wire)
     }
 
     /// The same with `token`, which was just typed.
-    pub(crate) fn with_token(home: &Home, server: Option<&Url>, token: &Secret) -> Result<Self, Failure> {
-        Self::presenting(home, server, Token { text: token.clone(), origin: "login".to_owned() })
+    pub(crate) fn with_token(base: Url, token: &Secret, wire: &Wire) -> Result<Self, Failure> {
+        Self::presenting(base, Token { text: token.clone(), origin: "login".to_owned() }, wire)
     }
 
-    /// The same for who has no token yet.
-    pub(crate) fn without_token(home: &Home, server: Option<&Url>) -> Result<Self, Failure> {
-        Self::with_token(home, server, &Secret::new(String::new()))
+    fn presenting(base: Url, token: Token, wire: &Wire) -> Result<Self, Failure> {
+        Ok(Self { http: wire.http(&base)?, base, token, wire: wire.clone() })
     }
 
-    fn presenting(home: &Home, server: Option<&Url>, token: Token) -> Result<Self, Failure> {
-        let base = match server {
-            Some(url) => url.clone(),
-            None => home.api_url()?,
-        };
-        Ok(Self { http: http::client(&base, Some(REQUEST_TIMEOUT))?, base, token })
-    }
-
-    /// The same, for who has no time: requests end after `timeout`.
+    /// The same, for who has no time: requests end after `timeout`, and none is repeated.
     pub(crate) fn quickly(self, timeout: Duration) -> Result<Self, Failure> {
-        Ok(Self { http: http::client(&self.base, Some(timeout))?, ..self })
+        let wire = Wire { each: timeout, retries: 0, ..self.wire };
+        Ok(Self { http: wire.http(&self.base)?, wire, ..self })
     }
 
     /// Where the control plane is.
@@ -94,7 +90,7 @@ impl Client {
 
     /// `GET /api/v1/{kind}s/{name}`; none when it does not exist.
     pub(crate) async fn object<S: Spec>(&self, name: &Name) -> Result<Option<Named<S>>, Failure> {
-        absent(self.get(&format!("{}s/{name}", S::KIND), &[]).await)
+        self.find(&format!("{}s/{name}", S::KIND)).await
     }
 
     /// Like [`Self::object`], but what is not there is a failure that suggests a name that is.
@@ -119,6 +115,15 @@ impl Client {
     /// `DELETE /api/v1/{kind}s/{name}`.
     pub(crate) async fn delete(&self, object: &ObjectRef) -> Result<(), Failure> {
         self.send_for_nothing(self.request(Method::DELETE, &format!("{}s/{}", object.kind, object.name))).await
+    }
+
+    /// `DELETE /api/v1/{kind}s/{name}?dry_run=true`: fails as [`Self::delete`] would. The precondition never holds: a control plane
+    /// that does not know the question deletes nothing.
+    pub(crate) async fn try_delete(&self, object: &ObjectRef) -> Result<(), Failure> {
+        let mut url = self.url(&format!("{}s/{}", object.kind, object.name));
+        url.set_query(Some("dry_run=true"));
+        let request = self.http.delete(url).bearer_auth(self.token.text.expose());
+        self.send_for_nothing(request.header(IF_MATCH, "\"0\"")).await
     }
 
     /// `PUT /api/v1/secrets/{name}`.
@@ -199,7 +204,7 @@ impl Client {
 
     /// `GET /api/v1/gateways/{name}`; none when it never enrolled.
     pub(crate) async fn gateway(&self, name: &str) -> Result<Option<GatewaySummary>, Failure> {
-        absent(self.get(&format!("gateways/{name}"), &[]).await)
+        self.find(&format!("gateways/{name}")).await
     }
 
     /// Like [`Self::gateway`], but one that is not there is a failure that suggests a name that is.
@@ -225,7 +230,7 @@ impl Client {
 
     /// `GET /api/v1/pins/{server}`; none when there is no such server.
     pub(crate) async fn pins(&self, server: &Name) -> Result<Option<Named<PinSpec>>, Failure> {
-        absent(self.get(&format!("pins/{server}"), &[]).await)
+        self.find(&format!("pins/{server}")).await
     }
 
     /// `POST /api/v1/pins/{server}`.
@@ -298,8 +303,8 @@ impl Client {
 
     /// `DELETE /api/v1/laptops/{name}`; whether there was one.
     pub(crate) async fn end_laptop(&self, name: &Name) -> Result<bool, Failure> {
-        let ended = self.send_for_nothing(self.request(Method::DELETE, &format!("laptops/{name}"))).await;
-        Ok(absent(ended.map(|()| true))?.unwrap_or(false))
+        let request = self.request(Method::DELETE, &format!("laptops/{name}"));
+        Ok(self.exchange_unless_absent(request).await?.is_some())
     }
 
     /// `POST /api/v1/sessions`.
@@ -359,10 +364,7 @@ impl Client {
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
         let body = self.exchange(request).await?;
-        serde_json::from_slice(&body).map_err(|error| {
-            Failure::failed(format!("the answer of `{}` is not understood: {error}", self.base))
-                .hint("compare the versions with `mcpctl version`")
-        })
+        self.read(&body)
     }
 
     async fn send_for_nothing(&self, request: RequestBuilder) -> Result<(), Failure> {
@@ -370,11 +372,35 @@ impl Client {
     }
 
     async fn exchange(&self, request: RequestBuilder) -> Result<Vec<u8>, Failure> {
-        let response = request.send().await.map_err(|error| reply::unreachable(&self.base, &error))?;
-        let status = response.status();
-        tracing::debug!(%status, url = %response.url(), "the control plane answered");
-        let body = response.bytes().await.map_err(|error| reply::unreachable(&self.base, &error))?;
-        if status.is_success() { Ok(body.into()) } else { Err(reply::refused(status, &body, &self.token.origin)) }
+        let request = request.build().map_err(|error| Failure::failed(error.to_string()))?;
+        let path = request.url().path().to_owned();
+        match self.wire.exchange(&self.http, request, &self.base, &self.token.origin).await {
+            Err(failure) if failure.status == Status::NotFound => Err(self.suggest(failure, &path).await),
+            told => told,
+        }
+    }
+
+    /// The body of an answer; none where there is nothing at the path.
+    async fn exchange_unless_absent(&self, request: RequestBuilder) -> Result<Option<Vec<u8>>, Failure> {
+        let request = request.build().map_err(|error| Failure::failed(error.to_string()))?;
+        match self.wire.exchange(&self.http, request, &self.base, &self.token.origin).await {
+            Ok(body) => Ok(Some(body)),
+            Err(failure) if failure.status == Status::NotFound => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// `GET` of something that may not be there.
+    async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
+        let body = self.exchange_unless_absent(self.request(Method::GET, path)).await?;
+        body.map(|body| self.read(&body)).transpose()
+    }
+
+    fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Failure> {
+        serde_json::from_slice(body).map_err(|error| {
+            Failure::failed(format!("the answer of `{}` is not understood: {error}", self.base))
+                .hint("compare the versions with `mcpctl version`")
+        })
     }
 }
 
@@ -412,23 +438,15 @@ fn suggesting(kind: &str, name: &Name, names: &[Name], none: &str) -> Failure {
     match suggest::closest(name.as_str(), names.iter().map(Name::as_str)) {
         Some(closest) => failure.hint(format!("did you mean `{closest}`?")),
         None if names.is_empty() => failure.hint(none),
-        None => failure.hint(format!("there are: {}", listed(names))),
+        None => failure.hint(format!("there are: {}", listed(names.iter().map(Name::as_str)))),
     }
 }
 
-fn listed(names: &[Name]) -> String {
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     const SHOWN_MAX: usize = 12;
-    let shown: Vec<&str> = names.iter().map(Name::as_str).take(SHOWN_MAX).collect();
-    shown.join(", ") + if names.len() > SHOWN_MAX { ", …" } else { "" }
-}
-
-/// Turns "no such object" into none.
-fn absent<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
-    match answer {
-        Ok(found) => Ok(Some(found)),
-        Err(failure) if failure.status == Status::NotFound => Ok(None),
-        Err(failure) => Err(failure),
-    }
+    let shown: Vec<&str> = names.take(SHOWN_MAX + 1).collect();
+    let more = if shown.len() > SHOWN_MAX { ", …" } else { "" };
+    shown.get(..SHOWN_MAX).unwrap_or(&shown).join(", ") + more
 }
 
 /// Serialises one query parameter the way the wire spells it.

@@ -5,16 +5,20 @@ pub(crate) mod apply;
 pub(crate) mod audit;
 pub(crate) mod claude;
 pub(crate) mod completion;
+pub(crate) mod config;
 pub(crate) mod connection;
 pub(crate) mod credentials;
 pub(crate) mod daemon;
 pub(crate) mod db;
 pub(crate) mod doctor;
+pub(crate) mod explain;
 pub(crate) mod filter;
 pub(crate) mod gateway;
+pub(crate) mod help;
 pub(crate) mod instance;
 mod laptop;
 pub(crate) mod login;
+pub(crate) mod man;
 pub(crate) mod model;
 pub(crate) mod policy;
 pub(crate) mod profile;
@@ -27,10 +31,11 @@ pub(crate) mod setup;
 pub(crate) mod status;
 pub(crate) mod token;
 pub(crate) mod tools;
+pub(crate) mod upgrade;
 pub(crate) mod user;
 pub(crate) mod version;
 
-use crate::{Invocation, args::Command, bridge, failure::Failure};
+use crate::{Invocation, args::Command, bridge, failure::Failure, output::Output};
 use std::process::ExitCode;
 
 /// Runs one command. An exit code other than success without a failure means: the result itself says what is wrong.
@@ -65,7 +70,20 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Filter(command) => filter::run(&command, invocation),
         Command::Model(command) => Box::pin(model::run(command, invocation)).await,
         Command::McpStdio(bridge) => done(Box::pin(bridge::run(bridge.project, invocation.home.clone())).await),
-        Command::Completion { shell } => completion::run(shell, invocation.output),
+        Command::Config(command) => done(config::run(command, invocation)),
+        Command::Upgrade { .. } => done(upgrade::run(invocation).await),
+        alone => run_alone(alone, invocation.output),
+    }
+}
+
+/// Runs one of the commands that need nothing of this machine.
+pub(crate) fn run_alone(command: Command, output: Output) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Completion { shell } => done(completion::run(shell, output)),
+        Command::Explain(explain) => done(explain::run(&explain, output)),
+        Command::Help { words } => done(help::run(&words, output)),
+        Command::Man { dir } => done(man::run(dir.as_deref(), output)),
+        _ => Err(Failure::failed("this command needs a home directory")),
     }
 }
 

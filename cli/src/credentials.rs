@@ -12,7 +12,7 @@ use crate::{
 use clap::ValueEnum;
 use control_plane_api::secret::Secret;
 use sealed_file::SealedFile;
-use std::{env, fmt, path::Path};
+use std::{env, fmt, path::PathBuf};
 
 /// Says where, unless the command line does.
 const CHOICE: &str = "MCPCTL_CREDENTIAL_STORE";
@@ -48,14 +48,14 @@ impl fmt::Display for Place {
 }
 
 /// The credentials of the user of one home directory.
-pub(crate) struct Credentials<'a> {
-    root: &'a Path,
+pub(crate) struct Credentials {
+    root: PathBuf,
 }
 
-impl<'a> Credentials<'a> {
+impl Credentials {
     /// Those that belong to `root`.
-    pub(crate) fn of(root: &'a Path) -> Self {
-        Self { root }
+    pub(crate) fn of(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
     }
 
     /// The credential that is kept, and where; none: none is.
@@ -64,16 +64,21 @@ impl<'a> Credentials<'a> {
             return Ok(Some((secret, Place::File(key))));
         }
         match Self::uses_keyring(chosen(None)?) {
-            true => Ok(keyring::get(self.root)?.map(|secret| (secret, Place::Keyring))),
+            true => Ok(keyring::get(&self.root)?.map(|secret| (secret, Place::Keyring))),
             false => Ok(None),
         }
+    }
+
+    /// The credential, where it can be had without asking anybody: from a file whose key is at hand, never from a keyring.
+    pub(crate) fn get_silently(&self) -> Option<Secret> {
+        self.file().get_silently().ok().flatten()
     }
 
     /// Keeps `secret`, in place of the one there is.
     pub(crate) fn set(&self, secret: &Secret, choice: Option<Choice>, output: Output) -> Result<Place, Failure> {
         let choice = chosen(choice)?;
         if Self::uses_keyring(choice) {
-            match keyring::set(self.root, secret) {
+            match keyring::set(&self.root, secret) {
                 Ok(()) => {
                     self.file().delete()?;
                     return Ok(Place::Keyring);
@@ -86,7 +91,7 @@ impl<'a> Credentials<'a> {
         }
         let key = self.file().set(secret)?;
         if Self::reaches_keyring(choice)
-            && let Err(failure) = keyring::delete(self.root)
+            && let Err(failure) = keyring::delete(&self.root)
         {
             output.warn(format!("an older credential may be left there: {}", failure.message));
         }
@@ -109,7 +114,7 @@ impl<'a> Credentials<'a> {
     /// Forgets the credential, wherever it is kept. Whether there was one.
     pub(crate) fn delete(&self) -> Result<bool, Failure> {
         let from_file = self.file().delete()?;
-        let from_keyring = Self::reaches_keyring(chosen(None)?) && keyring::delete(self.root)?;
+        let from_keyring = Self::reaches_keyring(chosen(None)?) && keyring::delete(&self.root)?;
         Ok(from_file || from_keyring)
     }
 
@@ -118,8 +123,8 @@ impl<'a> Credentials<'a> {
         choice == Choice::Keyring || keyring::is_there()
     }
 
-    fn file(&self) -> SealedFile<'a> {
-        SealedFile::of(self.root)
+    fn file(&self) -> SealedFile<'_> {
+        SealedFile::of(&self.root)
     }
 
     fn uses_keyring(choice: Choice) -> bool {

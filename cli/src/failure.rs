@@ -5,46 +5,67 @@
 
 use std::{fmt, io};
 
-/// Exit codes, one meaning each; documented in `mcpctl --help`.
+/// How a command that did not succeed ended: one exit code each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// 1: it did not work.
+    /// It did not work.
     Failed,
-    /// 2: the command line, or a file it names, is wrong.
+    /// The command line, or a file it names, is wrong.
     Usage,
-    /// 4: no token, or the token is refused.
+    /// No token, or the token is refused.
     Unauthenticated,
-    /// 5: no such object.
+    /// No such object.
     NotFound,
-    /// 6: something is not running or not ready in time.
+    /// Something is not running or not ready in time.
     Unhealthy,
-    /// 7: the token is known but not allowed to do this.
+    /// The token is known but not allowed to do this.
     Denied,
+    /// Somebody pressed Ctrl-C.
+    Interrupted,
+    /// Nothing failed: there is nothing more to do, or nobody is left to show it to.
+    Ended,
 }
 
+/// One line of [`EXIT_CODES`].
+pub(crate) struct ExitCode {
+    /// What the process ends with.
+    pub code: u8,
+    /// The word in JSON errors.
+    pub word: &'static str,
+    /// What it means, for people.
+    pub meaning: &'static str,
+    status: Status,
+}
+
+const fn exit(code: u8, word: &'static str, meaning: &'static str, status: Status) -> ExitCode {
+    ExitCode { code, word, meaning, status }
+}
+
+/// Every exit code there is. The process, JSON errors and the help read it here.
+pub(crate) static EXIT_CODES: [ExitCode; 8] = [
+    exit(0, "ok", "done, or nothing to do", Status::Ended),
+    exit(1, "failed", "it did not work; the message says why", Status::Failed),
+    exit(2, "usage", "the command line, or a file it names, is wrong", Status::Usage),
+    exit(4, "unauthenticated", "there is no token, or it is refused", Status::Unauthenticated),
+    exit(5, "not_found", "no object of that name", Status::NotFound),
+    exit(6, "unhealthy", "something does not run, or did not answer in time", Status::Unhealthy),
+    exit(7, "denied", "the token is known, but not allowed to do this", Status::Denied),
+    exit(130, "interrupted", "Ctrl-C; nothing is left half-written", Status::Interrupted),
+];
+
 impl Status {
+    fn row(self) -> &'static ExitCode {
+        EXIT_CODES.iter().find(|row| row.status == self).unwrap_or(&EXIT_CODES[1])
+    }
+
     /// The process's exit code.
     pub(crate) fn exit_code(self) -> u8 {
-        match self {
-            Self::Failed => 1,
-            Self::Usage => 2,
-            Self::Unauthenticated => 4,
-            Self::NotFound => 5,
-            Self::Unhealthy => 6,
-            Self::Denied => 7,
-        }
+        self.row().code
     }
 
     /// The word in JSON errors.
     pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Failed => "failed",
-            Self::Usage => "usage",
-            Self::Unauthenticated => "unauthenticated",
-            Self::NotFound => "not_found",
-            Self::Unhealthy => "unhealthy",
-            Self::Denied => "denied",
-        }
+        self.row().word
     }
 }
 
@@ -59,12 +80,16 @@ pub(crate) struct Failure {
     pub details: Vec<String>,
     /// What to do next.
     pub hint: Option<String>,
+    /// The request that failed, as the control plane's log calls it.
+    pub request_id: Option<String>,
+    /// Whether that request was answered.
+    pub answered: bool,
 }
 
 impl Failure {
     /// A failure of `status`.
     pub(crate) fn new(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), details: Vec::new(), hint: None }
+        Self { status, message: message.into(), details: Vec::new(), hint: None, request_id: None, answered: false }
     }
 
     /// It did not work.
@@ -87,10 +112,22 @@ impl Failure {
         Self::new(Status::NotFound, message)
     }
 
+    /// Nothing failed, and nothing more is to be done.
+    pub(crate) fn ended() -> Self {
+        Self::new(Status::Ended, "")
+    }
+
     /// This failure with what to do next.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// This failure of the request called `id`, which was `answered` or not.
+    #[must_use]
+    pub(crate) fn of_request(mut self, id: String, answered: bool) -> Self {
+        (self.request_id, self.answered) = (Some(id), answered);
         self
     }
 
@@ -130,5 +167,18 @@ fn words(error: &io::Error) -> String {
         io::ErrorKind::NotFound => "no such file or directory".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_has_an_exit_code_of_its_own() {
+        use Status::{Denied, Ended, Failed, Interrupted, NotFound, Unauthenticated, Unhealthy, Usage};
+        let all = [Ended, Failed, Usage, Unauthenticated, NotFound, Unhealthy, Denied, Interrupted];
+        assert_eq!(all.map(Status::exit_code), [0, 1, 2, 4, 5, 6, 7, 130]);
+        assert_eq!(EXIT_CODES.len(), all.len());
     }
 }

@@ -58,10 +58,10 @@ fn checked(text: &str, what: &str) -> Result<Secret, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::Format;
+    use crate::args::{Color, Format};
 
     fn check(from: &str) -> Result<String, String> {
-        let found = secret(Some(from), "", Output::new(Format::Table, true, true));
+        let found = secret(Some(from), "", Output::new(Format::Table, true, Color::Never));
         found.map(|secret| secret.expose().to_owned()).map_err(|failure| failure.message)
     }
 

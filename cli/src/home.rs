@@ -3,12 +3,11 @@
 //! It knows paths and permissions, not what the files mean beyond the token and the record of the daemon.
 
 pub(crate) mod record;
+mod tokens;
 
-use crate::{
-    credentials::Credentials,
-    failure::{During as _, Failure, Status},
-};
-use control_plane_api::secret::Secret;
+pub(crate) use tokens::{TOKEN_FILE, Token};
+
+use crate::failure::{During as _, Failure};
 use record::{DaemonRecord, LaptopRecord};
 use serde::de::DeserializeOwned;
 use std::{
@@ -18,14 +17,11 @@ use std::{
     path::{Path, PathBuf},
 };
 use url::Url;
-use zeroize::Zeroizing;
 
 /// Mode of a file that others must not read.
 const PRIVATE_FILE: u32 = 0o600;
 /// Mode of a folder that others must not enter.
 const PRIVATE_DIR: u32 = 0o700;
-/// A token that somebody put into the directory by hand.
-pub(crate) const TOKEN_FILE: &str = "token";
 /// Where the token for the gateway on this machine is kept.
 pub(crate) const LAPTOP_DIR: &str = "laptop";
 /// Where the gateway listens unless told otherwise.
@@ -38,14 +34,6 @@ pub(crate) const API_PORT: u16 = 3000;
 pub(crate) struct Home {
     root: PathBuf,
     is_default: bool,
-}
-
-/// A bearer token and where it came from. No Debug: it must not reach a log.
-pub(crate) struct Token {
-    /// The token.
-    pub text: Secret,
-    /// Where it came from, for people.
-    pub origin: String,
 }
 
 impl Home {
@@ -94,47 +82,6 @@ impl Home {
         Ok(path)
     }
 
-    /// The token to present: `MCPCTL_TOKEN`, else what [`Self::credentials`] keeps, else the file `token`, else the one mcpd
-    /// wrote for the first admin.
-    pub(crate) fn token(&self) -> Result<Token, Failure> {
-        if let Some(text) = env::var("MCPCTL_TOKEN").ok().filter(|text| !text.trim().is_empty()) {
-            return Ok(Token { text: Secret::new(text.trim().to_owned()), origin: "MCPCTL_TOKEN".to_owned() });
-        }
-        if let Some((text, place)) = self.credentials().get()? {
-            return Ok(Token { text, origin: place.to_string() });
-        }
-        for path in [self.path(TOKEN_FILE), self.path("admin-token")] {
-            if let Some(text) = read_private(&path)? {
-                return Ok(Token { text, origin: format!("`{}`", path.display()) });
-            }
-        }
-        Err(Failure::new(
-            Status::Unauthenticated,
-            format!("there is no token: MCPCTL_TOKEN is not set and none is kept for `{}`", self.root.display()),
-        )
-        .hint("`mcpctl daemon start` makes the first one; `mcpctl login` or `mcpctl credentials set` keeps yours"))
-    }
-
-    /// The token to present to the gateway on this machine: what it was enrolled with where a user enrolled it, else
-    /// [`Self::token`].
-    pub(crate) fn gateway_token(&self) -> Result<Token, Failure> {
-        if self.laptop()?.is_none() {
-            return self.token();
-        }
-        let folder = self.path(LAPTOP_DIR);
-        let kept = Credentials::of(&folder).get()?;
-        let origin = |(text, place)| Token { text, origin: format!("the login of this machine, in {place}") };
-        kept.map(origin).ok_or_else(|| {
-            Failure::new(Status::Unauthenticated, "there is no token for the gateway of this machine")
-                .hint("log in again: `mcpctl login`")
-        })
-    }
-
-    /// Where `mcpctl login` and `mcpctl credentials set` keep the token.
-    pub(crate) fn credentials(&self) -> Credentials<'_> {
-        Credentials::of(&self.root)
-    }
-
     /// What `daemon start` recorded; none when nothing was started.
     pub(crate) fn daemon(&self) -> Result<Option<DaemonRecord>, Failure> {
         self.record("daemon.json", "delete it, end the processes by hand, and run `mcpctl daemon start`")
@@ -166,13 +113,18 @@ impl Home {
         }
     }
 
+    /// The control plane that `daemon start` or `login` recorded.
+    fn recorded(&self) -> Result<Option<Url>, Failure> {
+        Ok(match (self.laptop()?, self.daemon()?) {
+            (Some(record), _) => Some(record.server),
+            (None, Some(record)) => Some(record.api_url),
+            (None, None) => None,
+        })
+    }
+
     /// Base URL of the control plane.
     pub(crate) fn api_url(&self) -> Result<Url, Failure> {
-        match (self.laptop()?, self.daemon()?) {
-            (Some(record), _) => Ok(record.server),
-            (None, Some(record)) => Ok(record.api_url),
-            (None, None) => loopback(API_PORT),
-        }
+        self.recorded()?.map_or_else(|| loopback(API_PORT), Ok)
     }
 
     /// Writes `text` to `relative`, for this user alone, all or nothing.
@@ -205,6 +157,11 @@ pub(crate) fn loopback(port: u16) -> Result<Url, Failure> {
     Url::parse(&format!("http://127.0.0.1:{port}")).map_err(|error| Failure::failed(error.to_string()))
 }
 
+/// Whether both are the same server: scheme, host and port.
+pub(crate) fn same_origin(a: &Url, b: &Url) -> bool {
+    a.origin() == b.origin()
+}
+
 /// Permission bits of `path`; none when it is not there.
 pub(crate) fn mode_of(path: &Path) -> Option<u32> {
     fs::metadata(path).ok().map(|meta| meta.permissions().mode() & 0o7777)
@@ -212,6 +169,7 @@ pub(crate) fn mode_of(path: &Path) -> Option<u32> {
 
 /// Replaces `path` by a file holding `text`: readers see the old one or the new one, never something in between.
 pub(crate) fn replace(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
+    let _held = crate::interrupt::hold();
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file =
         tempfile::Builder::new().prefix(".mcpctl-").permissions(fs::Permissions::from_mode(mode)).tempfile_in(dir)?;
@@ -222,51 +180,13 @@ pub(crate) fn replace(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// A one-line secret from a file that others cannot read; none when the file is not there.
-fn read_private(path: &Path) -> Result<Option<Secret>, Failure> {
-    let text = match fs::read_to_string(path).map(Zeroizing::new) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).during(|| format!("cannot read `{}`", path.display())),
-    };
-    if mode_of(path).is_some_and(|mode| mode & 0o077 != 0) {
-        let message = format!("`{}` can be read by other users, so its token is not used", path.display());
-        return Err(Failure::new(Status::Unauthenticated, message).hint(format!("chmod 600 {}", path.display())));
-    }
-    let text = text.trim();
-    if text.is_empty() {
-        let message = format!("`{}` is empty", path.display());
-        return Err(Failure::new(Status::Unauthenticated, message).hint("put a token into it, or delete it"));
-    }
-    Ok(Some(Secret::new(text.to_owned())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use static_assertions::assert_not_impl_any;
-    use std::fmt;
-
-    assert_not_impl_any!(Token: fmt::Debug, fmt::Display, serde::Serialize);
-
     fn home() -> (tempfile::TempDir, Home) {
         let dir = tempfile::tempdir().unwrap();
         let home = Home::open(Some(dir.path())).unwrap();
         (dir, home)
-    }
-
-    #[test]
-    fn a_token_others_can_read_is_refused() {
-        let (_dir, home) = home();
-        home.write_private("token", b"secret\n").unwrap();
-        assert_eq!(
-            read_private(&home.path("token")).unwrap().map(|token| token.expose().to_owned()).as_deref(),
-            Some("secret")
-        );
-        fs::set_permissions(home.path("token"), fs::Permissions::from_mode(0o644)).unwrap();
-        let failure = read_private(&home.path("token")).err().unwrap();
-        assert_eq!(failure.status, Status::Unauthenticated);
-        assert!(failure.hint.unwrap().starts_with("chmod 600"));
     }
 
     #[test]

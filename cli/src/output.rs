@@ -3,12 +3,16 @@
 //! Commands hand it a [`Report`] and know nothing of formats, colours or terminals.
 
 pub(crate) mod age;
-mod safe;
+mod pager;
+pub(crate) mod safe;
 mod table;
 
 pub(crate) use table::Table;
 
-use crate::{args::Format, failure::Failure};
+use crate::{
+    args::{Color, Format},
+    failure::Failure,
+};
 use serde::Serialize;
 use std::{
     env, fmt,
@@ -29,6 +33,10 @@ pub(crate) struct Output {
     format: Format,
     quiet: bool,
     colour: bool,
+    /// Whether results are left out, because requests are shown in their place.
+    muted: bool,
+    /// The program that shows what is longer than the screen.
+    pager: Option<&'static str>,
 }
 
 /// What a command did to one object.
@@ -48,10 +56,30 @@ impl Change {
 }
 
 impl Output {
-    /// Prints in `format`; colours only for a terminal that wants them.
-    pub(crate) fn new(format: Format, quiet: bool, no_color: bool) -> Self {
-        let wanted = !no_color && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { format, quiet, colour: wanted && io::stdout().is_terminal() }
+    /// Prints in `format`, with colours where they are wanted.
+    pub(crate) fn new(format: Format, quiet: bool, color: Color) -> Self {
+        let colour = match color {
+            Color::Auto => io::stdout().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb"),
+            Color::Always => true,
+            Color::Never => false,
+        };
+        Self { format, quiet, colour, muted: false, pager: None }
+    }
+
+    /// The same, which shows long tables with `pager`.
+    pub(crate) fn paged(self, pager: Option<String>) -> Self {
+        // One string for the life of the process, so that printers stay small enough to be handed around.
+        Self { pager: pager.map(|pager| &*pager.leak()), ..self }
+    }
+
+    /// The same without results: requests are shown in their place.
+    pub(crate) fn muted(self, muted: bool) -> Self {
+        Self { muted, ..self }
+    }
+
+    /// Prints a request as a command.
+    pub(crate) fn curl(self, command: &str) -> Result<(), Failure> {
+        write_out(&format!("{}\n", safe::line(command)))
     }
 
     /// Whether stderr is a terminal with somebody in front of it who wants to see progress.
@@ -80,45 +108,50 @@ impl Output {
             Format::Table => self.rows(&report.table(false)),
             Format::Wide => self.rows(&report.table(true)),
             Format::Json => self.json(report),
-            Format::Jsonl => Self::jsonl(report),
-            Format::Csv => out(&report.table(true).csv(true)),
-            Format::Yaml => Self::yaml(report),
-            Format::Name => out(&lines(report.names())),
+            Format::Jsonl => self.jsonl(report),
+            Format::Csv => self.out(&report.table(true).csv(true)),
+            Format::Yaml => self.yaml(report),
+            Format::Name => self.out(&lines(report.names())),
         }
     }
 
     /// Prints more of a result that has no end; the `first` part has the headings.
     pub(crate) fn append(self, report: &impl Report, first: bool) -> Result<(), Failure> {
-        match self.format {
-            Format::Table | Format::Wide => {
-                let wide = self.format == Format::Wide;
-                out(&report.table(wide).more(self.colour, first))
-            }
-            Format::Csv => out(&report.table(true).csv(first)),
-            Format::Json | Format::Jsonl => Self::jsonl(report),
-            Format::Yaml | Format::Name => out(&lines(report.names())),
+        let text = match self.format {
+            Format::Table | Format::Wide => report.table(self.format == Format::Wide).more(self.colour, first),
+            Format::Csv => report.table(true).csv(first),
+            Format::Json | Format::Jsonl => jsonl(report)?,
+            Format::Yaml | Format::Name => lines(report.names()),
+        };
+        match write_stdout(&text) {
+            // Otherwise it would go on for nobody.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::ended()),
+            Err(error) => Err(unwritable(&error)),
+            Ok(()) => Ok(()),
         }
     }
 
     /// Prints what was done to objects: one `kind/name change` a line.
     pub(crate) fn changes(self, changes: &[Change]) -> Result<(), Failure> {
         match self.format {
-            Format::Table | Format::Wide => out(&lines(changes.iter().map(|c| format!("{} {}", c.object, c.change)))),
+            Format::Table | Format::Wide => {
+                self.out(&lines(changes.iter().map(|c| format!("{} {}", c.object, c.change))))
+            }
             Format::Json => self.json(changes),
-            Format::Jsonl => Self::jsonl(changes),
+            Format::Jsonl => self.jsonl(changes),
             Format::Csv => {
                 let mut table = Table::new(["OBJECT", "CHANGE"]);
                 changes.iter().for_each(|c| table.row([c.object.clone(), c.change.clone()]));
-                out(&table.csv(true))
+                self.out(&table.csv(true))
             }
-            Format::Yaml => Self::yaml(changes),
-            Format::Name => out(&lines(changes.iter().map(|c| c.object.clone()))),
+            Format::Yaml => self.yaml(changes),
+            Format::Name => self.out(&lines(changes.iter().map(|c| c.object.clone()))),
         }
     }
 
     /// Prints `text` as it is: a token, a script, a preview.
     pub(crate) fn raw(self, text: &str) -> Result<(), Failure> {
-        out(text)
+        self.out(text)
     }
 
     /// Says something in passing.
@@ -145,16 +178,20 @@ impl Output {
         if self.format == Format::Json {
             let error = serde_json::json!({"error": {
                 "code": failure.status.word(), "message": failure.message,
-                "details": failure.details, "hint": failure.hint,
+                "details": failure.details, "hint": failure.hint, "request_id": failure.request_id,
             }});
             return err(&format!("{error}\n"));
         }
-        let mut text = format!("error: {}\n", failure.message);
+        let mut text = format!("error: {}\n", safe::line(&failure.message));
         for line in &failure.details {
-            text.push_str(&format!("  {line}\n"));
+            text.push_str(&format!("  {}\n", safe::line(line)));
         }
         if let Some(hint) = &failure.hint {
-            text.push_str(&format!("hint: {hint}\n"));
+            text.push_str(&format!("hint: {}\n", safe::line(hint)));
+        }
+        // Only what the control plane answered is in its log.
+        if let Some(id) = failure.request_id.as_ref().filter(|_| failure.answered) {
+            text.push_str(&format!("request: {id}\n"));
         }
         err(&text);
     }
@@ -164,27 +201,39 @@ impl Output {
             self.note("nothing found");
             return Ok(());
         }
-        out(&table.render(self.colour))
+        let text = table.render(self.colour);
+        match self.pager.filter(|_| !self.muted && pager::is_needed(&text)) {
+            Some(program) => pager::show(program, &text).or_else(|_| self.out(&text)),
+            None => self.out(&text),
+        }
     }
 
     fn json(self, value: &(impl Serialize + ?Sized)) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value).map_err(|error| Failure::failed(error.to_string()))?;
-        out(&format!("{}\n", safe::json(&text)))
+        self.out(&format!("{}\n", safe::json(&text)))
     }
 
-    /// An array: one element a line; anything else is one line.
-    fn jsonl(value: &(impl Serialize + ?Sized)) -> Result<(), Failure> {
-        let value = serde_json::to_value(value).map_err(|error| Failure::failed(error.to_string()))?;
-        let rows = match value {
-            serde_json::Value::Array(rows) => rows,
-            one => vec![one],
-        };
-        out(&lines(rows.iter().map(|row| safe::json(&row.to_string()))))
+    fn jsonl(self, value: &(impl Serialize + ?Sized)) -> Result<(), Failure> {
+        self.out(&jsonl(value)?)
     }
 
-    fn yaml(value: &(impl Serialize + ?Sized)) -> Result<(), Failure> {
-        out(&serde_yaml_ng::to_string(value).map_err(|error| Failure::failed(error.to_string()))?)
+    fn yaml(self, value: &(impl Serialize + ?Sized)) -> Result<(), Failure> {
+        self.out(&serde_yaml_ng::to_string(value).map_err(|error| Failure::failed(error.to_string()))?)
     }
+
+    fn out(self, text: &str) -> Result<(), Failure> {
+        if self.muted { Ok(()) } else { write_out(text) }
+    }
+}
+
+/// An array: one element a line; anything else is one line.
+fn jsonl(value: &(impl Serialize + ?Sized)) -> Result<String, Failure> {
+    let value = serde_json::to_value(value).map_err(|error| Failure::failed(error.to_string()))?;
+    let rows = match value {
+        serde_json::Value::Array(rows) => rows,
+        one => vec![one],
+    };
+    Ok(lines(rows.iter().map(|row| safe::json(&row.to_string()))))
 }
 
 fn lines(items: impl IntoIterator<Item = String>) -> String {
@@ -192,14 +241,20 @@ fn lines(items: impl IntoIterator<Item = String>) -> String {
 }
 
 /// Writes to stdout. A reader that went away (`| head`) is no failure.
-fn out(text: &str) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::failed(format!("cannot write to stdout: {error}")))
-        }
+fn write_out(text: &str) -> Result<(), Failure> {
+    match write_stdout(text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritable(&error)),
         _ => Ok(()),
     }
+}
+
+fn write_stdout(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+}
+
+fn unwritable(error: &io::Error) -> Failure {
+    Failure::failed(format!("cannot write to stdout: {error}"))
 }
 
 /// Writes to stderr; nobody is left to tell when that fails.

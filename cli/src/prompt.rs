@@ -32,18 +32,20 @@ pub(crate) fn ask(output: Output, question: &str) -> Result<String, Failure> {
 /// Asks for a secret; what is typed is not seen.
 pub(crate) fn ask_hidden(output: Output, question: &str) -> Result<Secret, Failure> {
     output.ask(question);
-    rpassword::read_password().map(|line| Secret::new(line.trim().to_owned())).map_err(|_| cancelled())
+    rpassword::read_password().map(|line| Secret::new(line.trim().to_owned())).map_err(|error| broken_off(&error))
 }
 
 /// Asks for a password; what is typed is not seen, and nothing of it is taken away.
 pub(crate) fn ask_password(output: Output, question: &str) -> Result<String, Failure> {
     output.ask(question);
-    rpassword::read_password().map_err(|_| cancelled())
+    rpassword::read_password().map_err(|error| broken_off(&error))
 }
 
 /// Asks for a passphrase, at the terminal itself; what is typed is not seen.
 pub(crate) fn ask_passphrase(question: &str) -> Result<Secret, Failure> {
-    rpassword::prompt_password(question).map(|line| Secret::new(line.trim().to_owned())).map_err(|_| cancelled())
+    rpassword::prompt_password(question)
+        .map(|line| Secret::new(line.trim().to_owned()))
+        .map_err(|error| broken_off(&error))
 }
 
 /// Asks whether to go on; no answer means yes.
@@ -98,6 +100,14 @@ pub(crate) fn read_password() -> Result<String, Failure> {
     first.ok_or_else(|| {
         Failure::usage("stdin holds no password").hint("pipe it in: `… --password-stdin < password.txt`")
     })
+}
+
+/// Ctrl-C is no answer, and ends as it ends everywhere; the rest means no.
+fn broken_off(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::Interrupted => Failure::new(Status::Interrupted, "interrupted; nothing was changed"),
+        _ => cancelled(),
+    }
 }
 
 fn cancelled() -> Failure {

@@ -20,6 +20,7 @@ mod pages;
 mod pins;
 mod precondition;
 mod problem;
+mod request_id;
 pub mod route;
 mod secrets;
 mod service;
@@ -205,6 +206,7 @@ fn account_routes() -> Vec<Route> {
             .answers(201, one::<SecretSummary>())
             .answers(200, one::<SecretSummary>()),
         delete("/api/v1/secrets/{name}", Administer, secrets::delete, "Remove a secret that no server uses")
+            .asks("dry_run", objects::DRY_RUN)
             .answers(204, Shape::Nothing),
         get(
             "/api/v1/master-keys",
@@ -358,10 +360,12 @@ pub(crate) fn router(app: App, addressed: Addressed) -> Router {
         .layer(body::limit())
         .layer(middleware::from_fn_with_state(addressed, addressed::check))
         .layer(tower_http::trace::TraceLayer::new_for_http().make_span_with(span))
+        .layer(middleware::from_fn(request_id::name))
         .with_state(app)
 }
 
 /// Without the query: tickets and codes are in there.
 fn span(request: &Request) -> tracing::Span {
-    tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
+    let id = request.headers().get(request_id::HEADER).and_then(|id| id.to_str().ok()).unwrap_or_default();
+    tracing::debug_span!("request", id, method = %request.method(), path = request.uri().path())
 }

@@ -12,8 +12,8 @@ pub(crate) enum Command {
   mcpctl claude add-mcp-project weekly_reports
   mcpctl claude add-mcp-project weekly_reports --dir ~/reports --dry-run")]
     AddMcpProject {
-        /// The project
-        name: Name,
+        /// The project [default: the setting `project`]
+        name: Option<Name>,
         /// Where the file is
         #[command(flatten)]
         place: Place,

@@ -1,5 +1,6 @@
 //! `mcpctl connect` and `mcpctl connection`.
 
+use super::{Timeout, sure::Sure};
 use clap::{Args, Subcommand};
 use control_plane_api::name::Name;
 
@@ -22,9 +23,9 @@ pub(crate) struct Connect {
     /// Ask for this permission too; may be given several times
     #[arg(long = "scope", value_name = "SCOPE")]
     pub scopes: Vec<String>,
-    /// Seconds to wait for the consent; 0 does not wait
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-    pub timeout: u64,
+    /// How long to wait for the consent, such as 90s or 10m; 0 does not wait
+    #[arg(long, value_name = "DURATION", default_value = "600s")]
+    pub timeout: Timeout,
 }
 
 /// What to do with connections.
@@ -50,8 +51,7 @@ pub(crate) enum Command {
         /// The server's own, which every user shares
         #[arg(long)]
         service: bool,
-        /// Do not ask
-        #[arg(long, short)]
-        yes: bool,
+        #[command(flatten)]
+        sure: Sure,
     },
 }

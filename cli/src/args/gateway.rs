@@ -1,6 +1,6 @@
 //! `mcpctl gateway`.
 
-use super::wait::Wait;
+use super::{sure::Sure, wait::Wait};
 use clap::{Args, Subcommand, ValueEnum};
 use control_plane_api::{gateway::GatewayRole, name::Name};
 
@@ -32,9 +32,8 @@ pub(crate) enum Command {
     Remove {
         /// The gateway
         name: Name,
-        /// Do not ask
-        #[arg(long, short)]
-        yes: bool,
+        #[command(flatten)]
+        sure: Sure,
     },
     /// Allow one gateway to enrol, once: prints a token, and what to type on its host
     #[command(after_help = "Examples:

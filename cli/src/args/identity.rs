@@ -1,5 +1,6 @@
 //! `mcpctl login`, `mcpctl user`, `mcpctl token` and `mcpctl session`.
 
+use super::sure::Sure;
 use clap::{Args, Subcommand, ValueEnum};
 use control_plane_api::{access::Role, name::Name};
 
@@ -56,6 +57,9 @@ pub(crate) enum UserCommand {
         /// What the user may do
         #[arg(long, value_enum, num_args = 1.., value_delimiter = ',', default_value = "developer")]
         roles: Vec<RoleName>,
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Set, change or remove a password; it is asked for, or read from stdin
     #[command(after_help = "Examples:
@@ -89,9 +93,8 @@ pub(crate) enum UserCommand {
     Delete {
         /// The user
         name: Name,
-        /// Do not ask
-        #[arg(long, short)]
-        yes: bool,
+        #[command(flatten)]
+        sure: Sure,
     },
 }
 
@@ -130,6 +133,9 @@ pub(crate) enum SessionCommand {
     End {
         /// The session's id, from `session list`
         id: String,
+        /// Only say what would end
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 
@@ -163,6 +169,9 @@ pub(crate) enum TokenCommand {
     Revoke {
         /// The token's id, from `token list`
         id: String,
+        /// Only say what would be revoked
+        #[arg(long)]
+        dry_run: bool,
         /// Whose token it is; default: your own user
         #[arg(long)]
         user: Option<Name>,

@@ -1,5 +1,6 @@
 //! `mcpctl instance`.
 
+use super::Timeout;
 use clap::{Args, Subcommand};
 use control_plane_api::name::Name;
 
@@ -54,9 +55,9 @@ pub(crate) struct Order {
     /// Wait until it runs and answers
     #[arg(long)]
     pub wait_healthy: bool,
-    /// Seconds to wait
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "wait_healthy")]
-    pub timeout: u64,
+    /// How long to wait, such as 90s or 2m
+    #[arg(long, value_name = "DURATION", default_value = "60s", requires = "wait_healthy")]
+    pub timeout: Timeout,
 }
 
 /// Which lines of a log.

@@ -1,6 +1,6 @@
 //! `mcpctl profile`.
 
-use super::{apply::Apply, wait::Wait};
+use super::{apply::Apply, sure::Sure, wait::Wait};
 use clap::{Args, Subcommand, ValueEnum};
 use control_plane_api::{name::Name, profile::AccessLevel, stale::StaleThen};
 
@@ -32,9 +32,8 @@ pub(crate) enum Command {
     Delete {
         /// The profile
         name: Name,
-        /// Do not ask
-        #[arg(long, short)]
-        yes: bool,
+        #[command(flatten)]
+        sure: Sure,
         #[command(flatten)]
         wait: Wait,
     },
@@ -79,6 +78,9 @@ pub(crate) struct Create {
     /// After how long, such as 15m or 2h [default: 1h for what writes, 24h for what reads]
     #[arg(long, value_name = "DURATION")]
     pub stale_after: Option<String>,
+    /// Only say what would change
+    #[arg(long)]
+    pub dry_run: bool,
     #[command(flatten)]
     pub wait: Wait,
 }

@@ -1,6 +1,6 @@
 //! `mcpctl project`.
 
-use super::wait::Wait;
+use super::{sure::Sure, wait::Wait};
 use clap::{Args, Subcommand, ValueEnum};
 use control_plane_api::{flow::FlowRule, name::Name};
 
@@ -19,23 +19,24 @@ pub(crate) enum Command {
     /// Show a project's settings
     #[command(after_help = "Examples:\n  mcpctl project describe weekly_reports --format yaml")]
     Describe {
-        /// The project
-        name: Name,
+        /// The project [default: the setting `project`]
+        name: Option<Name>,
     },
     /// Show a project's profiles, the state of their servers, and how many tools it grants
     #[command(after_help = "Examples:\n  mcpctl project status weekly_reports")]
     Status {
-        /// The project
-        name: Name,
+        /// The project [default: the setting `project`]
+        name: Option<Name>,
     },
     /// Delete a project
-    #[command(after_help = "Examples:\n  mcpctl project delete weekly_reports --yes")]
+    #[command(
+        after_help = "Examples:\n  mcpctl project delete weekly_reports --yes\n  mcpctl project delete weekly_reports --dry-run"
+    )]
     Delete {
         /// The project
         name: Name,
-        /// Do not ask
-        #[arg(long, short)]
-        yes: bool,
+        #[command(flatten)]
+        sure: Sure,
         #[command(flatten)]
         wait: Wait,
     },
@@ -61,6 +62,9 @@ pub(crate) struct Create {
     /// Replace a project of this name that says something else
     #[arg(long)]
     pub replace: bool,
+    /// Only say what would change
+    #[arg(long)]
+    pub dry_run: bool,
     #[command(flatten)]
     pub wait: Wait,
 }

@@ -1,5 +1,6 @@
 //! `mcpctl secrets`.
 
+use super::sure::Sure;
 use clap::Subcommand;
 use control_plane_api::name::Name;
 
@@ -42,9 +43,8 @@ pub(crate) enum Command {
     Delete {
         /// The secret
         name: Name,
-        /// Do not ask
-        #[arg(long, short)]
-        yes: bool,
+        #[command(flatten)]
+        sure: Sure,
     },
     /// Put everything in the database under the current master key, a new one where mcpd can make it; may be broken off and run again
     #[command(after_help = "Examples:

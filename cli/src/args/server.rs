@@ -1,5 +1,6 @@
 //! `mcpctl server`.
 
+use super::sure::Sure;
 use clap::Subcommand;
 use control_plane_api::name::Name;
 
@@ -23,8 +24,7 @@ pub(crate) enum Command {
         /// Also delete the profiles about it
         #[arg(long)]
         with_profiles: bool,
-        /// Do not ask
-        #[arg(long, short)]
-        yes: bool,
+        #[command(flatten)]
+        sure: Sure,
     },
 }

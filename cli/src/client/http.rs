@@ -9,6 +9,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A client for `base`; `timeout` bounds a whole request, absent where replies are streams.
 pub(crate) fn client(base: &Url, timeout: Option<Duration>) -> Result<reqwest::Client, Failure> {
+    trusting(base, timeout, Vec::new())
+}
+
+/// The same, which trusts `more` certificates besides the system's.
+pub(crate) fn trusting(
+    base: &Url,
+    timeout: Option<Duration>,
+    more: Vec<reqwest::Certificate>,
+) -> Result<reqwest::Client, Failure> {
     // A second installation of the same provider is refused, and changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
@@ -19,6 +28,9 @@ pub(crate) fn client(base: &Url, timeout: Option<Duration>) -> Result<reqwest::C
     }
     if is_loopback(base) {
         builder = builder.no_proxy();
+    }
+    if !more.is_empty() {
+        builder = builder.tls_certs_merge(more);
     }
     if base.scheme() == "http" {
         // Nothing here is encrypted, so a machine without certificates must not be in the way.

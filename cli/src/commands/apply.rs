@@ -3,7 +3,7 @@
 use super::rollout;
 use crate::{
     Invocation,
-    args::{apply::Apply, wait::Wait},
+    args::{apply::Apply, sure::Sure, wait::Wait},
     client::{Client, Spec},
     failure::Failure,
     manifest,
@@ -42,21 +42,29 @@ async fn apply_all(objects: Vec<Object>, args: &Apply, invocation: &Invocation) 
 /// Deletes the `S` called `name` once that is confirmed, and waits for gateways where that was asked for.
 pub(crate) async fn delete<S: Spec>(
     name: &Name,
-    (yes, wait): (bool, &Wait),
+    (sure, wait): (Sure, &Wait),
     client: &Client,
     output: Output,
 ) -> Result<(), Failure> {
     let seconds = wait.seconds()?;
     let name = client.existing::<S>(name).await?.name;
-    prompt::confirm_destruction(output, yes, &format!("deleting {} `{name}`", S::KIND))?;
-    let object = ObjectRef { kind: S::KIND, name };
-    client.delete(&object).await?;
-    output.changes(&[Change::new(object, "deleted")])?;
-    if seconds.is_none() {
+    destroy(ObjectRef { kind: S::KIND, name }, sure, client, output).await?;
+    if seconds.is_none() || sure.dry_run {
         return Ok(());
     }
     // The revision of the deletion, or a later one.
     rollout::wait(client.status().await?.revision, seconds, client, output).await
+}
+
+/// Deletes `object`, which is there, once that is confirmed; or says whether that could be done.
+pub(crate) async fn destroy(object: ObjectRef, sure: Sure, client: &Client, output: Output) -> Result<(), Failure> {
+    if sure.dry_run {
+        client.try_delete(&object).await?;
+        return output.changes(&[Change::new(object, "deleted (dry run)")]);
+    }
+    prompt::confirm_destruction(output, sure.yes, &format!("deleting {} `{}`", object.kind, object.name))?;
+    client.delete(&object).await?;
+    output.changes(&[Change::new(object, "deleted")])
 }
 
 /// What `reply` says was done.
@@ -69,7 +77,7 @@ pub(crate) fn changes(reply: &ApplyReply, dry_run: bool) -> Vec<Change> {
 /// unless `replace`.
 pub(crate) async fn create(
     object: Object,
-    (replace, wait): (bool, &Wait),
+    (replace, dry_run, wait): (bool, bool, &Wait),
     client: &Client,
     output: Output,
 ) -> Result<(), Failure> {
@@ -88,7 +96,10 @@ pub(crate) async fn create(
             )));
         }
     }
-    let reply = client.apply(vec![object], false).await?;
-    output.changes(&changes(&reply, false))?;
+    let reply = client.apply(vec![object], dry_run).await?;
+    output.changes(&changes(&reply, dry_run))?;
+    if dry_run {
+        return Ok(());
+    }
     rollout::wait(reply.revision, seconds, client, output).await
 }

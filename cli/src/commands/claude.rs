@@ -24,7 +24,7 @@ const NEW_FILE: u32 = 0o644;
 /// Runs one of the Claude Code commands.
 pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(), Failure> {
     match command {
-        Command::AddMcpProject { name, place } => add(&name, &place, invocation).await,
+        Command::AddMcpProject { name, place } => add(&invocation.settings.project(name)?, &place, invocation).await,
         Command::RemoveMcpProject { name, place } => remove(name.as_ref(), &place, invocation),
     }
 }

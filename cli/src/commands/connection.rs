@@ -27,11 +27,11 @@ pub(crate) async fn connect(connect: Connect, invocation: &Invocation) -> Result
         output.note("open this link in the browser of the person who gives consent:");
         output.raw(&format!("{url}\n"))?;
     }
-    if connect.timeout == 0 {
+    if connect.timeout.as_secs() == 0 {
         return Ok(());
     }
     output.note(format!("waiting until `{}` is connected", connect.server));
-    let deadline = Deadline::after_secs(connect.timeout);
+    let deadline = Deadline::after_secs(connect.timeout.as_secs());
     loop {
         let now = found(&client, &connect.server, owner).await?;
         let done =
@@ -68,7 +68,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(),
     let (client, output) = (invocation.client()?, invocation.output);
     match command {
         Command::List => output.report(&Connections(client.connections().await?)),
-        Command::Delete { server, user, service, yes } => {
+        Command::Delete { server, user, service, sure } => {
             let owner = match (service, user) {
                 (true, _) => None,
                 (false, Some(user)) => Some(user),
@@ -80,7 +80,10 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(),
                 Failure::not_found(format!("`{server}` has no such connection: {whose}"))
                     .hint("`mcpctl connection list` shows those there are")
             })?;
-            prompt::confirm_destruction(output, yes, &format!("ending {whose} to server `{server}`"))?;
+            if sure.dry_run {
+                return output.changes(&[Change::new(format!("connection/{server}"), "deleted (dry run)")]);
+            }
+            prompt::confirm_destruction(output, sure.yes, &format!("ending {whose} to server `{server}`"))?;
             client.delete_connection(&connection.id).await?;
             output.changes(&[Change::new(format!("connection/{server}"), "deleted")])
         }

@@ -23,10 +23,10 @@ pub(crate) fn run(command: &Command, invocation: &Invocation) -> Result<(), Fail
             keep(&token, *store, invocation)?;
             output.changes(&[Change::new(OBJECT, "set")])
         }
-        Command::Status => output.report(&Origin { token: home.token()?.origin }),
-        Command::Show => output.raw(&format!("{}\n", home.token()?.text.expose())),
+        Command::Status => output.report(&Origin { token: home.token(&invocation.base()?)?.origin }),
+        Command::Show => output.raw(&format!("{}\n", home.token(&invocation.base()?)?.text.expose())),
         Command::Delete => {
-            let change = if home.credentials().delete()? { "deleted" } else { "unchanged" };
+            let change = if home.forget_token(&invocation.base()?)? { "deleted" } else { "unchanged" };
             output.changes(&[Change::new(OBJECT, change)])
         }
     }
@@ -35,9 +35,9 @@ pub(crate) fn run(command: &Command, invocation: &Invocation) -> Result<(), Fail
 /// Keeps `token` for the commands that follow, and says where.
 pub(super) fn keep(token: &Secret, store: Option<Choice>, invocation: &Invocation) -> Result<(), Failure> {
     let (home, output) = (&invocation.home, invocation.output);
-    home.ensure("")?;
-    let place = home.credentials().set(token, store, output)?;
-    output.note(format!("the token is kept in {place}"));
+    let base = invocation.base()?;
+    let place = home.keep_token(&base, token, store, output)?;
+    output.note(format!("the token for `{base}` is kept in {place}"));
     note_file(invocation);
     Ok(())
 }

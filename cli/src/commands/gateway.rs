@@ -27,9 +27,12 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(),
         Command::Describe { name } => describe::run(&name, &client, output).await,
         Command::Drain(order) => order::run(order, true, &client, output).await,
         Command::Resume(order) => order::run(order, false, &client, output).await,
-        Command::Remove { name, yes } => {
+        Command::Remove { name, sure } => {
             let gateway = client.existing_gateway(&name).await?;
-            prompt::confirm_destruction(output, yes, &format!("removing gateway `{}`", gateway.name))?;
+            if sure.dry_run {
+                return output.changes(&[Change::new(format!("gateway/{name}"), "removed (dry run)")]);
+            }
+            prompt::confirm_destruction(output, sure.yes, &format!("removing gateway `{}`", gateway.name))?;
             client.delete_gateway(&name).await?;
             output.changes(&[Change::new(format!("gateway/{name}"), "removed")])?;
             output.note("what was sealed to it stays readable to it: replace the secrets of its servers if its host is not to have them");

@@ -57,7 +57,7 @@ async fn healthy(
     output: Output,
     revision: u64,
 ) -> Result<Vec<InstanceStatus>, Failure> {
-    let deadline = Deadline::after_secs(order.timeout);
+    let deadline = Deadline::after_secs(order.timeout.as_secs());
     output.note(format!("waiting until {} answers …", order.name));
     loop {
         let all = client.instance(&order.name).await?;
@@ -73,7 +73,7 @@ async fn healthy(
         }
         if !deadline.step().await {
             let bad: Vec<&InstanceStatus> = all.iter().filter(|one| !well(one)).collect();
-            let told = format!("`{}` does not answer after {} s", order.name, order.timeout);
+            let told = format!("`{}` does not answer after {} s", order.name, order.timeout.as_secs());
             let hint = format!("`mcpctl instance logs {}` shows what it wrote", order.name);
             return Err(Failure::unhealthy(told).details(bad.into_iter().flat_map(why)).hint(hint));
         }

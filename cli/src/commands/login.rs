@@ -10,6 +10,7 @@ use crate::{
     client::{Client, word},
     commands::credentials,
     failure::{Failure, Status},
+    home,
     output::{Report, Table},
     prompt,
 };
@@ -23,9 +24,10 @@ use serde::Serialize;
 /// Runs `mcpctl login`.
 pub(crate) async fn log_in(login: Login, invocation: &Invocation) -> Result<(), Failure> {
     let output = invocation.output;
-    invocation.home.credentials().check()?;
+    let base = invocation.base()?;
+    invocation.home.credentials(&base)?.check()?;
     let token = if login.token.is_some() { shown_token()? } else { open_session(&login, invocation).await? };
-    let client = Client::with_token(&invocation.home, invocation.server.as_ref(), &token)?;
+    let client = invocation.client_with(&token)?;
     let known = client.whoami().await?;
     refuse_another(&known, &client, invocation)?;
     credentials::keep(&token, None, invocation)?;
@@ -56,7 +58,7 @@ fn shown_token() -> Result<Secret, Failure> {
 
 /// A new session, for a password or for what the issuer says.
 async fn open_session(login: &Login, invocation: &Invocation) -> Result<Secret, Failure> {
-    let stranger = Client::without_token(&invocation.home, invocation.server.as_ref())?;
+    let stranger = invocation.stranger()?;
     let request = if login.device {
         let offer = offered(stranger.login_methods().await?.device, login)?;
         let token = device::log_in(&offer, invocation.output).await?;
@@ -111,18 +113,19 @@ fn refuse_another(known: &WhoAmI, client: &Client, invocation: &Invocation) -> R
 
 /// Runs `mcpctl logout`.
 pub(crate) async fn log_out(invocation: &Invocation) -> Result<(), Failure> {
-    let credentials = invocation.home.credentials();
-    let Some((token, _)) = credentials.get()? else {
-        if let Some(record) = invocation.home.laptop()? {
-            let stranger = Client::without_token(&invocation.home, invocation.server.as_ref())?;
-            laptop::give_up(&record, &stranger, invocation).await?;
+    let base = invocation.base()?;
+    // The gateway of this machine is given up with the login it came with, not with any other.
+    let record = invocation.home.laptop()?.filter(|record| home::same_origin(&record.server, &base));
+    let Some(token) = invocation.home.kept_token(&base)? else {
+        if let Some(record) = record {
+            laptop::give_up(&record, &invocation.stranger()?, invocation).await?;
         }
         invocation.output.note("nobody is logged in");
         credentials::note_file(invocation);
         return Ok(());
     };
-    let client = Client::with_token(&invocation.home, invocation.server.as_ref(), &token)?;
-    if let Some(record) = invocation.home.laptop()? {
+    let client = invocation.client_with(&token)?;
+    if let Some(record) = record {
         laptop::give_up(&record, &client, invocation).await?;
     }
     if token::is_well_formed(TokenKind::Session, token.expose()) {
@@ -135,7 +138,7 @@ pub(crate) async fn log_out(invocation: &Invocation) -> Result<(), Failure> {
     } else {
         invocation.output.note("the token itself is still valid: `mcpctl token revoke` ends it");
     }
-    credentials.delete()?;
+    invocation.home.forget_token(&base)?;
     invocation.output.note("logged out");
     credentials::note_file(invocation);
     Ok(())

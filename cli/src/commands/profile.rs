@@ -28,8 +28,8 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(),
         Command::Describe { name } => describe::run(&name, &invocation.client()?, invocation.output).await,
         Command::Create(args) => create(args, &invocation.client()?, invocation).await,
         Command::Apply(args) => apply::run_only(Kind::Profile, &args, invocation).await,
-        Command::Delete { name, yes, wait } => {
-            apply::delete::<ProfileSpec>(&name, (yes, &wait), &invocation.client()?, invocation.output).await
+        Command::Delete { name, sure, wait } => {
+            apply::delete::<ProfileSpec>(&name, (sure, &wait), &invocation.client()?, invocation.output).await
         }
     }
 }
@@ -56,7 +56,7 @@ async fn create(args: Create, client: &Client, invocation: &Invocation) -> Resul
         ..ProfileSpec::new(args.server)
     };
     let object = Object::Profile(Named { name: args.name, revision: 0, spec });
-    apply::create(object, (args.replace, &args.wait), client, invocation.output).await
+    apply::create(object, (args.replace, args.dry_run, &args.wait), client, invocation.output).await
 }
 
 /// What is refused after how long, as it was typed.

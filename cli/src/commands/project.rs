@@ -24,10 +24,16 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(),
     match command {
         Command::Create(args) => create(args, &client, invocation).await,
         Command::List => invocation.output.report(&Projects(client.objects().await?)),
-        Command::Describe { name } => invocation.output.report(&Project::new(client.existing(&name).await?)),
-        Command::Status { name } => status::run(&name, &client, invocation.output).await,
-        Command::Delete { name, yes, wait } => {
-            apply::delete::<ProjectSpec>(&name, (yes, &wait), &client, invocation.output).await
+        Command::Describe { name } => {
+            let name = invocation.settings.project(name)?;
+            invocation.output.report(&Project::new(client.existing(&name).await?))
+        }
+        Command::Status { name } => {
+            let name = invocation.settings.project(name)?;
+            status::run(&name, &client, invocation.output).await
+        }
+        Command::Delete { name, sure, wait } => {
+            apply::delete::<ProjectSpec>(&name, (sure, &wait), &client, invocation.output).await
         }
     }
 }
@@ -45,7 +51,10 @@ async fn create(args: Create, client: &Client, invocation: &Invocation) -> Resul
         ..ProjectSpec::default()
     };
     let object = Object::Project(Named { name: args.name.clone(), revision: 0, spec });
-    apply::create(object, (args.replace, &args.wait), client, invocation.output).await?;
+    apply::create(object, (args.replace, args.dry_run, &args.wait), client, invocation.output).await?;
+    if args.dry_run {
+        return Ok(());
+    }
     invocation.output.note(format!("next: mcpctl claude add-mcp-project {}", args.name));
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod keys;
 
+use super::apply;
 use crate::{
     Invocation,
     args::secrets::Command,
@@ -10,7 +11,7 @@ use crate::{
     given,
     output::{Change, Output, Report, Table},
     pause::Deadline,
-    prompt, suggest,
+    suggest,
 };
 use control_plane_api::{
     gateway::{ConfigState, GatewaySummary},
@@ -48,11 +49,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(),
             in_use(&client, after.revision, wait).await?;
             output.changes(&[Change::new(reference(&name), change)])
         }
-        Command::Delete { name, yes } => {
-            prompt::confirm_destruction(output, yes, &format!("deleting secret `{name}`"))?;
-            client.delete(&reference(&name)).await?;
-            output.changes(&[Change::new(reference(&name), "deleted")])
-        }
+        Command::Delete { name, sure } => apply::destroy(reference(&name), sure, &client, output).await,
         Command::RotateKey { forget_old } => keys::rotate(&client, output, forget_old).await,
         Command::Status => keys::status(&client, output).await,
     }

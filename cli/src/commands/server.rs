@@ -6,7 +6,7 @@ use crate::{
     client::Client,
     failure::Failure,
     grants,
-    output::{Change, Report, Table},
+    output::{Change, Output, Report, Table},
     prompt,
 };
 use control_plane_api::{
@@ -28,21 +28,53 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(),
             output.report(&Servers(servers.iter().map(|server| Server::new(server, &gateways)).collect()))
         }
         Command::Describe { name } => output.report(&Described(Object::Server(client.existing(&name).await?))),
-        Command::Delete { name, with_profiles, yes } => {
+        Command::Delete { name, with_profiles, sure } => {
             let server = client.existing::<ServerSpec>(&name).await?;
-            prompt::confirm_destruction(output, yes, &format!("deleting server `{name}`"))?;
+            if sure.dry_run {
+                return would_delete(&server, with_profiles, &client, output).await;
+            }
+            prompt::confirm_destruction(output, sure.yes, &format!("deleting server `{name}`"))?;
             output.changes(&delete(server, with_profiles, &client).await?)
         }
     }
 }
 
-async fn delete(server: Named<ServerSpec>, with_profiles: bool, client: &Client) -> Result<Vec<Change>, Failure> {
+async fn profiles_about(server: &Name, client: &Client) -> Result<Vec<ObjectRef>, Failure> {
+    let profiles = client.objects::<ProfileSpec>().await?.into_iter();
+    let about = profiles.filter(|profile| profile.spec.server == *server);
+    Ok(about.map(|profile| ObjectRef { kind: Kind::Profile, name: profile.name }).collect())
+}
+
+/// Which profiles could go, and the server after them. The control plane is asked about each as things are: the server itself
+/// only where no profile is about it.
+async fn would_delete(
+    server: &Named<ServerSpec>,
+    with_profiles: bool,
+    client: &Client,
+    output: Output,
+) -> Result<(), Failure> {
+    let profiles = profiles_about(&server.name, client).await?;
+    let own = ObjectRef { kind: Kind::Server, name: server.name.clone() };
     let mut gone = Vec::new();
     if with_profiles {
-        let profiles = client.objects::<ProfileSpec>().await?.into_iter();
-        let about = profiles.filter(|profile| profile.spec.server == server.name);
-        gone.extend(about.map(|profile| ObjectRef { kind: Kind::Profile, name: profile.name }));
+        for profile in &profiles {
+            client.try_delete(profile).await?;
+        }
+        gone.extend(profiles.clone());
     }
+    if !with_profiles || profiles.is_empty() {
+        client
+            .try_delete(&own)
+            .await
+            .map_err(|failure| failure.hint("add `--with-profiles` to delete its profiles with it"))?;
+    }
+    gone.push(own);
+    let changes: Vec<Change> = gone.into_iter().map(|object| Change::new(object, "deleted (dry run)")).collect();
+    output.changes(&changes)
+}
+
+async fn delete(server: Named<ServerSpec>, with_profiles: bool, client: &Client) -> Result<Vec<Change>, Failure> {
+    let mut gone = if with_profiles { profiles_about(&server.name, client).await? } else { Vec::new() };
     gone.push(ObjectRef { kind: Kind::Server, name: server.name.clone() });
     for object in &gone {
         client.delete(object).await.map_err(|failure| match with_profiles {

@@ -3,9 +3,9 @@
 use crate::{
     Invocation,
     args::identity::SessionCommand,
-    client::word,
+    client::{Client, word},
     failure::Failure,
-    output::{Change, Report, Table, age},
+    output::{Change, Output, Report, Table, age},
 };
 use control_plane_api::access::SessionSummary;
 use serde::Serialize;
@@ -15,11 +15,23 @@ pub(crate) async fn run(command: SessionCommand, invocation: &Invocation) -> Res
     let (client, output) = (invocation.client()?, invocation.output);
     match command {
         SessionCommand::List => output.report(&Sessions(client.sessions().await?)),
-        SessionCommand::End { id } => {
+        SessionCommand::End { id, dry_run } => {
+            if dry_run {
+                return would_end(&id, &client, output).await;
+            }
             client.end_session(&id).await?;
             output.changes(&[Change::new(format!("session/{id}"), "ended")])
         }
     }
+}
+
+async fn would_end(id: &str, client: &Client, output: Output) -> Result<(), Failure> {
+    let sessions = client.sessions().await?;
+    if !sessions.iter().any(|session| session.id == id) {
+        let failure = Failure::not_found(format!("there is no session `{id}`"));
+        return Err(failure.hint("`mcpctl session list` shows those there are"));
+    }
+    output.changes(&[Change::new(format!("session/{id}"), "ended (dry run)")])
 }
 
 #[derive(Serialize)]

@@ -5,7 +5,7 @@ use crate::{
     args::identity::TokenCommand,
     client::Client,
     failure::Failure,
-    output::{Change, Report, Table, age},
+    output::{Change, Output, Report, Table, age},
 };
 use control_plane_api::{
     access::{IssuedToken, TokenRequest, TokenSummary},
@@ -28,12 +28,24 @@ pub(crate) async fn run(command: TokenCommand, invocation: &Invocation) -> Resul
             let user = own_unless(user, &client).await?;
             output.report(&Tokens(client.tokens(&user).await?))
         }
-        TokenCommand::Revoke { id, user } => {
+        TokenCommand::Revoke { id, user, dry_run } => {
             let user = own_unless(user, &client).await?;
+            if dry_run {
+                return would_revoke(&id, &user, &client, output).await;
+            }
             client.revoke_token(&user, &id).await?;
             output.changes(&[Change::new(format!("token/{id}"), "revoked")])
         }
     }
+}
+
+async fn would_revoke(id: &str, user: &Name, client: &Client, output: Output) -> Result<(), Failure> {
+    let tokens = client.tokens(user).await?;
+    if !tokens.iter().any(|token| token.id == id) {
+        let failure = Failure::not_found(format!("user `{user}` has no token `{id}`"));
+        return Err(failure.hint(format!("`mcpctl token list --user {user}` shows those there are")));
+    }
+    output.changes(&[Change::new(format!("token/{id}"), "revoked (dry run)")])
 }
 
 async fn own_unless(given: Option<Name>, client: &Client) -> Result<Name, Failure> {

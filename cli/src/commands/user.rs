@@ -21,22 +21,22 @@ pub(crate) async fn run(command: UserCommand, invocation: &Invocation) -> Result
     let (client, output) = (invocation.client()?, invocation.output);
     match command {
         UserCommand::List => output.report(&Users(client.objects().await?)),
-        UserCommand::Create { name, roles } => {
+        UserCommand::Create { name, roles, dry_run } => {
             let spec = UserSpec { roles: roles.into_iter().map(Role::from).collect(), ..UserSpec::default() };
             let user = Object::User(Named { name: name.clone(), revision: 0, spec });
-            output.changes(&apply::changes(&client.apply(vec![user], false).await?, false))?;
+            output.changes(&apply::changes(&client.apply(vec![user], dry_run).await?, dry_run))?;
+            if dry_run {
+                return Ok(());
+            }
             output.note(format!("next: mcpctl token create --user {name}"));
             Ok(())
         }
         UserCommand::Passwd { name, stdin, remove } => passwd(&client, invocation, (name, stdin, remove)).await,
         UserCommand::Disable { name } => shut_out(&client, invocation, (name, true)).await,
         UserCommand::Enable { name } => shut_out(&client, invocation, (name, false)).await,
-        UserCommand::Delete { name, yes } => {
+        UserCommand::Delete { name, sure } => {
             client.existing::<UserSpec>(&name).await?;
-            prompt::confirm_destruction(output, yes, &format!("deleting user `{name}`"))?;
-            let reference = ObjectRef { kind: Kind::User, name };
-            client.delete(&reference).await?;
-            output.changes(&[Change::new(reference, "deleted")])
+            apply::destroy(ObjectRef { kind: Kind::User, name }, sure, &client, output).await
         }
     }
 }

@@ -74,6 +74,14 @@ impl<'a> SealedFile<'a> {
         Ok(Some((Secret::new(text.to_owned()), stored.key)))
     }
 
+    /// What is in the file, unless a passphrase would have to be asked for.
+    pub(super) fn get_silently(&self) -> Result<Option<Secret>, Failure> {
+        match self.stored()? {
+            Some(stored) if stored.key == KeyKind::Passphrase && !key::is_given() => Ok(None),
+            _ => Ok(self.get()?.map(|(secret, _)| secret)),
+        }
+    }
+
     /// Writes the file anew; with what it is encrypted.
     pub(super) fn set(&self, secret: &Secret) -> Result<KeyKind, Failure> {
         let kind = self.next_key()?;

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use control_plane_api::timestamp::Timestamp;
+use std::time::Duration;
 
 const UNITS: [(char, i64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
@@ -34,6 +35,19 @@ pub(crate) fn parse_duration(text: &str) -> Result<i64, Failure> {
     number.checked_mul(unit).ok_or_else(bad)
 }
 
+/// A time to wait: a duration, or a plain number of seconds; not nothing, and at most a day.
+pub(crate) fn parse_timeout(text: &str) -> Result<Duration, Failure> {
+    const MOST: i64 = 86_400;
+    let seconds = match text.parse::<i64>() {
+        Ok(seconds) => seconds,
+        Err(_) => parse_duration(text)?,
+    };
+    match u64::try_from(seconds) {
+        Ok(wanted @ 1..) if seconds <= MOST => Ok(Duration::from_secs(wanted)),
+        _ => Err(Failure::usage(format!("`{text}` is no time to wait: it takes 1s to 1d"))),
+    }
+}
+
 /// A moment: RFC 3339, or an age counted back from now.
 pub(crate) fn parse_moment(text: &str) -> Result<Timestamp, Failure> {
     if let Ok(time) = text.parse() {
@@ -64,6 +78,15 @@ mod tests {
         check("-5m", Some(-300));
         for bad in ["", "s", "5", "5w", "1.5h", "5 m", "99999999999999999999d", "9223372036854775807d", "ä"] {
             check(bad, None);
+        }
+    }
+
+    #[test]
+    fn a_timeout_is_a_duration_or_seconds_and_never_nothing() {
+        let seconds = |text| parse_timeout(text).ok().map(|time| time.as_secs());
+        assert_eq!([seconds("30"), seconds("30s"), seconds("2m")], [Some(30), Some(30), Some(120)]);
+        for bad in ["", "0", "0s", "-1", "-5m", "2d", "x"] {
+            assert_eq!(seconds(bad), None, "{bad}");
         }
     }
 

@@ -40,6 +40,8 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
     /// Keeps the connection open until the client closes it, and remembers that as method `CLOSED`.
     pub(crate) hangs: bool,
+    /// Closes the connection before everything that was announced is said.
+    pub(crate) breaks: bool,
 }
 
 impl Reply {
@@ -66,12 +68,18 @@ impl Reply {
 
     pub(crate) fn new(status: u16, content_type: &str, body: &str) -> Self {
         let headers = vec![("Content-Type", content_type.to_owned())];
-        Self { status, headers, body: body.as_bytes().to_vec(), hangs: false }
+        Self { status, headers, body: body.as_bytes().to_vec(), hangs: false, breaks: false }
     }
 
     /// With one more header.
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    /// Closed in the middle.
+    pub(crate) fn hanging_up(mut self) -> Self {
+        self.breaks = true;
         self
     }
 
@@ -120,7 +128,7 @@ impl Stub {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         if !reply.hangs {
-            head.push_str(&format!("Content-Length: {}\r\n", reply.body.len()));
+            head.push_str(&format!("Content-Length: {}\r\n", reply.body.len() + usize::from(reply.breaks)));
         }
         head.push_str("\r\n");
         let stream = reader.get_mut();

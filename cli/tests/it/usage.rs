@@ -60,7 +60,8 @@ fn without_a_token_it_is_exit_4_and_without_a_control_plane_exit_6() {
     world
         .run(&["status"])
         .fails(6, &["cannot reach the control plane at `http://127.0.0.1:9/`", "mcpctl daemon start"]);
-    world.run(&["--server", "http://127.0.0.1:8", "status"]).fails(6, &["http://127.0.0.1:8/"]);
+    let mut elsewhere = world.command(&["--server", "http://127.0.0.1:8", "status"]);
+    Ran::of(elsewhere.env("MCPCTL_TOKEN", "mcpctl_pat_other")).fails(6, &["http://127.0.0.1:8/"]);
     fs::set_permissions(world.home().join("token"), fs::Permissions::from_mode(0o644)).unwrap();
     world.run(&["status"]).fails(4, &["can be read by other users", "chmod 600"]);
 }

@@ -3,7 +3,7 @@
 use super::{
     ApiError, App,
     body::{Body, Params},
-    precondition::etag,
+    precondition::{Trial, etag},
     route::{Route, SchemaOf, Shape, delete as delete_route, get, put as put_route},
 };
 use crate::{
@@ -72,6 +72,9 @@ spec!(ProjectSpec, Project, "project");
 spec!(UserSpec, User, "user");
 spec!(IssuerSpec, Issuer, "issuer");
 
+/// What `dry_run` means; for the OpenAPI document.
+pub(super) const DRY_RUN: &str = "`true`: only say whether it could be deleted";
+
 /// The four routes of a kind, at these two paths.
 pub(super) fn routes_of<S: Spec>(paths: [&'static str; 2], read_access: Access, write_access: Access) -> [Route; 4] {
     let [all, single] = paths;
@@ -81,7 +84,9 @@ pub(super) fn routes_of<S: Spec>(paths: [&'static str; 2], read_access: Access, 
         get(all, read_access, list::<S>, list_says).answers(200, Shape::Many(SchemaOf::of_named::<S>())),
         get(single, read_access, read::<S>, read_says).answers(200, shape()),
         put_route(single, write_access, put::<S>, put_says).takes(shape()).answers(201, shape()).answers(200, shape()),
-        delete_route(single, write_access, delete::<S>, delete_says).answers(204, Shape::Nothing),
+        delete_route(single, write_access, delete::<S>, delete_says)
+            .asks("dry_run", DRY_RUN)
+            .answers(204, Shape::Nothing),
     ]
 }
 
@@ -147,10 +152,16 @@ async fn delete<S: Spec>(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Params(name): Params<Name>,
+    trial: Trial,
     expected: Expected,
 ) -> Result<StatusCode, ApiError> {
+    let expected = trial.unless(expected);
     let mut change = app.store.change().await?;
     configure::delete(&mut change, &reference::<S>(name), &expected, &caller.actor).await?;
+    if trial.0 {
+        // What was changed so far is dropped with it.
+        return Ok(StatusCode::NO_CONTENT);
+    }
     change.commit().await?;
     app.published.announce();
     Ok(StatusCode::NO_CONTENT)

@@ -44,6 +44,31 @@ fn read(headers: &HeaderMap) -> Option<Expected> {
     Some(if present { Expected::OneOf(revisions) } else { Expected::Whatever })
 }
 
+/// `?dry_run=true`: say whether it could be done, and do nothing. A precondition is not asked for then: whoever only looks may send
+/// one that never holds, so that a control plane that does not know the question does nothing either.
+pub(super) struct Trial(pub(super) bool);
+
+impl<S: Send + Sync> FromRequestParts<S> for Trial {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let query = parts.uri.query().unwrap_or_default();
+        let asked = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "dry_run");
+        match asked.as_ref().map(|(_, value)| value.as_ref()) {
+            None | Some("false") => Ok(Self(false)),
+            Some("true") => Ok(Self(true)),
+            Some(_) => Err(ApiError::malformed("`dry_run` is neither true nor false")),
+        }
+    }
+}
+
+impl Trial {
+    /// What has to hold before: nothing, on trial.
+    pub(super) fn unless(&self, expected: Expected) -> Expected {
+        if self.0 { Expected::Whatever } else { expected }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

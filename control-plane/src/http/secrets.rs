@@ -63,11 +63,17 @@ pub(super) async fn delete(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Params(name): Params<Name>,
+    trial: Trial,
     expected: Expected,
 ) -> Result<StatusCode, ApiError> {
+    let expected = trial.unless(expected);
     let mut change = app.store.change().await?;
     let secret = ObjectRef { kind: Kind::Secret, name };
     configure::delete(&mut change, &secret, &expected, &caller.actor).await?;
+    if trial.0 {
+        // What was changed so far is dropped with it.
+        return Ok(StatusCode::NO_CONTENT);
+    }
     change.commit().await?;
     app.published.announce();
     Ok(StatusCode::NO_CONTENT)

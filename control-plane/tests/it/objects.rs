@@ -29,7 +29,14 @@ async fn an_object_is_created_changed_left_alone_and_deleted(world: World) {
     assert_eq!(world.done("GET", path, None).await, changed.json());
     assert_eq!(world.done("GET", "/api/v1/projects", None).await, json!([changed.json()]));
 
-    assert_eq!(world.admin("DELETE", path, None).await.status, 204);
+    // On trial nothing changes, whatever the precondition.
+    assert_eq!(world.admin("DELETE", "/api/v1/projects/w?dry_run=true", None).await.status, 204);
+    assert_eq!(world.admin("DELETE", "/api/v1/projects/absent?dry_run=true", None).await.status, 404);
+    assert_eq!(world.admin("DELETE", "/api/v1/projects/w?dry_run=perhaps", None).await.status, 400);
+    assert_eq!(world.done("GET", path, None).await, changed.json());
+    assert_eq!(world.revision().await, revision + 1);
+
+    assert_eq!(world.admin("DELETE", "/api/v1/projects/w?dry_run=false", None).await.status, 204);
     assert_eq!(world.revision().await, revision + 2);
     assert_eq!(world.admin("DELETE", path, None).await.status, 404);
     assert_eq!(world.done("GET", "/api/v1/projects", None).await, json!([]));
@@ -60,9 +67,11 @@ async fn what_is_referred_to_is_not_deleted(world: World) {
     ]);
     world.done("POST", "/api/v1/apply", Some(json!({"objects": objects}))).await;
     for (path, by) in [("servers/slack", "profile/p"), ("profiles/p", "project/w"), ("users/admin", "project/w")] {
-        let refused = world.admin("DELETE", &format!("/api/v1/{path}"), None).await;
-        assert_eq!(refused.status, 409);
-        assert!(refused.json()["detail"].as_str().unwrap().contains(by), "{}", refused.text);
+        for query in ["", "?dry_run=true"] {
+            let refused = world.admin("DELETE", &format!("/api/v1/{path}{query}"), None).await;
+            assert_eq!(refused.status, 409);
+            assert!(refused.json()["detail"].as_str().unwrap().contains(by), "{}", refused.text);
+        }
     }
     for path in ["projects/w", "profiles/p", "servers/slack"] {
         world.done("DELETE", &format!("/api/v1/{path}"), None).await;

@@ -150,7 +150,7 @@ impl Launch<'_> {
             port::check_free(port, "--gateway-port")?;
         }
         let home = &self.invocation.home;
-        let client = Client::new(home, Some(&api_url))?;
+        let client = Client::new(home, api_url.clone(), &self.invocation.wire)?;
         let mut command = Command::new(program);
         command
             .env("MCP_GATEWAY_LISTEN", format!("127.0.0.1:{port}"))

@@ -43,7 +43,7 @@ fn home(invocation: &Invocation) -> Check {
 }
 
 fn token(invocation: &Invocation) -> Check {
-    match invocation.home.token() {
+    match invocation.base().and_then(|base| invocation.home.token(&base)) {
         Ok(token) => Check::ok("token", format!("from {}", token.origin)),
         Err(failure) => Check::failure("token", failure),
     }

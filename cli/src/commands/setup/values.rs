@@ -239,7 +239,10 @@ fn named(missing: &[&Input], server: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{args::Format, catalogue};
+    use crate::{
+        args::{Color, Format},
+        catalogue,
+    };
     use clap::Parser as _;
 
     fn gathered(line: &[&str]) -> Result<Vec<(String, String, bool)>, Failure> {
@@ -248,7 +251,7 @@ mod tests {
             panic!("setup")
         };
         let definition = catalogue::find(&args.server).unwrap();
-        let values = gather(&args, definition.as_ref(), false, Output::new(Format::Table, true, true))?;
+        let values = gather(&args, definition.as_ref(), false, Output::new(Format::Table, true, Color::Never))?;
         Ok(values.env.into_iter().map(|given| (given.key, given.value.expose().to_owned(), given.secret)).collect())
     }
 

@@ -86,6 +86,11 @@ pub(super) fn of_passphrase(salt: &[u8]) -> Result<Option<Bytes>, Failure> {
     Ok(Some(key))
 }
 
+/// Whether the passphrase is there without asking.
+pub(super) fn is_given() -> bool {
+    given().is_some()
+}
+
 fn systemd_file() -> Option<PathBuf> {
     env::var_os(CREDENTIALS_DIRECTORY).map(|folder| Path::new(&folder).join(CREDENTIAL))
 }
