@@ -21,6 +21,7 @@ mod output;
 mod pause;
 mod processes;
 mod prompt;
+mod registry;
 mod suggest;
 mod weights;
 

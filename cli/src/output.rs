@@ -187,6 +187,11 @@ impl Output {
     }
 }
 
+/// `text` of others on one line, with what acts on a terminal spelled out.
+pub(crate) fn plain(text: &str) -> String {
+    safe::line(text)
+}
+
 fn lines(items: impl IntoIterator<Item = String>) -> String {
     items.into_iter().map(|item| item + "\n").collect()
 }

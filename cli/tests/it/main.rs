@@ -25,6 +25,8 @@ mod login;
 mod manifest;
 mod model;
 mod policy;
+mod registry;
+mod setup;
 mod stub;
 mod tools;
 mod usage;
