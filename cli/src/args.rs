@@ -3,6 +3,7 @@
 pub(crate) mod apply;
 pub(crate) mod audit;
 pub(crate) mod bridge;
+pub(crate) mod catalogue;
 pub(crate) mod claude;
 pub(crate) mod config;
 pub(crate) mod connection;
@@ -163,8 +164,11 @@ pub(crate) enum Command {
     /// Start, stop and look at the control plane and the gateway on this machine
     #[command(subcommand)]
     Daemon(daemon::Command),
-    /// Set up an MCP server: slack, jira, github, terraform, or any command or URL
-    Setup(setup::Setup),
+    /// Set up an MCP server: one of the catalogue, one of a registry, or any command or URL
+    Setup(Box<setup::Setup>),
+    /// Show the servers that can be set up by name, what they need and what their tools do
+    #[command(subcommand, visible_alias = "catalog")]
+    Catalogue(catalogue::Command),
     /// List, inspect and delete the servers that were set up
     #[command(subcommand)]
     Server(server::Command),

@@ -4,24 +4,46 @@
 //! 2025-12-11) with our additions under `_meta`. A new server is a new file. It knows neither prompts nor the control
 //! plane.
 
+mod choice;
+mod compose;
 mod definition;
+mod extension;
+mod input;
 mod subjects;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use definition::{Definition, Input, Route};
+pub(crate) use choice::Choice;
+pub(crate) use compose::{Answers, Setting};
+pub(crate) use definition::{Definition, Package, Parameter, Remote};
+pub(crate) use extension::{Multiplexed, Route, Switches};
+pub(crate) use input::{Input, Place};
 pub(crate) use subjects::limited;
 
-use crate::{failure::Failure, processes::in_path, suggest};
+use crate::{failure::Failure, suggest};
 use control_plane_api::{
     pattern::Pattern,
-    relevance::RelevanceSettings,
-    server::{ToolClass, ToolRule},
+    server::{Probe, ToolClass, ToolRule},
 };
 
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 17] = [
     include_str!("catalogue/slack.json"),
     include_str!("catalogue/jira.json"),
     include_str!("catalogue/github.json"),
     include_str!("catalogue/terraform.json"),
+    include_str!("catalogue/airflow.json"),
+    include_str!("catalogue/dbt.json"),
+    include_str!("catalogue/everything.json"),
+    include_str!("catalogue/fetch.json"),
+    include_str!("catalogue/filesystem.json"),
+    include_str!("catalogue/git.json"),
+    include_str!("catalogue/grafana.json"),
+    include_str!("catalogue/kubernetes.json"),
+    include_str!("catalogue/memory.json"),
+    include_str!("catalogue/notion.json"),
+    include_str!("catalogue/playwright.json"),
+    include_str!("catalogue/sentry.json"),
+    include_str!("catalogue/time.json"),
 ];
 
 /// A program and its arguments.
@@ -52,25 +74,10 @@ pub(crate) fn unknown(id: &str) -> Failure {
     match suggest::closest(id, ids.iter().map(String::as_str)) {
         Some(closest) => failure.hint(format!("did you mean `{closest}`?")),
         None => failure.hint(format!(
-            "the catalogue has {}; for any other server add `--command CMD` or `--url URL`",
+            "the catalogue has {}; for any other server add `--command CMD` or `--url URL`, or look in a registry with `--from-registry {id}`",
             ids.join(", ")
         )),
     }
-}
-
-/// The program that starts `definition` here: its own binary where that is installed, else the first package whose
-/// launcher is, else the first package. `variables` are the names a container must be passed.
-pub(crate) fn program(definition: &Definition, variables: &[String]) -> Result<Program, Failure> {
-    if let Some(binary) = &definition.extension().binary
-        && in_path(&binary.command).is_some()
-    {
-        return Ok(Program { command: binary.command.clone(), args: binary.args.clone() });
-    }
-    let packages = || definition.packages.iter().filter_map(|package| package.program(variables));
-    packages()
-        .find(|program| in_path(&program.command).is_some())
-        .or_else(|| packages().next())
-        .ok_or_else(|| Failure::failed(format!("the catalogue does not say how to start `{}`", definition.id())))
 }
 
 /// What to install when a launcher is missing.
@@ -85,7 +92,7 @@ pub(crate) fn launcher_hint(command: &str) -> Option<&'static str> {
 
 /// The curated classes of the tools of `definition`: what must not happen by accident is matched first.
 pub(crate) fn rules(definition: &Definition) -> Vec<ToolRule> {
-    let tools = &definition.extension().tools;
+    let tools = definition.extension().tools;
     let classed = [
         (&tools.destructive, ToolClass::Destructive),
         (&tools.write, ToolClass::Write),
@@ -94,95 +101,21 @@ pub(crate) fn rules(definition: &Definition) -> Vec<ToolRule> {
     let rule = |name: &String, class| ToolRule {
         tool: Pattern::from(name.as_str()),
         class,
-        flow: definition.extension().tools.flow.of(name),
-        relevance: RelevanceSettings::default(),
+        flow: tools.flow.of(name),
+        relevance: tools.relevance_of(name),
     };
     classed.into_iter().flat_map(|(names, class)| names.iter().map(move |name| rule(name, class))).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use control_plane_api::server::{ServerSpec, Transport};
-
-    fn spec(id: &str) -> ServerSpec {
-        let definition = find(id).unwrap().unwrap();
-        ServerSpec {
-            description: definition.description.clone(),
-            tools: rules(&definition),
-            ..ServerSpec::new(Transport::Http {
-                url: String::new(),
-                headers: std::collections::BTreeMap::new(),
-                sse: false,
-            })
-        }
-    }
-
-    fn check(id: &str, class: ToolClass, tools: &[&str]) {
-        let spec = spec(id);
-        for tool in tools {
-            assert_eq!(spec.class_of(tool), class, "{id} {tool}");
-        }
-    }
-
-    #[test]
-    fn every_variant_of_slack_is_classed() {
-        let class = ToolClass::Read;
-        check("slack", class, &["conversations_history", "channels_list", "users_search", "conversations_unreads"]);
-        check("slack", class, &["slack_get_channel_history", "slack_list_channels", "slack_get_thread_replies"]);
-        check("slack", class, &["slack_get_messages", "slack_search_messages", "slack_get_thread", "slack_get_users"]);
-        check("slack", class, &["slack_search_public", "slack_read_thread"]);
-        check("slack", ToolClass::Write, &["conversations_add_message", "slack_post_message", "slack_add_reaction"]);
-        check("slack", ToolClass::Write, &["slack_send_message", "usergroups_me", "conversations_mark"]);
-        check("slack", ToolClass::Destructive, &["usergroups_users_update"]);
-        check("slack", ToolClass::Unknown, &["slack_delete_everything", "conversations_new"]);
-    }
-
-    #[test]
-    fn readers_are_named_one_by_one_so_that_a_new_tool_is_unknown() {
-        for id in ["slack", "jira", "github", "terraform"] {
-            let definition = find(id).unwrap().unwrap();
-            let tools = &definition.extension().tools;
-            assert!(tools.read.iter().all(|name| !name.contains('*')), "{id}");
-            let spec = spec(id);
-            for (names, class) in [(&tools.read, ToolClass::Read), (&tools.destructive, ToolClass::Destructive)] {
-                names.iter().for_each(|name| assert_eq!(spec.class_of(name), class, "{id} {name} is shadowed"));
-            }
-        }
-        check(
-            "jira",
-            ToolClass::Read,
-            &["jira_search", "jira_get_issue", "jira_get_all_projects", "confluence_search"],
-        );
-        check("jira", ToolClass::Write, &["jira_create_issue", "jira_add_comment", "jira_transition_issue"]);
-        check("jira", ToolClass::Write, &["jira_batch_create_issues", "confluence_create_page"]);
-        check("jira", ToolClass::Destructive, &["jira_delete_issue", "confluence_delete_page"]);
-        check("jira", ToolClass::Unknown, &["jira_get_and_purge"]);
-        check("github", ToolClass::Read, &["issue_read", "list_commits", "get_pull_request_files"]);
-        check("github", ToolClass::Destructive, &["delete_repository", "merge_pull_request"]);
-        check("terraform", ToolClass::Read, &["list_variable_sets", "moduleSearch", "get_plan_logs"]);
-        check("terraform", ToolClass::Destructive, &["action_run", "force_unlock_workspace"]);
-    }
-
-    #[test]
-    fn a_package_becomes_a_command() {
-        let program = |id: &str, variables: &[&str]| {
-            let definition = find(id).unwrap().unwrap();
-            let variables: Vec<String> = variables.iter().map(|v| (*v).to_owned()).collect();
-            let program = definition.packages[0].program(&variables).unwrap();
-            [vec![program.command], program.args].concat().join(" ")
-        };
-        assert_eq!(program("slack", &[]), "npx -y slack-mcp-server@1.3.0 --transport stdio");
-        assert_eq!(program("jira", &[]), "uvx mcp-atlassian@0.23.1");
-        assert_eq!(
-            program("github", &["GITHUB_PERSONAL_ACCESS_TOKEN"]),
-            "docker run -i --rm -e GITHUB_PERSONAL_ACCESS_TOKEN ghcr.io/github/github-mcp-server stdio"
-        );
-    }
-
-    #[test]
-    fn a_slip_in_the_name_is_recognised() {
-        assert_eq!(unknown("slak").hint.as_deref(), Some("did you mean `slack`?"));
-        assert!(unknown("wiki").hint.unwrap().contains("--command"));
-    }
+/// The calls that show whether the credential of `choice` is good, given `answers`.
+pub(crate) fn probes(choice: &Choice, answers: &Answers) -> Vec<Probe> {
+    let probes = choice.variant.probes.iter();
+    let wanted = probes.filter(|probe| probe.needs.as_ref().is_none_or(|input| answers.values.contains_key(input)));
+    wanted
+        .map(|probe| Probe {
+            tool: probe.tool.clone(),
+            arguments: probe.arguments.clone(),
+            expects: probe.expects.clone(),
+        })
+        .collect()
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod audit;
+pub(crate) mod catalogue;
 pub(crate) mod claude;
 pub(crate) mod completion;
 pub(crate) mod config;
@@ -42,7 +43,8 @@ use std::process::ExitCode;
 pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<ExitCode, Failure> {
     match command {
         Command::Daemon(command) => daemon::run(command, invocation).await,
-        Command::Setup(setup) => done(Box::pin(setup::run(setup, invocation)).await),
+        Command::Setup(setup) => done(Box::pin(setup::run(*setup, invocation)).await),
+        Command::Catalogue(command) => done(catalogue::run(command, invocation.output)),
         Command::Server(command) => done(server::run(command, invocation).await),
         Command::Instance(command) => done(Box::pin(instance::run(command, invocation)).await),
         Command::Gateway(command) => done(Box::pin(gateway::run(command, invocation)).await),

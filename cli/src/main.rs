@@ -24,6 +24,7 @@ mod output;
 mod pause;
 mod processes;
 mod prompt;
+mod registry;
 mod suggest;
 mod typed;
 mod update;

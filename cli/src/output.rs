@@ -236,6 +236,11 @@ fn jsonl(value: &(impl Serialize + ?Sized)) -> Result<String, Failure> {
     Ok(lines(rows.iter().map(|row| safe::json(&row.to_string()))))
 }
 
+/// `text` of others on one line, with what acts on a terminal spelled out.
+pub(crate) fn plain(text: &str) -> String {
+    safe::line(text)
+}
+
 fn lines(items: impl IntoIterator<Item = String>) -> String {
     items.into_iter().map(|item| item + "\n").collect()
 }

@@ -373,6 +373,7 @@ mod tests {
             since: None,
             stderr: Vec::new(),
             tested: 0,
+            probed: None,
             tools: Vec::new(),
             problems: Vec::new(),
         };

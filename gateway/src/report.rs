@@ -191,6 +191,7 @@ pub(crate) mod tests {
                 since: None,
                 stderr: Vec::new(),
                 tested: 0,
+                probed: None,
                 tools: Vec::new(),
                 problems: Vec::new(),
             }]

@@ -7,6 +7,7 @@ mod declared;
 mod lister;
 pub mod lists;
 pub mod offer;
+mod probe;
 
 use crate::{
     pins::{Pins, Withheld},
@@ -17,7 +18,7 @@ use control_plane_api::{
     limits::Limits,
     name::Name,
     secret::Secret,
-    server::{ServerSpec, Transport},
+    server::{Probed, ServerSpec, Transport},
 };
 use futures::future::join_all;
 use lister::Lister;
@@ -53,10 +54,10 @@ struct Running {
     values: BTreeMap<String, Secret>,
     limits: Limits,
     listing: watch::Receiver<Listing>,
-    /// The newest order to ask it again.
-    tests: watch::Sender<u64>,
-    /// The newest that was carried out.
-    tested: watch::Receiver<u64>,
+    /// For who asks it: how it is described, and the newest order to ask it again.
+    spec: watch::Sender<ServerSpec>,
+    /// The newest order that was carried out, and what came of the call that was made then.
+    tested: watch::Receiver<(u64, Option<Probed>)>,
     since: Instant,
     _lister: AbortOnDropHandle<()>,
 }
@@ -109,15 +110,16 @@ impl Listing {
 }
 
 impl Server {
-    /// `known`: the lists of the one before it, by which calls to what does not run are told whose they are. What runs is
-    /// believed only what it says itself.
-    fn open(endpoint: Endpoint, epoch: watch::Sender<u64>, pins: Arc<Pins>, known: Option<Arc<Lists>>) -> Self {
+    /// `before`: the one before it, by whose lists calls to what does not run are told whose they are. What runs is believed
+    /// only what it says itself, unless it is the same with another credential: calls wait for its start, and do not fail.
+    fn open(endpoint: Endpoint, epoch: watch::Sender<u64>, pins: Arc<Pins>, before: Option<&Self>) -> Self {
         let upstream = upstream::open(endpoint.clone());
         let runs = !matches!(upstream.health().state, ServerState::Stopped | ServerState::Starting);
-        let lists = known.filter(|_| !runs);
+        let known = before.filter(|before| !runs || before.is_with_another_credential(&endpoint));
+        let lists = known.and_then(Self::lists);
         let (publish, listing) = watch::channel(Listing { lists, ..Listing::default() });
-        let tests = watch::Sender::new(endpoint.spec.orders.tests);
-        let (done, tested) = watch::channel(0);
+        let spec = watch::Sender::new(endpoint.spec.clone());
+        let (done, tested) = watch::channel((0, None));
         let lister = Lister {
             name: endpoint.name.clone(),
             upstream: upstream.clone(),
@@ -125,13 +127,14 @@ impl Server {
             tokens: endpoint.tokens.clone(),
             pins: pins.clone(),
             publish,
-            tests: tests.subscribe(),
+            spec: spec.subscribe(),
             tested: done,
+            scrubber: endpoint.scrubber.clone(),
             epoch,
         };
         let lister = AbortOnDropHandle::new(tokio::spawn(lister.run()));
         let (values, limits, since) = (endpoint.values, endpoint.limits, Instant::now());
-        let running = Running { upstream, values, limits, listing, tests, tested, since, _lister: lister };
+        let running = Running { upstream, values, limits, listing, spec, tested, since, _lister: lister };
         Self::new(endpoint.name, endpoint.spec, Arc::new(running), pins)
     }
 
@@ -206,6 +209,7 @@ impl Server {
             name,
             read_only_hint,
         };
+        let (tested, probed) = self.running.tested.borrow().clone();
         let problems = offer.as_ref().map(|offer| offer.problems.clone()).unwrap_or_default();
         ServerStatus {
             name: self.name.clone(),
@@ -216,7 +220,8 @@ impl Server {
             pid: health.pid,
             since: life.since,
             stderr: life.stderr,
-            tested: *self.running.tested.borrow(),
+            tested,
+            probed,
             tools: lists.tool_facts().into_iter().map(tool).collect(),
             problems: health.unconfined.into_iter().chain(problems).collect(),
         }
@@ -235,6 +240,15 @@ impl Server {
             && self.spec.era == endpoint.spec.era
             && self.running.values == endpoint.values
             && self.running.limits == endpoint.limits
+    }
+
+    /// Whether `endpoint` is this server but for the values of its secrets.
+    fn is_with_another_credential(&self, endpoint: &Endpoint) -> bool {
+        let (now, then) = (&self.spec, &endpoint.spec);
+        now.transport == then.transport
+            && (now.era, now.desired, now.orders.restarts) == (then.era, then.desired, then.orders.restarts)
+            && now.runtime == then.runtime
+            && self.running.values != endpoint.values
     }
 }
 
@@ -256,14 +270,10 @@ impl Servers {
     pub fn reconcile(&mut self, endpoints: Vec<Endpoint>) -> BTreeMap<Name, Arc<Server>> {
         let keep = |endpoint: Endpoint| match self.running.get(&endpoint.name) {
             Some(server) if server.is_reached_as(&endpoint) => {
-                let newest = endpoint.spec.orders.tests;
-                server.running.tests.send_if_modified(|tests| std::mem::replace(tests, newest) != newest);
+                server.running.spec.send_replace(endpoint.spec.clone());
                 Server::new(endpoint.name, endpoint.spec, server.running.clone(), self.pins.clone())
             }
-            before => {
-                let known = before.and_then(|server| server.lists());
-                Server::open(endpoint, self.epoch.clone(), self.pins.clone(), known)
-            }
+            before => Server::open(endpoint, self.epoch.clone(), self.pins.clone(), before.map(AsRef::as_ref)),
         };
         let next: BTreeMap<Name, Arc<Server>> =
             endpoints.into_iter().map(|e| (e.name.clone(), Arc::new(keep(e)))).collect();

@@ -7,29 +7,57 @@ use control_plane_api::{name::Name, oauth::OauthMode, sandbox::SandboxLevel};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   mcpctl setup slack
-  mcpctl setup slack --token-stdin --non-interactive < token.txt
+  mcpctl setup --list
+  mcpctl setup slack --token - --non-interactive < token.txt
+  mcpctl setup slack --variant reference --set SLACK_TEAM_ID=T01234567 --token @token.txt
   mcpctl setup jira --set JIRA_URL=https://jira.example.com --secret JIRA_PERSONAL_TOKEN=@pat.txt
+  mcpctl setup github --access read-write --dry-run
+  mcpctl setup filesystem --set directory=/srv/reports
+  mcpctl setup slack --rotate --token - < new-token.txt
+  mcpctl setup --from-registry io.github.example/wiki --set WIKI_URL=https://wiki.example.com --yes
   mcpctl setup wiki --command /opt/wiki-mcp --arg=--stdio --secret-env WIKI_TOKEN --read-tool 'wiki_get_*'
   mcpctl setup search --url https://mcp.example.com/mcp --bearer-stdin < token.txt
   mcpctl setup search --url https://mcp.example.com/mcp --oauth per-user")]
 pub(crate) struct Setup {
-    /// slack, jira, github, terraform; or a name of your own together with --command or --url
-    pub server: String,
+    /// A server of the catalogue (`--list` shows them); or a name of your own together with --command, --url or --from-registry
+    #[arg(required_unless_present_any = ["list", "from_registry"])]
+    pub server: Option<String>,
+    /// Show the servers of the catalogue
+    #[arg(long, exclusive = true)]
+    pub list: bool,
     /// Call the server this; default: its name in the catalogue
     #[arg(long)]
     pub name: Option<Name>,
+    /// Which of the server's variants; `mcpctl catalogue describe` shows them [default: the first]
+    #[arg(long, value_name = "VARIANT", conflicts_with_all = ["command", "url"])]
+    pub variant: Option<String>,
+    /// What the server itself is told to keep to, besides what profiles grant
+    #[arg(long, value_enum, default_value = "read-only")]
+    pub access: SetupAccess,
     /// How it is reached
     #[command(flatten)]
     pub launch: Launch,
+    /// Where it is described
+    #[command(flatten)]
+    pub registry: Registry,
     /// What it is given
     #[command(flatten)]
     pub values: Values,
     /// Class tools of these names as reading, and make a read-only profile; `*` stands for any run of characters
     #[arg(long, value_name = "PATTERN", num_args = 1..)]
     pub read_tool: Vec<String>,
+    /// Give a server that is there another credential: it is tried out first, and calls in flight go on
+    #[arg(long, conflicts_with_all = ["variant", "command", "url", "from_registry", "dry_run", "rollback_on_failure"])]
+    pub rotate: bool,
+    /// Print what would be created, as a file for `mcpctl apply -f`, and create nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Seconds to wait until the server answers
     #[arg(long, value_name = "SECS", default_value_t = 60)]
     pub wait: u64,
+    /// Do not call a tool to see whether the credential is good
+    #[arg(long)]
+    pub no_check: bool,
     /// Take the configuration back if the server does not answer
     #[arg(long)]
     pub rollback_on_failure: bool,
@@ -39,6 +67,40 @@ pub(crate) struct Setup {
     /// Do not ask whether to go on
     #[arg(long, short)]
     pub yes: bool,
+}
+
+impl Setup {
+    /// The server as it was typed.
+    pub(crate) fn server(&self) -> &str {
+        self.server.as_deref().or(self.registry.from_registry.as_deref()).unwrap_or_default()
+    }
+}
+
+/// What a server is told to keep to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SetupAccess {
+    /// Reading, where it has a switch for that
+    ReadOnly,
+    /// Nothing: profiles alone say what is granted
+    ReadWrite,
+}
+
+/// Where a server is described that is not in the catalogue.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Registry")]
+pub(crate) struct Registry {
+    /// Take the description of this server from a registry; it is shown before anything of it runs
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["command", "url"])]
+    pub from_registry: Option<String>,
+    /// The registry
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "MCPCTL_REGISTRY",
+        hide_env = true,
+        default_value = "https://registry.modelcontextprotocol.io"
+    )]
+    pub registry: url::Url,
 }
 
 /// How the server is reached.
@@ -60,6 +122,12 @@ pub(crate) struct Launch {
     /// The endpoint wants OAuth: each user connects alone, or one connection serves all
     #[arg(long, value_enum, value_name = "MODE", requires = "url")]
     pub oauth: Option<OauthModeName>,
+    /// Client id that was registered with the endpoint's authorization server beforehand
+    #[arg(long, value_name = "ID")]
+    pub client_id: Option<String>,
+    /// Its client secret: `-` for stdin, `@FILE`, or `env:NAME`
+    #[arg(long, value_name = "SECRET", requires = "client_id")]
+    pub client_secret: Option<String>,
 }
 
 /// How much is taken away from a server's process.
@@ -117,12 +185,16 @@ pub(crate) struct Values {
     /// Read the URL's bearer token from stdin
     #[arg(long, requires = "url", conflicts_with = "oauth")]
     pub bearer_stdin: bool,
-    /// Input of a server of the catalogue (a secret given like this stays in the shell's history)
+    /// Input of a server of the catalogue; repeat for more (a secret given like this stays in the shell's history)
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Secret from a file, from stdin with `-`, or from a variable of the environment
+    /// Secret from a file, from stdin with `-`, or from a variable of the environment (the secret itself stays in the
+    /// shell's history)
     #[arg(long, value_name = "KEY=@FILE|-|env:NAME")]
     pub secret: Vec<String>,
+    /// The server's first secret: `-` for stdin, `@FILE`, or `env:NAME` (the secret itself stays in the shell's history)
+    #[arg(long, value_name = "FROM", allow_hyphen_values = true, conflicts_with_all = ["token_stdin", "bearer_stdin"])]
+    pub token: Option<String>,
     /// Read the server's first secret from stdin
     #[arg(long, conflicts_with = "bearer_stdin")]
     pub token_stdin: bool,

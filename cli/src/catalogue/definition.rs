@@ -1,249 +1,198 @@
-//! The shape of a definition: `server.json` as far as it is used, and our additions under `_meta`.
+//! The shape of a definition: the `server.json` of the MCP registry (schema 2025-12-11) as far as it is used.
+//!
+//! What a registry says besides is left alone. It knows neither what our additions mean nor how values are obtained.
 
-use super::Program;
-use control_plane_api::{flow::Flow, pattern::Pattern};
+use super::extension::Extension;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// One server of the catalogue.
+/// One server, of the catalogue or of a registry.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Definition {
+    /// What registries call it, such as `io.github.github/github-mcp-server`.
+    pub name: String,
     /// What it is called in prose.
-    pub title: String,
+    #[serde(default)]
+    pub title: Option<String>,
     /// One line for people.
     pub description: String,
+    /// Its own version.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// Where it is documented.
+    #[serde(default)]
+    pub website_url: Option<String>,
     /// How it can be run.
+    #[serde(default)]
     pub packages: Vec<Package>,
-    #[serde(rename = "_meta")]
-    meta: Meta,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Meta {
-    #[serde(rename = "io.mcpctl/catalogue")]
-    catalogue: Extension,
-}
-
-/// What `server.json` has no words for.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Extension {
-    id: String,
-    /// A program of its own, used where it is installed.
+    /// Where it is run by somebody else.
     #[serde(default)]
-    pub binary: Option<Binary>,
-    #[serde(default)]
-    inputs: BTreeMap<String, InputExtension>,
-    /// What commonly goes wrong.
-    pub hint: String,
-    /// What its tools do, also those of other variants of the server.
-    pub tools: Tools,
-    /// What calls can be limited to, by the words people use: a channel, a project.
-    #[serde(default)]
-    pub subjects: BTreeMap<String, Vec<Subject>>,
+    pub remotes: Vec<Remote>,
+    /// What others add; ours is one of them.
+    #[serde(rename = "_meta", default)]
+    pub meta: Meta,
 }
 
-/// The tools that name a subject, and how.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Subject {
-    /// The argument that names it.
-    pub argument: String,
-    /// A regular expression for the argument, in which `{}` stands for the subject; absent: the argument is the subject.
-    #[serde(default)]
-    pub matches: Option<String>,
-    /// The tools.
-    pub tools: Vec<String>,
-}
-
-/// An installed program.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Binary {
-    /// The program.
-    pub command: String,
-    /// Its arguments.
-    pub args: Vec<String>,
-}
-
-/// Tool names by class; `*` stands for any run of characters.
+/// Additions to `server.json`.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Tools {
-    /// Reads only.
-    pub read: Vec<String>,
-    /// Changes what can be changed back.
-    pub write: Vec<String>,
-    /// Deletes, overwrites, or sets off what cannot be called back.
-    pub destructive: Vec<String>,
-    /// What they mean for the flow of information.
-    #[serde(default)]
-    pub flow: Flows,
+pub(crate) struct Meta {
+    /// Ours; only the catalogue has them.
+    #[serde(rename = "io.mcpctl/catalogue", default)]
+    pub catalogue: Option<Extension>,
 }
 
-/// Tool names, as they stand in the classes, by what calling them means for the flow of information.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Flows {
-    untrusted: Vec<String>,
-    private: Vec<String>,
-    public: Vec<String>,
-}
-
-impl Flows {
-    /// What calling the tools named `name` means.
-    pub(crate) fn of(&self, name: &str) -> Vec<Flow> {
-        let marks = [(&self.untrusted, Flow::Untrusted), (&self.private, Flow::Private), (&self.public, Flow::Public)];
-        let covers = |pattern: &String| Pattern::from(pattern.as_str()).matches(name);
-        marks.into_iter().filter(|(names, _)| names.iter().any(covers)).map(|(_, flow)| flow).collect()
-    }
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct InputExtension {
-    #[serde(default)]
-    aliases: Vec<String>,
-    #[serde(default)]
-    routes: Vec<Route>,
-}
-
-/// When a value belongs into another variable than the input's own.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Route {
-    /// If the value begins like this.
-    #[serde(default)]
-    pub begins_with: Option<String>,
-    /// If that other input is not given.
-    #[serde(default)]
-    pub unless: Option<String>,
-    /// The variable it then belongs into.
-    pub name: String,
-}
-
-/// A way to run a server (`server.json` Package).
+/// A way to run a server.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Package {
-    registry_type: String,
-    identifier: String,
+    /// Where packages of this kind come from.
+    pub registry_type: String,
+    /// Another place than the usual one.
     #[serde(default)]
-    version: Option<String>,
-    runtime_hint: String,
+    pub registry_base_url: Option<String>,
+    /// What it is called there.
+    pub identifier: String,
+    /// Which version of it.
     #[serde(default)]
-    package_arguments: Vec<Argument>,
+    pub version: Option<String>,
+    /// What starts it.
     #[serde(default)]
-    environment_variables: Vec<Variable>,
+    pub runtime_hint: Option<String>,
+    /// How it is spoken to.
+    pub transport: PackageTransport,
+    /// Arguments of what starts it.
+    #[serde(default)]
+    pub runtime_arguments: Vec<Parameter>,
+    /// Its own arguments.
+    #[serde(default)]
+    pub package_arguments: Vec<Parameter>,
+    /// Its environment.
+    #[serde(default)]
+    pub environment_variables: Vec<Parameter>,
 }
 
+/// How a package is spoken to.
 #[derive(Debug, Clone, Deserialize)]
-struct Argument {
-    #[serde(default)]
-    name: Option<String>,
-    value: String,
+pub(crate) struct PackageTransport {
+    /// `stdio`, `streamable-http` or `sse`.
+    #[serde(rename = "type")]
+    pub kind: String,
 }
 
+/// A place at which a server is run by somebody else.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Variable {
-    name: String,
-    description: String,
+pub(crate) struct Remote {
+    /// `streamable-http` or `sse`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its URL, in which `{name}` stands for a variable.
+    pub url: String,
+    /// Headers of every request.
     #[serde(default)]
-    is_required: bool,
+    pub headers: Vec<Parameter>,
+    /// What stands in the URL.
     #[serde(default)]
-    is_secret: bool,
-    #[serde(default)]
-    default: Option<String>,
+    pub variables: BTreeMap<String, Parameter>,
 }
 
-/// Something a server must or may be given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Input {
-    /// The environment variable it becomes, unless a route says otherwise.
-    pub name: String,
+/// A value that is fixed, or that somebody has to give: an argument, an environment variable, a header, or a piece of one
+/// of them.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Parameter {
+    /// Of arguments: `named` or `positional`.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// The flag, variable or header.
+    pub name: Option<String>,
+    /// What a positional argument is called in talking about it.
+    pub value_hint: Option<String>,
+    /// Whether an argument may be given several times.
+    pub is_repeated: bool,
     /// What it is, for people.
     pub description: String,
     /// Whether the server is of no use without it.
-    pub required: bool,
+    pub is_required: bool,
     /// Whether it must not be seen.
-    pub secret: bool,
+    pub is_secret: bool,
+    /// What form it has.
+    pub format: Format,
     /// Its value when none is given.
     pub default: Option<String>,
-    /// Other names under which it may be given.
-    pub aliases: Vec<String>,
-    /// Where else it may belong.
-    pub routes: Vec<Route>,
+    /// What one looks like.
+    pub placeholder: Option<String>,
+    /// The only values it may have; none: any.
+    pub choices: Vec<String>,
+    /// Its value, in which `{name}` stands for a variable; nobody is asked for it.
+    pub value: Option<String>,
+    /// What stands in the value.
+    pub variables: BTreeMap<String, Parameter>,
 }
 
-impl Input {
-    /// A secret named on the command line.
-    pub(crate) fn secret(name: &str) -> Self {
-        let description = format!("the value of {name}");
-        let name = name.to_owned();
-        Self { name, description, required: true, secret: true, default: None, aliases: Vec::new(), routes: Vec::new() }
-    }
+/// What form a value has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Format {
+    /// Any text.
+    #[default]
+    String,
+    /// Digits.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// A file or folder of this machine.
+    Filepath,
+}
 
-    /// Every name under which it may be given, its own first.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        let routes = self.routes.iter().map(|route| route.name.as_str());
-        std::iter::once(self.name.as_str()).chain(routes).chain(self.aliases.iter().map(String::as_str))
+impl Format {
+    /// What is wrong with `value`, if anything is.
+    pub(crate) fn refuses(self, value: &str) -> Option<&'static str> {
+        match self {
+            Self::Number if value.parse::<f64>().is_err() => Some("is not a number"),
+            Self::Boolean if !matches!(value, "true" | "false") => Some("is neither `true` nor `false`"),
+            Self::Filepath if !value.starts_with('/') => Some("is not an absolute path"),
+            _ => None,
+        }
     }
 }
 
 impl Definition {
-    /// What people type.
+    /// What it is called in prose.
+    pub(crate) fn title(&self) -> &str {
+        self.title.as_deref().unwrap_or(&self.name)
+    }
+
+    /// What people type: its id in the catalogue, else what its name ends in.
     pub(crate) fn id(&self) -> &str {
-        &self.extension().id
-    }
-
-    /// Our additions.
-    pub(crate) fn extension(&self) -> &Extension {
-        &self.meta.catalogue
-    }
-
-    /// What the server must or may be given: what any of its packages asks for, once.
-    pub(crate) fn inputs(&self) -> Vec<Input> {
-        let mut inputs: Vec<Input> = Vec::new();
-        for variable in self.packages.iter().flat_map(|package| &package.environment_variables) {
-            if inputs.iter().any(|input| input.name == variable.name) {
-                continue;
-            }
-            let extension = self.extension().inputs.get(&variable.name).cloned().unwrap_or_default();
-            inputs.push(Input {
-                name: variable.name.clone(),
-                description: variable.description.clone(),
-                required: variable.is_required,
-                secret: variable.is_secret,
-                default: variable.default.clone(),
-                aliases: extension.aliases,
-                routes: extension.routes,
-            });
+        match &self.meta.catalogue {
+            Some(extension) => &extension.id,
+            None => self.name.rsplit('/').next().unwrap_or(&self.name),
         }
-        inputs
     }
 }
 
-impl Package {
-    /// The command that runs it; none for a kind of package this program cannot run. A container is passed `variables`.
-    pub(crate) fn program(&self, variables: &[String]) -> Option<Program> {
-        let versioned = match &self.version {
-            Some(version) => format!("{}@{version}", self.identifier),
-            None => self.identifier.clone(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_has_the_form_it_is_meant_to_have() {
+        let check = |format: Format, good: &str, bad: &str| {
+            assert_eq!(format.refuses(good), None);
+            assert!(format.refuses(bad).is_some(), "{bad}");
         };
-        let mut args = match self.registry_type.as_str() {
-            "npm" => vec!["-y".to_owned(), versioned],
-            "pypi" => vec![versioned],
-            "oci" => {
-                let run = ["run", "-i", "--rm"].map(str::to_owned).into_iter();
-                let passed = variables.iter().flat_map(|name| ["-e".to_owned(), name.clone()]);
-                run.chain(passed).chain([self.identifier.clone()]).collect()
-            }
-            _ => return None,
-        };
-        for argument in &self.package_arguments {
-            args.extend(argument.name.clone());
-            args.push(argument.value.clone());
-        }
-        Some(Program { command: self.runtime_hint.clone(), args })
+        check(Format::Number, "7", "seven");
+        check(Format::Boolean, "true", "yes");
+        check(Format::Filepath, "/srv", "srv");
+        assert_eq!(Format::String.refuses(""), None);
+    }
+
+    #[test]
+    fn what_a_registry_adds_is_left_alone() {
+        let text = r#"{"name": "io.example/wiki", "description": "d", "icons": [], "_meta": {"x": 1},
+            "packages": [{"registryType": "npm", "identifier": "w", "transport": {"type": "stdio"}, "new": true}]}"#;
+        let read: Definition = serde_json::from_str(text).unwrap();
+        assert_eq!((read.id(), read.title(), read.packages.len()), ("wiki", "io.example/wiki", 1));
     }
 }

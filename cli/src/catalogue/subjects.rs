@@ -43,11 +43,11 @@ pub(crate) fn limited(server: &Name, only: &[String]) -> Result<Limited, Failure
 }
 
 fn of(definition: &Definition, limit: &str) -> Result<Limited, Failure> {
-    let subjects = &definition.extension().subjects;
+    let subjects = definition.extension().subjects;
     let (name, values) = limit.split_once('=').unwrap_or((limit, ""));
     let values: Vec<&str> = values.split(',').map(str::trim).filter(|value| !value.is_empty()).collect();
     let Some(subject) = subjects.get(name) else {
-        let failure = Failure::usage(format!("calls to {} cannot be limited to a `{name}`", definition.title));
+        let failure = Failure::usage(format!("calls to {} cannot be limited to a `{name}`", definition.title()));
         let known: Vec<&str> = subjects.keys().map(String::as_str).collect();
         let closest = suggest::closest(name, known.iter().copied());
         return Err(failure.hint(closest.map_or_else(
@@ -133,7 +133,8 @@ mod tests {
     fn every_tool_that_names_a_subject_is_classed() {
         for definition in all().unwrap() {
             let classes = crate::catalogue::rules(&definition);
-            for tool in definition.extension().subjects.values().flatten().flat_map(|way| &way.tools) {
+            let subjects = definition.extension().subjects;
+            for tool in subjects.values().flatten().flat_map(|way| &way.tools) {
                 assert!(classes.iter().any(|rule| rule.tool.matches(tool)), "{}: {tool}", definition.id());
             }
         }

@@ -87,7 +87,7 @@ async fn list(client: &Client, output: Output) -> Result<(), Failure> {
 }
 
 /// Waits until every gateway that is there uses the configuration `revision`.
-async fn in_use(client: &Client, revision: u64, wait: u64) -> Result<(), Failure> {
+pub(super) async fn in_use(client: &Client, revision: u64, wait: u64) -> Result<(), Failure> {
     let deadline = Deadline::after_secs(wait);
     loop {
         let gateways = client.serving_gateways().await?;

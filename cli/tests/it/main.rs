@@ -28,6 +28,8 @@ mod manifest;
 mod model;
 mod policy;
 mod refusals;
+mod registry;
+mod setup;
 mod snapshots;
 mod startup;
 mod stub;

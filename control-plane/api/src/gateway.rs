@@ -5,7 +5,7 @@ use crate::{
     instance::LogLine,
     name::Name,
     pin::Quarantine,
-    server::{Era, ToolClass},
+    server::{Era, Probed, ToolClass},
     timestamp::Timestamp,
     validate::Violation,
 };
@@ -195,6 +195,9 @@ pub struct ServerStatus {
     /// The newest [`crate::runtime::Orders::tests`] that was carried out.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tested: u64,
+    /// What came of the call that was made then to see whether its credential is good; absent: none was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probed: Option<Probed>,
     /// The tools it offers.
     #[serde(default)]
     pub tools: Vec<ToolStatus>,

@@ -3,6 +3,7 @@
 use crate::{
     name::Name,
     runtime::{Desired, RuntimeKind},
+    server::Probed,
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -147,6 +148,9 @@ pub struct InstanceTest {
     /// Why it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What came of a call that shows whether its credential is good; absent: none was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probed: Option<Probed>,
     /// The tools it has.
     #[serde(default)]
     pub tools: Vec<String>,

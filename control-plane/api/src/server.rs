@@ -1,6 +1,7 @@
 //! A configured MCP server: how it is reached, how its tools are named and classed.
 
 use crate::{
+    argument::Scalar,
     flow::Flow,
     name::Name,
     oauth::OauthSettings,
@@ -52,6 +53,35 @@ pub struct ServerSpec {
     /// Relevance settings for this server's results; a tool's, a profile's and a project's win over them.
     #[serde(default, skip_serializing_if = "RelevanceSettings::is_empty")]
     pub relevance: RelevanceSettings,
+    /// Calls that show whether the server's credential is good: when its instance is tested, the first one whose tool it has
+    /// is made. Their tools are classed [`ToolClass::Read`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Probe>,
+}
+
+/// A call that shows whether a credential is good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// The tool, by the server's own name.
+    #[schema(example = "get_me")]
+    pub tool: String,
+    /// Its arguments.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub arguments: BTreeMap<String, Scalar>,
+    /// A text that its result holds; absent: it is enough that it is no error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expects: Option<String>,
+}
+
+/// What came of a [`Probe`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Probed {
+    /// The tool that was called.
+    pub tool: String,
+    /// Why the credential is not shown to be good; absent: it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 impl ServerSpec {
@@ -70,6 +100,7 @@ impl ServerSpec {
             era: Era::default(),
             tools: Vec::new(),
             relevance: RelevanceSettings::default(),
+            probes: Vec::new(),
         }
     }
 

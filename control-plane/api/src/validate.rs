@@ -4,6 +4,7 @@ mod arguments;
 mod issuer;
 mod oauth;
 mod prefixes;
+mod probes;
 mod runtime;
 mod sandbox;
 
@@ -122,6 +123,7 @@ impl<'a> Rules<'a> {
         }
         self.oauth(object, spec);
         self.runtime(object, spec);
+        self.probes(object, spec);
         if let Some(prefix) = &spec.prefix
             && (prefix.len() > PREFIX_BYTES_MAX || !prefix.bytes().all(is_tool_name_byte))
         {

@@ -131,8 +131,15 @@ pub(super) async fn test(
 }
 
 async fn asked(app: &App, server: Named<ServerSpec>, status: Option<InstanceStatus>) -> InstanceTest {
-    let nothing =
-        InstanceTest { name: server.name, gateway: None, passed: false, error: None, tools: Vec::new(), elapsed_ms: 0 };
+    let nothing = InstanceTest {
+        name: server.name,
+        gateway: None,
+        passed: false,
+        error: None,
+        probed: None,
+        tools: Vec::new(),
+        elapsed_ms: 0,
+    };
     let Some((status, endpoint)) = status.and_then(|status| Some((status.clone(), status.endpoint?))) else {
         let error = "it does not run, or has not answered yet: `mcpctl instance status` says why".to_owned();
         return InstanceTest { error: Some(error), ..nothing };
@@ -177,7 +184,11 @@ async fn by_gateways(app: &App, server: &Named<ServerSpec>) -> Result<Vec<Instan
 fn verdict((gateway, status): (&GatewaySummary, &ServerStatus), order: u64, elapsed_ms: u64) -> InstanceTest {
     let error = match status.state {
         _ if status.tested < order => Some(format!("its gateway did not report within {} s", TEST_TIMEOUT.as_secs())),
-        ServerState::Ready => None,
+        ServerState::Ready => status
+            .probed
+            .as_ref()
+            .and_then(|probed| Some((&probed.tool, probed.error.as_ref()?)))
+            .map(|(tool, error)| format!("it answers, but a call of `{tool}` failed: {error}")),
         ServerState::Stopped => Some(format!("it is stopped: start it with `mcpctl instance start {}`", status.name)),
         _ => Some(status.error.clone().unwrap_or_else(|| "it does not answer".to_owned())),
     };
@@ -185,6 +196,7 @@ fn verdict((gateway, status): (&GatewaySummary, &ServerStatus), order: u64, elap
         name: status.name.clone(),
         gateway: Some(gateway.name.clone()),
         passed: error.is_none(),
+        probed: status.probed.clone().filter(|_| status.tested >= order),
         tools: if error.is_none() { status.tools.iter().map(|tool| tool.name.clone()).collect() } else { Vec::new() },
         error,
         elapsed_ms,

@@ -1,12 +1,18 @@
 //! Asks one server for its lists: at once, again when it says they changed, and again when they are old.
 
-use super::{Listing, lists};
+use super::{Listing, lists, probe};
 use crate::{
     pins::Pins,
     upstream::{Credentials, Upstream},
 };
-use control_plane_api::{gateway::ServerState, limits::Limits, name::Name};
+use control_plane_api::{
+    gateway::ServerState,
+    limits::Limits,
+    name::Name,
+    server::{Probed, ServerSpec},
+};
 use rand::Rng as _;
+use scrubber::Scrubber;
 use std::{future::pending, sync::Arc, time::Duration};
 use tokio::{sync::watch, time::Instant};
 
@@ -21,10 +27,11 @@ pub(super) struct Lister {
     pub(super) tokens: Arc<dyn Credentials>,
     pub(super) pins: Arc<Pins>,
     pub(super) publish: watch::Sender<Listing>,
-    /// The newest order to ask it again.
-    pub(super) tests: watch::Receiver<u64>,
-    /// The newest that was carried out.
-    pub(super) tested: watch::Sender<u64>,
+    /// How it is described, and the newest order to ask it again.
+    pub(super) spec: watch::Receiver<ServerSpec>,
+    /// The newest order that was carried out, and what came of the call that was made then.
+    pub(super) tested: watch::Sender<(u64, Option<Probed>)>,
+    pub(super) scrubber: Scrubber,
     pub(super) epoch: watch::Sender<u64>,
 }
 
@@ -35,10 +42,12 @@ impl Lister {
         let (mut said_so, mut failed_before) = (false, false);
         loop {
             tokens.borrow_and_update();
-            let order = *self.tests.borrow_and_update();
+            let spec = self.spec.borrow_and_update().clone();
+            let order = spec.orders.tests;
             let soonest = Instant::now() + Duration::from_millis(RELIST_WAIT_MS);
             let fetched = lists::fetch(&*self.upstream, &self.limits).await;
             let failed = fetched.is_err();
+            let mut probed = None;
             // Its own contact with the server is not news.
             changes.borrow_and_update();
             let (news, wait) = match fetched {
@@ -46,6 +55,7 @@ impl Lister {
                     // Before anybody sees them.
                     self.pins.meet(&self.name, &lists.definitions).await;
                     self.upstream.learn(&lists.tools);
+                    probed = self.probed(&spec, &lists).await;
                     backoff = Duration::from_millis(self.limits.restart_backoff_ms);
                     let mut news = false;
                     self.publish.send_modify(|listing| news = listing.heard(lists, said_so));
@@ -65,7 +75,7 @@ impl Lister {
                 }
             };
             // Whoever follows the count looks at every list of every server: only what is new is worth that.
-            let tested = self.tested.send_replace(order) != order;
+            let tested = self.is_news(order, probed);
             if news || said_so || tested || failed != std::mem::replace(&mut failed_before, failed) {
                 self.epoch.send_modify(|epoch| *epoch += 1);
             }
@@ -75,7 +85,7 @@ impl Lister {
                     changed = changes.changed() => changed.is_ok(),
                     // It may have been for want of a token.
                     _ = tokens.changed(), if failed => false,
-                    _ = self.tests.changed() => false,
+                    _ = ordered(&mut self.spec, order) => false,
                 }
             };
             said_so = tokio::time::timeout_at(next, woken).await.unwrap_or(false);
@@ -83,6 +93,32 @@ impl Lister {
             let _ = tokio::time::timeout_at(soonest, pending::<()>()).await;
         }
     }
+
+    /// What comes of the call that shows whether its credential is good, where a test was ordered.
+    async fn probed(&self, spec: &ServerSpec, lists: &lists::Lists) -> Option<Probed> {
+        if self.tested.borrow().0 == spec.orders.tests {
+            return None;
+        }
+        let probe = probe::wanted(spec, lists)?;
+        Some(probe::run(&*self.upstream, probe, &self.scrubber).await)
+    }
+
+    /// Notes that `order` was carried out; whether it was not before.
+    fn is_news(&self, order: u64, probed: Option<Probed>) -> bool {
+        self.tested.send_if_modified(|tested| {
+            let news = tested.0 != order;
+            if news {
+                *tested = (order, probed);
+            }
+            news
+        })
+    }
+}
+
+/// Waits until another test than `order` is asked for.
+async fn ordered(spec: &mut watch::Receiver<ServerSpec>, order: u64) {
+    // Its sender lives as long as the server.
+    let _ = spec.wait_for(|spec| spec.orders.tests != order).await;
 }
 
 /// `wait`, a tenth more or less: servers that were configured together are not asked together for ever.

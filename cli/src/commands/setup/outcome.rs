@@ -1,6 +1,9 @@
 //! Waiting until a gateway has the new server, and saying how it went.
 
-use super::plan::Plan;
+use super::{
+    plan::Plan,
+    proof::{self, Proof},
+};
 use crate::{
     client::Client,
     failure::Failure,
@@ -70,30 +73,38 @@ pub(super) struct SetupReport {
     #[serde(flatten)]
     pub(super) waited: Waited,
     pub(super) tools: ToolCounts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) credential: Option<Proof>,
     pub(super) changes: Vec<Change>,
     #[serde(skip)]
     pub(super) wait_secs: u64,
 }
 
-/// Waits until a gateway with `revision` in force knows whether the server answers.
+/// Waits until a gateway with `revision` in force knows whether the server called `name` answers.
 pub(super) async fn wait(
-    plan: &Plan,
+    name: &Name,
     revision: u64,
     wait_secs: u64,
     client: &Client,
     output: Output,
 ) -> Result<SetupReport, Failure> {
-    let report =
-        |waited, tools| SetupReport { server: plan.name.clone(), waited, tools, changes: Vec::new(), wait_secs };
+    let report = |waited, tools| SetupReport {
+        server: name.clone(),
+        waited,
+        tools,
+        credential: None,
+        changes: Vec::new(),
+        wait_secs,
+    };
     let deadline = Deadline::after_secs(wait_secs);
     let mut failed_until: Option<Deadline> = None;
-    output.note(format!("waiting until {} answers …", plan.name));
+    output.note(format!("waiting until {name} answers …"));
     loop {
         let gateways = client.serving_gateways().await?;
         if gateways.is_empty() {
             return Ok(report(Waited::NoGateway, ToolCounts::default()));
         }
-        let seen = look(&gateways, &plan.name, revision);
+        let seen = look(&gateways, name, revision);
         let mut over = !deadline.step().await;
         match seen {
             Seen::Rejected(violations) => return Ok(report(Waited::Rejected { violations }, ToolCounts::default())),
@@ -152,8 +163,13 @@ fn has(status: &GatewayStatus, revision: u64) -> bool {
 
 impl SetupReport {
     /// What went wrong; none when nothing did.
-    pub(super) fn failure(&self, plan: &Plan) -> Option<Failure> {
-        let name = &plan.name;
+    pub(super) fn failure(&self) -> Option<Failure> {
+        let name = &self.server;
+        if let Some(Proof::Refused { tool, error }) = &self.credential {
+            return Some(Failure::unhealthy(format!(
+                "`{name}` does not accept the credential: `{tool}` says: {error}"
+            )));
+        }
         match &self.waited {
             Waited::Ready => None,
             Waited::Failed { error } => Some(Failure::unhealthy(format!("server `{name}` does not answer: {error}"))),
@@ -174,6 +190,15 @@ impl SetupReport {
         if output.is_structured() { output.report(self) } else { output.changes(&self.changes) }
     }
 
+    /// Whether what went wrong is that the credential was refused.
+    pub(super) fn is_refused(&self) -> bool {
+        match (&self.credential, &self.waited) {
+            (Some(Proof::Refused { .. }), _) => true,
+            (_, Waited::Failed { error }) => proof::speaks_of_a_credential(error),
+            _ => false,
+        }
+    }
+
     /// Says what was found and what to do next.
     pub(super) fn tell(&self, plan: &Plan, output: Output) {
         let ToolCounts { read, write, destructive, unknown } = self.tools;
@@ -182,13 +207,21 @@ impl SetupReport {
             "{} answers with {total} tools: {read} read, {write} write, {destructive} destructive, {unknown} unknown",
             plan.name
         ));
+        match &self.credential {
+            Some(Proof::Good { tool }) => output.note(format!("its credential is good: `{tool}` was called with it")),
+            Some(Proof::Open { error }) => output.warn(format!("whether its credential is good is open: {error}")),
+            Some(Proof::Refused { .. }) | None => {}
+        }
         if unknown > 0 {
             output.note(
                 "unknown tools are refused by every profile but the full one: class them with `--read-tool PATTERN`",
             );
         }
-        if let Some(profile) = plan.profiles().next() {
-            output.note(format!("next: mcpctl project create weekly_reports --profiles {profile}"));
+        let mut profiles = plan.profiles().map(Name::as_str);
+        if let Some(first) = profiles.next() {
+            let narrowed = profiles.next().filter(|next| *next == format!("{first}-narrowed"));
+            let profiles: Vec<&str> = std::iter::once(first).chain(narrowed).collect();
+            output.note(format!("next: mcpctl project create weekly_reports --profiles {}", profiles.join(",")));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What a setup comes to: one server, its profiles, its secrets. Pure; nothing is stored here.
 
-use super::values::{Given, Values};
+use super::{profiles, values::Values};
 use crate::{
-    args::setup::Setup,
-    catalogue::{self, Definition, Program},
+    args::setup::{Setup, SetupAccess},
+    catalogue::{self, Choice, Program, Setting, Switches},
     failure::Failure,
     output::Output,
     processes::in_path,
@@ -13,7 +13,6 @@ use control_plane_api::{
     oauth::OauthSettings,
     object::{Named, Object},
     pattern::Pattern,
-    profile::{AccessLevel, ProfileSpec},
     relevance::RelevanceSettings,
     sandbox::{Sandbox, SandboxLevel},
     secret::Secret,
@@ -37,51 +36,44 @@ pub(super) struct Plan {
     pub(super) secrets: Vec<PlannedSecret>,
     /// What commonly goes wrong with this server.
     pub(super) hint: String,
+    /// Whether it needs consent before it answers.
+    pub(super) oauth: Option<OauthSettings>,
+    /// Whether a call can show that its credential is good.
+    pub(super) is_probed: bool,
+    /// What it is told to keep to reading with, for people.
+    switches: Vec<String>,
     transport: Transport,
 }
 
-/// How access tokens are obtained, if that was said.
-fn oauth(args: &Setup) -> Option<OauthSettings> {
-    args.launch.oauth.map(|mode| OauthSettings { mode: mode.into(), ..OauthSettings::default() })
-}
-
 impl Plan {
+    /// `client_secret`: what proves its OAuth client.
     pub(super) fn new(
         args: &Setup,
         name: Name,
-        definition: Option<&Definition>,
+        choice: Option<&Choice>,
         values: Values,
+        client_secret: Option<Secret>,
     ) -> Result<Self, Failure> {
         let mut secrets = Vec::new();
-        let transport = transport(args, &name, definition, values, &mut secrets)?;
-        let mut tools: Vec<ToolRule> = args
-            .read_tool
-            .iter()
-            .map(|pattern| ToolRule {
-                tool: Pattern::from(pattern.as_str()),
-                class: ToolClass::Read,
-                flow: Vec::new(),
-                relevance: RelevanceSettings::default(),
-            })
-            .collect();
-        tools.extend(definition.map(catalogue::rules).unwrap_or_default());
-        let title = definition.map_or_else(|| name.to_string(), |definition| definition.title.clone());
+        let oauth = oauth(args, (&name, choice), client_secret, &mut secrets)?;
+        let definition = choice.map(|choice| &choice.definition);
+        let probes = choice.map(|choice| catalogue::probes(choice, &values.answers)).unwrap_or_default();
+        let transport = transport(args, &name, choice, values, &mut secrets)?;
+        let tools = tools(args, choice);
+        let title = definition.map_or_else(|| name.to_string(), |definition| definition.title().to_owned());
         let spec = ServerSpec {
             description: definition.map(|definition| definition.description.clone()).unwrap_or_default(),
-            oauth: oauth(args),
+            oauth: oauth.clone(),
+            probes: if oauth.is_some() { Vec::new() } else { probes },
             tools,
             ..ServerSpec::new(transport.clone())
         };
-        let has_classes = !spec.tools.is_empty();
+        let profiles = profiles::of(&spec, &name, &title, choice)?;
+        let is_probed = !spec.probes.is_empty();
         let mut objects = vec![Object::Server(Named { name: name.clone(), revision: 0, spec })];
-        for (access, suffix, says) in LEVELS {
-            if has_classes || access == AccessLevel::Full {
-                let spec =
-                    ProfileSpec { access, description: format!("{title}: {says}"), ..ProfileSpec::new(name.clone()) };
-                objects.push(Object::Profile(Named { name: derived(&name, suffix)?, revision: 0, spec }));
-            }
-        }
-        Ok(Self { hint: hint(definition, &transport), name, objects, secrets, transport })
+        objects.extend(profiles);
+        let switches = choice.map(|choice| told(switches(args, choice))).unwrap_or_default();
+        Ok(Self { hint: hint(choice, &transport), name, objects, secrets, oauth, is_probed, switches, transport })
     }
 
     /// The profiles, by name.
@@ -115,21 +107,81 @@ impl Plan {
                 Value::Secret { secret, .. } => output.note(format!("  {key} = secret/{secret}")),
             }
         }
+        if !self.switches.is_empty() {
+            let switches = self.switches.join(" ");
+            output.note(format!(
+                "it is told to keep to reading ({switches}): `--access read-write` leaves that to profiles"
+            ));
+        }
     }
 }
 
-/// The profiles a server gets.
-const LEVELS: [(AccessLevel, &str, &str); 3] = [
-    (AccessLevel::ReadOnly, "read-only", "reading only"),
-    (AccessLevel::ReadWrite, "read-write", "reading and writing, nothing that destroys"),
-    (AccessLevel::Full, "full", "everything, also what destroys and what nobody has classed"),
-];
+/// How access tokens are obtained, if they are.
+fn oauth(
+    args: &Setup,
+    (name, choice): (&Name, Option<&Choice>),
+    client_secret: Option<Secret>,
+    secrets: &mut Vec<PlannedSecret>,
+) -> Result<Option<OauthSettings>, Failure> {
+    let of_variant = choice.filter(|_| is_as_described(args)).and_then(|choice| choice.variant.oauth.as_ref());
+    let mode = match (args.launch.oauth, of_variant) {
+        (Some(mode), _) => mode.into(),
+        (None, Some(oauth)) => oauth.mode,
+        (None, None) if args.launch.client_id.is_some() => {
+            return Err(Failure::usage("`--client-id` is for a server that wants OAuth").hint("add `--oauth per-user`"));
+        }
+        (None, None) => return Ok(None),
+    };
+    if of_variant.is_some_and(|oauth| oauth.needs_client_id) && args.launch.client_id.is_none() && !args.dry_run {
+        let hint = choice.map(|choice| choice.variant.hint.clone()).unwrap_or_default();
+        return Err(Failure::usage(format!("`{}` needs --client-id", args.server())).hint(hint));
+    }
+    let mut settings = OauthSettings { mode, client_id: args.launch.client_id.clone(), ..OauthSettings::default() };
+    if let Some(value) = client_secret {
+        let secret = derived(name, "client-secret")?;
+        settings.client_secret = Some(secret.clone());
+        secrets.push(PlannedSecret { name: secret, value });
+    }
+    Ok(Some(settings))
+}
+
+/// Whether the server is reached as its definition says.
+fn is_as_described(args: &Setup) -> bool {
+    args.launch.url.is_none() && args.launch.command.is_none()
+}
+
+fn tools(args: &Setup, choice: Option<&Choice>) -> Vec<ToolRule> {
+    let read = |pattern: &String| ToolRule {
+        tool: Pattern::from(pattern.as_str()),
+        class: ToolClass::Read,
+        flow: Vec::new(),
+        relevance: RelevanceSettings::default(),
+    };
+    let mut tools: Vec<ToolRule> = args.read_tool.iter().map(read).collect();
+    tools.extend(choice.map(|choice| catalogue::rules(&choice.definition)).unwrap_or_default());
+    tools
+}
+
+/// What the server itself is told.
+fn switches<'a>(args: &Setup, choice: &'a Choice) -> &'a Switches {
+    match args.access {
+        SetupAccess::ReadOnly => &choice.variant.read_only,
+        SetupAccess::ReadWrite => &choice.variant.read_write,
+    }
+}
+
+fn told(switches: &Switches) -> Vec<String> {
+    let pairs = |pairs: &BTreeMap<String, String>, between: &str| {
+        pairs.iter().map(|(key, value)| format!("{key}{between}{value}")).collect::<Vec<_>>()
+    };
+    [pairs(&switches.environment, "="), switches.arguments.clone(), pairs(&switches.headers, ": ")].concat()
+}
 
 fn transport(
     args: &Setup,
     name: &Name,
-    definition: Option<&Definition>,
-    values: Values,
+    choice: Option<&Choice>,
+    mut values: Values,
     secrets: &mut Vec<PlannedSecret>,
 ) -> Result<Transport, Failure> {
     let launch = &args.launch;
@@ -145,29 +197,49 @@ fn transport(
         }
         return Ok(Transport::Http { url: url.clone(), headers, sse: false });
     }
-    let variables: Vec<String> = values.env.iter().map(|given| given.key.clone()).collect();
-    let program = match (&launch.command, definition) {
+    if let Some(choice) = choice.filter(|_| launch.command.is_none())
+        && let Some(remote) = choice.remote()
+    {
+        let url = values.answers.url(remote)?;
+        add(&mut values.headers, &switches(args, choice).headers);
+        let headers = stored(name, values.headers, secrets)?;
+        return Ok(Transport::Http { url, headers, sse: remote.kind == "sse" });
+    }
+    if let Some(choice) = choice {
+        add(&mut values.env, &switches(args, choice).environment);
+    }
+    let variables: Vec<String> = values.env.iter().map(|setting| setting.key.clone()).collect();
+    let program = match (&launch.command, choice) {
         (Some(command), _) => Program { command: command.clone(), args: launch.args.clone() },
-        (None, Some(definition)) => catalogue::program(definition, &variables)?,
-        (None, None) => return Err(catalogue::unknown(&args.server)),
+        (None, Some(choice)) => choice.program(&values.answers, &variables, switches(args, choice))?,
+        (None, None) => return Err(catalogue::unknown(args.server())),
     };
     let env = stored(name, values.env, secrets)?;
     let sandbox = Sandbox { level: launch.sandbox.map(SandboxLevel::from).unwrap_or_default(), ..Sandbox::default() };
     Ok(Transport::Stdio { command: program.command, args: program.args, env, sandbox })
 }
 
-/// Puts the secret ones among `given` aside, and refers to them.
+/// Adds what is not there yet: what somebody said counts more.
+fn add(settings: &mut Vec<Setting>, switches: &BTreeMap<String, String>) {
+    for (key, value) in switches {
+        if settings.iter().all(|setting| setting.key != *key) {
+            settings.push(Setting::plain(key, value));
+        }
+    }
+}
+
+/// Puts the secret ones among `settings` aside, and refers to them.
 fn stored(
     server: &Name,
-    given: Vec<Given>,
+    settings: Vec<Setting>,
     secrets: &mut Vec<PlannedSecret>,
 ) -> Result<BTreeMap<String, Value>, Failure> {
     let mut values = BTreeMap::new();
-    for Given { key, value, secret } in given {
+    for Setting { key, value, secret, prefix } in settings {
         let stored = if secret {
             let name = derived(server, &key.to_ascii_lowercase().replace('_', "-"))?;
             secrets.push(PlannedSecret { name: name.clone(), value });
-            Value::Secret { secret: name, prefix: String::new() }
+            Value::Secret { secret: name, prefix }
         } else {
             Value::Plain(value.expose().to_owned())
         };
@@ -176,20 +248,21 @@ fn stored(
     Ok(values)
 }
 
-fn derived(server: &Name, suffix: &str) -> Result<Name, Failure> {
+/// What belongs to `server`.
+pub(super) fn derived(server: &Name, suffix: &str) -> Result<Name, Failure> {
     let text = format!("{server}-{suffix}");
     text.parse().map_err(|error| Failure::usage(format!("{error}")).hint("choose a shorter name with `--name`"))
 }
 
-fn hint(definition: Option<&Definition>, transport: &Transport) -> String {
-    match (transport, definition) {
+fn hint(choice: Option<&Choice>, transport: &Transport) -> String {
+    match (transport, choice) {
         (Transport::Stdio { command, .. }, _) if !is_installed(command) => match catalogue::launcher_hint(command) {
             Some(launcher) => launcher.to_owned(),
             None => {
                 format!("`{command}` is not on this machine: install it, or give the right program with `--command`")
             }
         },
-        (_, Some(definition)) => definition.extension().hint.clone(),
+        (_, Some(choice)) => choice.variant.hint.clone(),
         (Transport::Stdio { command, .. }, None) => {
             format!("run `{command}` by hand to see what it says; it must speak MCP on stdin and stdout")
         }
@@ -214,67 +287,4 @@ fn quoted(word: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::Parser as _;
-
-    fn plan(line: &[&str], values: Values) -> Result<Plan, Failure> {
-        let words = ["mcpctl", "setup"].iter().chain(line);
-        let crate::args::Command::Setup(args) = crate::args::Cli::try_parse_from(words).unwrap().command else {
-            panic!("setup")
-        };
-        let definition = catalogue::find(&args.server).unwrap();
-        Plan::new(&args, args.server.parse().unwrap(), definition.as_ref(), values)
-    }
-
-    fn secret(key: &str, value: &str) -> Values {
-        Values {
-            env: vec![Given { key: key.to_owned(), value: Secret::new(value.to_owned()), secret: true }],
-            ..Values::default()
-        }
-    }
-
-    fn names(plan: &Plan) -> Vec<String> {
-        plan.objects.iter().map(|object| object.reference().to_string()).collect()
-    }
-
-    #[test]
-    fn a_server_of_the_catalogue_gets_its_classes_and_profiles_whatever_runs_it() {
-        let plan =
-            plan(&["slack", "--command", "/opt/slack", "--arg=--x"], secret("SLACK_MCP_XOXB_TOKEN", "xoxb-1")).unwrap();
-        assert_eq!(
-            names(&plan),
-            ["server/slack", "profile/slack-read-only", "profile/slack-read-write", "profile/slack-full"]
-        );
-        assert_eq!(plan.secrets[0].name.as_str(), "slack-slack-mcp-xoxb-token");
-        let json = serde_json::to_string(&plan.objects).unwrap();
-        assert!(!json.contains("xoxb-1") && json.contains("slack_post_message") && json.contains("/opt/slack"));
-    }
-
-    #[test]
-    fn a_server_nobody_classed_gets_a_read_only_profile_only_when_told_what_reads() {
-        assert_eq!(
-            names(&plan(&["wiki", "--command", "w"], Values::default()).unwrap()),
-            ["server/wiki", "profile/wiki-full"]
-        );
-        let classed = plan(&["wiki", "--command", "w", "--read-tool", "get_*"], Values::default()).unwrap();
-        assert!(names(&classed).contains(&"profile/wiki-read-only".to_owned()));
-    }
-
-    #[test]
-    fn a_url_gets_its_bearer_as_a_secret() {
-        let values = Values { bearer: Some(Secret::new("t0p".to_owned())), ..Values::default() };
-        let plan = plan(&["search", "--url", "https://s/mcp", "--bearer-stdin"], values).unwrap();
-        assert_eq!(plan.secrets[0].name.as_str(), "search-bearer");
-        assert!(!serde_json::to_string(&plan.objects).unwrap().contains("t0p"));
-        assert!(super::tests::plan(&["search", "--url", "https://s/mcp"], secret("X", "y")).is_err());
-    }
-
-    #[test]
-    fn words_are_shown_as_a_shell_needs_them() {
-        assert_eq!(quoted("slack-mcp-server@1.3.0"), "slack-mcp-server@1.3.0");
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(quoted(""), "''");
-    }
-}
+mod tests;

@@ -37,6 +37,11 @@ impl Undo {
         Ok(Self { before, new_objects, new_secrets })
     }
 
+    /// Whether nothing of the plan was there, so that nothing stays when it is taken back.
+    pub(super) fn is_all_new(&self, plan: &Plan) -> bool {
+        self.before.is_empty() && self.new_secrets.len() == plan.secrets.len()
+    }
+
     /// Takes everything back.
     pub(super) async fn everything(self, client: &Client) -> Result<(), Failure> {
         if !self.before.is_empty() {

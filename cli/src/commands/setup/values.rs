@@ -1,111 +1,151 @@
-//! What a server is given: from the command line, stdin, files, the environment, the catalogue's defaults, a prompt.
+//! What a server is given: what was offered, the catalogue's defaults, what somebody answers; put where it belongs.
 
+use super::offered::{Offered, check_stdin_is_used_once, pair_of, warn_of_secret};
 use crate::{
     args::setup::Setup,
-    catalogue::{Definition, Input},
-    clients::secret_scan,
+    catalogue::{Answers, Choice, Input, Place, Route, Setting},
     failure::{Failure, Status},
-    given,
     output::Output,
-    prompt, suggest,
+    prompt,
 };
 use control_plane_api::secret::Secret;
-use std::{collections::BTreeMap, env};
-
-/// One environment variable or header for the server.
-#[derive(Clone)]
-pub(super) struct Given {
-    /// The variable or header.
-    pub(super) key: String,
-    /// Its value; also one that is no secret may be one by mistake.
-    pub(super) value: Secret,
-    /// Whether it goes into the secret store.
-    pub(super) secret: bool,
-}
+use std::collections::BTreeMap;
 
 /// Everything the server is given.
 #[derive(Default)]
 pub(super) struct Values {
+    /// By the names of its inputs.
+    pub(super) answers: Answers,
     /// Environment variables.
-    pub(super) env: Vec<Given>,
+    pub(super) env: Vec<Setting>,
     /// Headers.
-    pub(super) headers: Vec<Given>,
+    pub(super) headers: Vec<Setting>,
     /// A bearer token for the URL.
     pub(super) bearer: Option<Secret>,
 }
 
+/// What is done about a value that nobody offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// Somebody is asked.
+    Asked,
+    /// It is an error, in which everything that lacks is named.
+    Named,
+    /// Something stands in for it: nothing will run.
+    StoodIn,
+}
+
 /// Gathers the values; everything that is missing is named at once.
-pub(super) fn gather(
-    args: &Setup,
-    definition: Option<&Definition>,
-    interactive: bool,
-    output: Output,
-) -> Result<Values, Failure> {
+pub(super) fn gather(args: &Setup, choice: Option<&Choice>, lack: Lack, output: Output) -> Result<Values, Failure> {
     let values = &args.values;
     check_stdin_is_used_once(args)?;
-    let plain = |pairs: &[String], flag: &str| -> Result<Vec<Given>, Failure> {
+    let plain = |pairs: &[String], flag: &str| -> Result<Vec<Setting>, Failure> {
         let split = |pair: &String| {
             let (key, value) = pair_of(pair, flag)?;
             warn_of_secret(&key, &value, flag, output);
-            Ok(Given { key, value: Secret::new(value), secret: false })
+            Ok(Setting::plain(&key, &value))
         };
         pairs.iter().map(split).collect()
     };
     let mut gathered =
-        Values { env: plain(&values.env, "--env")?, headers: plain(&values.header, "--header")?, bearer: None };
+        Values { env: plain(&values.env, "--env")?, headers: plain(&values.header, "--header")?, ..Values::default() };
     if values.bearer_stdin {
-        gathered.bearer = Some(prompt::read_stdin()?);
+        gathered.bearer = Some(if lack == Lack::StoodIn { stand_in() } else { prompt::read_stdin()? });
     }
-    let mut inputs: Vec<Input> = match definition {
-        Some(definition) if args.launch.url.is_none() => definition.inputs(),
-        _ => Vec::new(),
-    };
-    inputs.extend(values.secret_env.iter().map(|key| Input::secret(key)));
+    let choice = choice.filter(|_| args.launch.url.is_none());
+    let mut inputs = choice.map(Choice::inputs).unwrap_or_default();
+    if args.launch.command.is_some() {
+        inputs.retain(|input| input.place == Place::Environment);
+    }
+    let named: Vec<Input> = values.secret_env.iter().map(|key| Input::secret(key)).collect();
+    inputs.extend(named.iter().cloned());
     let mut offered = Offered::read(args, &inputs, output)?;
-    let found = resolve(&inputs, &mut offered, interactive, output)?;
-    let missing: Vec<&Input> =
-        inputs.iter().filter(|input| input.required && !found.contains_key(&input.name)).collect();
-    if !missing.is_empty() {
-        return Err(named(&missing, &args.server));
+    gathered.answers = resolve(&inputs, &mut offered, lack, (args.server(), output))?;
+    let answers = &gathered.answers;
+    if let Some(choice) = choice {
+        gathered.env.extend(choice.environment(answers)?);
+        if let Some(remote) = choice.remote() {
+            gathered.headers.extend(answers.settings(&remote.headers)?);
+        }
     }
-    for input in &inputs {
-        if let Some((value, key)) = found.get(&input.name) {
-            let key = key.clone().unwrap_or_else(|| route(input, value.expose(), &found));
-            gathered.env.push(Given { key, value: value.clone(), secret: input.secret });
+    for input in &named {
+        if let Some(value) = answers.values.get(&input.name) {
+            let setting = Setting { value: value.clone(), secret: true, ..Setting::plain(&input.name, "") };
+            gathered.env.push(setting);
         }
     }
     Ok(gathered)
 }
 
-/// A value, and the variable it was given for when that was said.
-type Found = BTreeMap<String, (Secret, Option<String>)>;
-
-fn resolve(inputs: &[Input], offered: &mut Offered, interactive: bool, output: Output) -> Result<Found, Failure> {
-    let mut found = Found::new();
-    let ask_all = interactive;
+/// The values of `inputs`, and where those of them go that have several places.
+pub(super) fn resolve(
+    inputs: &[Input],
+    offered: &mut Offered,
+    lack: Lack,
+    (server, output): (&str, Output),
+) -> Result<Answers, Failure> {
+    let mut found: BTreeMap<String, (Secret, Option<String>)> = BTreeMap::new();
     for input in inputs {
         let value = match offered.take(input) {
             Some(value) => Some(value),
-            None if ask_all => asked(input, output)?.map(|value| (value, None)),
+            None if lack == Lack::Asked => asked(input, output)?.map(|value| (value, None)),
             None => input.default.clone().map(|value| (Secret::new(value), None)),
         };
-        if let Some(value) = value.filter(|(value, _)| !value.expose().is_empty()) {
-            found.insert(input.name.clone(), value);
+        let Some((value, key)) = value.filter(|(value, _)| !value.expose().is_empty()) else { continue };
+        if let Some(wrong) = input.refuses(value.expose()) {
+            return Err(Failure::usage(format!("the value of {} {wrong}", input.name)).hint(input.description.clone()));
+        }
+        found.insert(input.name.clone(), (value, key));
+    }
+    let missing: Vec<&Input> =
+        inputs.iter().filter(|input| input.required && !found.contains_key(&input.name)).collect();
+    if !missing.is_empty() && lack != Lack::StoodIn {
+        return Err(named(&missing, server));
+    }
+    for input in missing {
+        output.note(format!("{} would be asked for: {}", input.name, input.description));
+        found.insert(input.name.clone(), (stand_in_for(input), None));
+    }
+    let mut answers = Answers::default();
+    for input in inputs {
+        if let Some((value, key)) = found.get(&input.name) {
+            let given = |name: &str| found.contains_key(name);
+            let key = key.clone().unwrap_or_else(|| route(input, value.expose(), given));
+            answers.values.insert(input.name.clone(), value.clone());
+            answers.keys.insert(input.name.clone(), key);
         }
     }
-    Ok(found)
+    Ok(answers)
+}
+
+/// What stands in for a secret; it goes nowhere.
+fn stand_in() -> Secret {
+    Secret::new("<secret>".to_owned())
+}
+
+fn stand_in_for(input: &Input) -> Secret {
+    match (&input.placeholder, input.place) {
+        _ if input.secret => stand_in(),
+        (Some(placeholder), _) => Secret::new(placeholder.clone()),
+        (None, Place::Url) => Secret::new(input.name.clone()),
+        (None, _) => Secret::new(format!("<{}>", input.name)),
+    }
 }
 
 fn asked(input: &Input, output: Output) -> Result<Option<Secret>, Failure> {
     let default = input.default.as_ref().map(|default| format!(" [{default}]")).unwrap_or_default();
-    let question = format!("{}{default}: ", input.description);
+    let choices = if input.choices.is_empty() { String::new() } else { format!(" ({})", input.choices.join(", ")) };
+    let question = format!("{}{choices}{default}: ", input.description);
     loop {
         let answer = match input.secret {
             true => prompt::ask_hidden(output, &question)?,
             false => Secret::new(prompt::ask(output, &question)?),
         };
         match (answer.expose().is_empty(), &input.default) {
-            (false, _) => return Ok(Some(answer)),
+            (false, _) => match input.refuses(answer.expose()) {
+                None => return Ok(Some(answer)),
+                Some(wrong) => output.note(format!("it {wrong}")),
+            },
             (true, Some(default)) => return Ok(Some(Secret::new(default.clone()))),
             (true, None) if !input.required => return Ok(None),
             (true, None) => output.note(format!("{} is needed", input.name)),
@@ -114,110 +154,13 @@ fn asked(input: &Input, output: Output) -> Result<Option<Secret>, Failure> {
 }
 
 /// The variable a value belongs into.
-fn route(input: &Input, value: &str, found: &Found) -> String {
-    let applies = |route: &&crate::catalogue::Route| {
+pub(super) fn route(input: &Input, value: &str, given: impl Fn(&str) -> bool) -> String {
+    let applies = |route: &&Route| {
         route.begins_with.as_ref().is_none_or(|start| value.starts_with(start.as_str()))
-            && route.unless.as_ref().is_none_or(|other| !found.contains_key(other))
+            && route.with.as_ref().is_none_or(|other| given(other))
+            && route.unless.as_ref().is_none_or(|other| !given(other))
     };
     input.routes.iter().find(applies).map_or_else(|| input.name.clone(), |route| route.name.clone())
-}
-
-/// What was given outside of prompts, not yet taken.
-struct Offered {
-    by_name: BTreeMap<String, Secret>,
-    first_secret: Option<Secret>,
-}
-
-impl Offered {
-    fn read(args: &Setup, inputs: &[Input], output: Output) -> Result<Self, Failure> {
-        let mut by_name = BTreeMap::new();
-        for pair in &args.values.set {
-            let (key, value) = pair_of(pair, "--set")?;
-            let input = known(&key, inputs, &args.server)?;
-            if input.secret {
-                output.warn(format!(
-                    "{key} is a secret and stays in the shell's history: use `--secret {key}=@FILE` next time"
-                ));
-            }
-            by_name.insert(key, Secret::new(value));
-        }
-        for pair in &args.values.secret {
-            let (key, from) = pair_of(pair, "--secret")?;
-            known(&key, inputs, &args.server)?;
-            by_name.insert(key, secret_from(&from, pair)?);
-        }
-        let first_secret = if args.values.token_stdin { Some(prompt::read_stdin()?) } else { None };
-        if first_secret.is_some() && !inputs.iter().any(|input| input.secret) {
-            return Err(Failure::usage(format!("`{}` takes no secret, so `--token-stdin` has no use", args.server))
-                .hint("name it with `--secret-env KEY`, or use `--bearer-stdin` for a URL"));
-        }
-        Ok(Self { by_name, first_secret })
-    }
-
-    /// The value offered for `input`: by name, then stdin for the first secret, then the environment.
-    fn take(&mut self, input: &Input) -> Option<(Secret, Option<String>)> {
-        let meant =
-            |name: &str| (name != input.name && !input.aliases.iter().any(|a| a == name)).then(|| name.to_owned());
-        for name in input.names() {
-            if let Some(value) = self.by_name.remove(name) {
-                return Some((value, meant(name)));
-            }
-        }
-        if input.secret
-            && let Some(value) = self.first_secret.take()
-        {
-            return Some((value, None));
-        }
-        let from_env = |name: &str| env::var(name).ok().map(|v| v.trim().to_owned()).filter(|value| !value.is_empty());
-        input.names().find_map(|name| from_env(name).map(|value| (Secret::new(value), meant(name))))
-    }
-}
-
-fn known<'a>(key: &str, inputs: &'a [Input], server: &str) -> Result<&'a Input, Failure> {
-    if let Some(input) = inputs.iter().find(|input| input.names().any(|name| name == key)) {
-        return Ok(input);
-    }
-    let names: Vec<&str> = inputs.iter().flat_map(Input::names).collect();
-    let failure = Failure::usage(format!("`{key}` is not an input of `{server}`"));
-    Err(match suggest::closest(key, names.iter().copied()) {
-        Some(closest) => failure.hint(format!("did you mean `{closest}`?")),
-        None if names.is_empty() => failure.hint("use `--env KEY=VALUE` or `--secret-env KEY`"),
-        None => failure
-            .hint(format!("its inputs are {}; anything else goes into `--env` or `--secret-env`", names.join(", "))),
-    })
-}
-
-fn secret_from(from: &str, pair: &str) -> Result<Secret, Failure> {
-    given::source(from)?.ok_or_else(|| {
-        let key = pair.split('=').next().unwrap_or_default();
-        Failure::usage(format!("`--secret {key}=…` takes {}, not the secret itself", given::FORMS))
-            .hint(format!("write it as `--secret {key}=@FILE` or `--secret {key}=-`"))
-    })
-}
-
-fn pair_of(pair: &str, flag: &str) -> Result<(String, String), Failure> {
-    match pair.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        // The text is not repeated: it may be a secret.
-        _ => Err(Failure::usage(format!("`{flag}` takes KEY=VALUE"))),
-    }
-}
-
-fn warn_of_secret(key: &str, value: &str, flag: &str, output: Output) {
-    if !secret_scan::find(&serde_json::json!({key: value})).is_empty() {
-        output.warn(format!("the value of {key} looks like a secret and is stored in the clear because of {flag}"));
-    }
-}
-
-fn check_stdin_is_used_once(args: &Setup) -> Result<(), Failure> {
-    let values = &args.values;
-    let dashes = values.secret.iter().filter(|pair| pair.ends_with("=-")).count();
-    if dashes + usize::from(values.token_stdin) + usize::from(values.bearer_stdin) > 1 {
-        return Err(
-            Failure::usage("stdin can be read only once").hint("give the other secrets as `--secret KEY=@FILE`")
-        );
-    }
-    Ok(())
 }
 
 fn named(missing: &[&Input], server: &str) -> Failure {
@@ -237,62 +180,4 @@ fn named(missing: &[&Input], server: &str) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        args::{Color, Format},
-        catalogue,
-    };
-    use clap::Parser as _;
-
-    fn gathered(line: &[&str]) -> Result<Vec<(String, String, bool)>, Failure> {
-        let words = ["mcpctl", "setup"].iter().chain(line).chain(&["--non-interactive"]);
-        let crate::args::Command::Setup(args) = crate::args::Cli::try_parse_from(words).unwrap().command else {
-            panic!("setup")
-        };
-        let definition = catalogue::find(&args.server).unwrap();
-        let values = gather(&args, definition.as_ref(), false, Output::new(Format::Table, true, Color::Never))?;
-        Ok(values.env.into_iter().map(|given| (given.key, given.value.expose().to_owned(), given.secret)).collect())
-    }
-
-    fn check(line: &[&str], expected: &[(&str, &str, bool)]) {
-        let found = gathered(line).unwrap();
-        let expected: Vec<_> = expected.iter().map(|(k, v, s)| ((*k).to_owned(), (*v).to_owned(), *s)).collect();
-        assert_eq!(found, expected, "{line:?}");
-    }
-
-    #[test]
-    fn a_token_goes_into_the_variable_of_its_kind() {
-        check(&["slack", "--set", "SLACK_MCP_XOXP_TOKEN=xoxp-1"], &[("SLACK_MCP_XOXP_TOKEN", "xoxp-1", true)]);
-        check(&["slack", "--set", "SLACK_BOT_TOKEN=xoxb-1"], &[("SLACK_MCP_XOXB_TOKEN", "xoxb-1", true)]);
-        check(&["slack", "--set", "SLACK_MCP_XOXB_TOKEN=odd"], &[("SLACK_MCP_XOXB_TOKEN", "odd", true)]);
-        let url = ("JIRA_URL", "https://j", false);
-        check(
-            &["jira", "--set", "JIRA_URL=https://j", "--set", "JIRA_TOKEN=t"],
-            &[url, ("JIRA_PERSONAL_TOKEN", "t", true)],
-        );
-        check(
-            &["jira", "--set", "JIRA_URL=https://j", "--set", "JIRA_USERNAME=a@b", "--set", "JIRA_TOKEN=t"],
-            &[url, ("JIRA_USERNAME", "a@b", false), ("JIRA_API_TOKEN", "t", true)],
-        );
-    }
-
-    #[test]
-    fn everything_missing_is_named_at_once() {
-        let failure = gathered(&["jira"]).unwrap_err();
-        assert_eq!(failure.status, Status::Usage);
-        assert!(failure.message.contains("JIRA_URL and JIRA_API_TOKEN"), "{}", failure.message);
-        assert!(
-            gathered(&["wiki", "--command", "w", "--secret-env", "WIKI_T"]).unwrap_err().message.contains("WIKI_T")
-        );
-    }
-
-    #[test]
-    fn what_is_not_an_input_is_refused_without_repeating_values() {
-        let failure = gathered(&["slack", "--set", "SLACK_MCP_XOXP_TOKN=xoxp-1"]).unwrap_err();
-        assert!(failure.hint.unwrap().contains("SLACK_MCP_XOXP_TOKEN"));
-        assert!(!gathered(&["slack", "--set", "xoxp-oops"]).unwrap_err().message.contains("oops"));
-        assert!(!gathered(&["slack", "--secret", "SLACK_TOKEN=xoxp-oops"]).unwrap_err().message.contains("oops"));
-        assert!(gathered(&["slack", "--token-stdin", "--secret", "SLACK_TOKEN=-"]).is_err());
-    }
-}
+mod tests;
