@@ -1,6 +1,7 @@
 //! The REST client of mcpd: one method per route the CLI uses. It knows paths and types, not what commands want.
 
 pub(crate) mod http;
+mod objects;
 mod reply;
 
 use crate::{
@@ -10,13 +11,14 @@ use crate::{
 };
 use control_plane_api::{
     access::{
-        IssuedToken, LoginMethods, LoginRequest, OpenedSession, PasswordChange, SessionSummary, TokenRequest,
-        TokenSummary, UserSpec, WhoAmI,
+        IssuedToken, LoginMethods, LoginRequest, OpenedSession, PasswordChange, RoleSummary, SessionSummary,
+        TokenRequest, TokenSummary, UserSpec, WhoAmI,
     },
     apply::{ApplyReply, ApplyRequest},
     audit::{AuditEvent, AuditPage, RecordPage, receipt::SignedText},
     gateway::{ControlPlaneStatus, GatewayOrder, GatewaySummary, JoinToken, JoinTokenRequest},
     instance::{InstanceLogs, InstanceOrder, InstanceStatus, InstanceTest},
+    issuer::IssuerSpec,
     laptop::{LaptopGrant, LaptopRequest},
     name::Name,
     oauth::{ConnectLink, ConnectRequest, ConnectionSummary},
@@ -85,6 +87,11 @@ impl Client {
     /// `GET /api/v1/whoami`.
     pub(crate) async fn whoami(&self) -> Result<WhoAmI, Failure> {
         self.get("whoami", &[]).await
+    }
+
+    /// `GET /api/v1/roles`.
+    pub(crate) async fn roles(&self) -> Result<Vec<RoleSummary>, Failure> {
+        self.get("roles", &[]).await
     }
 
     /// `GET /api/v1/{kind}s`.
@@ -395,6 +402,9 @@ impl Spec for ProjectSpec {
 }
 impl Spec for UserSpec {
     const KIND: Kind = Kind::User;
+}
+impl Spec for IssuerSpec {
+    const KIND: Kind = Kind::Issuer;
 }
 
 /// There is no `kind` called `name` among `names`.

@@ -11,8 +11,10 @@ pub(crate) use table::Table;
 use crate::{args::Format, failure::Failure};
 use serde::Serialize;
 use std::{
+    collections::BTreeSet,
     env, fmt,
     io::{self, IsTerminal as _, Write as _},
+    ops::ControlFlow,
 };
 
 /// A result that can be shown in every format. JSON and YAML are its `Serialize`.
@@ -29,6 +31,13 @@ pub(crate) struct Output {
     format: Format,
     quiet: bool,
     colour: bool,
+}
+
+/// What was shown of a result that is looked at again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    rows: BTreeSet<Vec<String>>,
+    text: Option<String>,
 }
 
 /// What a command did to one object.
@@ -74,6 +83,25 @@ impl Output {
         matches!(self.format, Format::Json | Format::Jsonl | Format::Csv | Format::Yaml)
     }
 
+    /// Whether only names are wanted.
+    pub(crate) fn is_names(self) -> bool {
+        self.format == Format::Name
+    }
+
+    /// Prints a unified diff; in colour for a terminal.
+    pub(crate) fn diff(self, text: &str) -> Result<(), Failure> {
+        let line = |line: &str| {
+            let safe = safe::line(line.trim_end_matches('\n'));
+            match (self.colour, line.chars().next()) {
+                (true, Some('+')) => format!("\u{1b}[32m{safe}\u{1b}[0m\n"),
+                (true, Some('-')) => format!("\u{1b}[31m{safe}\u{1b}[0m\n"),
+                (true, Some('@')) => format!("\u{1b}[36m{safe}\u{1b}[0m\n"),
+                _ => safe + "\n",
+            }
+        };
+        out(&text.split_inclusive('\n').map(line).collect::<String>())
+    }
+
     /// Prints a result.
     pub(crate) fn report(self, report: &impl Report) -> Result<(), Failure> {
         match self.format {
@@ -98,6 +126,30 @@ impl Output {
             Format::Json | Format::Jsonl => Self::jsonl(report),
             Format::Yaml | Format::Name => out(&lines(report.names())),
         }
+    }
+
+    /// Prints what of a result was not printed before: the rows that changed, or in formats for programs the whole where anything
+    /// did. Whether somebody still reads.
+    pub(crate) fn news(self, report: &impl Report, seen: &mut Seen) -> Result<ControlFlow<()>, Failure> {
+        let first = seen.text.is_none();
+        let text = match self.format {
+            Format::Table | Format::Wide => {
+                let table = report.table(self.format == Format::Wide);
+                seen.text = Some(String::new());
+                return told(&table.news(self.colour, first, &mut seen.rows));
+            }
+            Format::Json | Format::Jsonl => serde_json::to_string(report).map(|text| safe::json(&text) + "\n").ok(),
+            Format::Csv => Some(report.table(true).csv(first)),
+            Format::Yaml => serde_yaml_ng::to_string(report).map(|text| format!("---\n{text}")).ok(),
+            Format::Name => Some(lines(report.names())),
+        };
+        let text = text.ok_or_else(|| Failure::failed("the result cannot be printed in this format"))?;
+        if seen.text.as_ref() == Some(&text) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let written = told(&text);
+        seen.text = Some(text);
+        written
     }
 
     /// Prints what was done to objects: one `kind/name change` a line.
@@ -193,12 +245,16 @@ fn lines(items: impl IntoIterator<Item = String>) -> String {
 
 /// Writes to stdout. A reader that went away (`| head`) is no failure.
 fn out(text: &str) -> Result<(), Failure> {
+    told(text).map(drop)
+}
+
+/// Writes to stdout. Whether the reader is still there.
+fn told(text: &str) -> Result<ControlFlow<()>, Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::failed(format!("cannot write to stdout: {error}")))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        Err(error) => Err(Failure::failed(format!("cannot write to stdout: {error}"))),
     }
 }
 
