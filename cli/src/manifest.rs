@@ -183,7 +183,10 @@ mod tests {
         assert_eq!(names(true), ["one", "two", "three"]);
         fs::write(dir.path().join("a/z.yaml"), profile("one")).unwrap();
         let told = read(std::slice::from_ref(&path), true).unwrap_err().message;
-        assert!(told.contains("a/z.yaml:1: profile/one is there twice, first at") && told.ends_with("b.yml:1"), "{told}");
+        assert!(
+            told.contains("a/z.yaml:1: profile/one is there twice, first at") && told.ends_with("b.yml:1"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -10,7 +10,8 @@ use std::path::PathBuf;
 
 /// Objects to show.
 #[derive(Debug, Args)]
-#[command(after_help = "Kinds: server, profile, project, user, issuer, secret, pin, connection, gateway, instance; all stands for the
+#[command(
+    after_help = "Kinds: server, profile, project, user, issuer, secret, pin, connection, gateway, instance; all stands for the
 first five.
 
 Examples:
@@ -18,7 +19,8 @@ Examples:
   mcpctl get all
   mcpctl get profile slack-read-only -o yaml
   mcpctl get project/weekly_reports user/alice -o json
-  mcpctl get instances --watch")]
+  mcpctl get instances --watch"
+)]
 pub(crate) struct Get {
     /// A kind of object, or `KIND/NAME`
     #[arg(value_name = "KIND|KIND/NAME")]

@@ -5,13 +5,15 @@ use control_plane_api::name::Name;
 
 /// What to reach.
 #[derive(Debug, Args)]
-#[command(after_help = "Without arguments: the control plane and the gateway. Exit code 6 names the hop that does not answer.
+#[command(
+    after_help = "Without arguments: the control plane and the gateway. Exit code 6 names the hop that does not answer.
 
 Examples:
   mcpctl test-connection
   mcpctl test-connection slack
   mcpctl test-connection --project weekly_reports --count 20
-  mcpctl test-connection --gateway --format json")]
+  mcpctl test-connection --gateway --format json"
+)]
 pub(crate) struct TestConnection {
     /// A server, asked by the gateways that use it
     pub server: Option<Name>,

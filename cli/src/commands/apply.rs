@@ -64,7 +64,11 @@ pub(crate) async fn delete<S: Spec>(
 /// What `reply` says was done.
 pub(crate) fn changes(reply: &ApplyReply, dry_run: bool) -> Vec<Change> {
     let suffix = if dry_run { " (dry run)" } else { "" };
-    reply.objects.iter().map(|applied| Change::new(&applied.object, format!("{}{suffix}", word(applied.effect)))).collect()
+    reply
+        .objects
+        .iter()
+        .map(|applied| Change::new(&applied.object, format!("{}{suffix}", word(applied.effect))))
+        .collect()
 }
 
 /// What commands say that was done to an object.

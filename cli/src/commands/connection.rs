@@ -96,8 +96,9 @@ pub(super) async fn listed(
     let mut all = client.connections().await?;
     for server in servers {
         if !all.iter().any(|connection| connection.server == *server) {
-            return Err(Failure::not_found(format!("`{server}` has no connection"))
-                .hint(format!("mcpctl connect {server}")));
+            return Err(
+                Failure::not_found(format!("`{server}` has no connection")).hint(format!("mcpctl connect {server}"))
+            );
         }
     }
     all.retain(|connection| servers.is_empty() || servers.contains(&connection.server));

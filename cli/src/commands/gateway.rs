@@ -79,9 +79,7 @@ impl Report for Gateways {
                 row.servers(),
             ];
             let status = gateway.status.as_ref();
-            let reported = |cell: &dyn Fn(&GatewayStatus) -> String| {
-                status.map(cell).unwrap_or_default()
-            };
+            let reported = |cell: &dyn Fn(&GatewayStatus) -> String| status.map(cell).unwrap_or_default();
             let more = || {
                 [
                     reported(&|status| status.role.to_string()),

@@ -10,9 +10,7 @@ use crate::{
     failure::{Failure, Status},
     output::{Report, Table},
 };
-use control_plane_api::{
-    instance::InstanceTest, name::Name, project::ProjectSpec, server::ServerSpec,
-};
+use control_plane_api::{instance::InstanceTest, name::Name, project::ProjectSpec, server::ServerSpec};
 use hop::{Hop, Timing};
 use reqwest::header::ACCEPT;
 use serde::Serialize;
@@ -141,9 +139,12 @@ async fn server(name: &Name, client: &Client, count: u16, hops: &mut Vec<Hop>) -
     }
     let tools = last.iter().map(|test| test.tools.len()).max();
     let (url, encrypted) = hop::reached(&server.spec.transport);
-    let era = client.serving_gateways().await?.iter().filter_map(|gateway| gateway.status.clone()).find_map(|status| {
-        status.servers.iter().find(|server| server.name == *name).and_then(|server| server.era)
-    });
+    let era = client
+        .serving_gateways()
+        .await?
+        .iter()
+        .filter_map(|gateway| gateway.status.clone())
+        .find_map(|status| status.servers.iter().find(|server| server.name == *name).and_then(|server| server.era));
     hops.push(Hop {
         tools,
         protocol: era.map(|era| word(&era)),

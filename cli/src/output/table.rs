@@ -24,7 +24,10 @@ impl Table {
     /// A table without rows.
     pub(crate) fn new(headings: impl IntoIterator<Item = &'static str>) -> Self {
         let headings: Vec<&'static str> = headings.into_iter().collect();
-        debug_assert!(headings.iter().all(|heading| !heading.contains([' ', '_'])), "`cut` and `awk` count words: {headings:?}");
+        debug_assert!(
+            headings.iter().all(|heading| !heading.contains([' ', '_'])),
+            "`cut` and `awk` count words: {headings:?}"
+        );
         Self { headings, rows: Vec::new() }
     }
 
@@ -48,7 +51,8 @@ impl Table {
     pub(crate) fn brief(mut self) -> Self {
         let last = self.headings.len().saturating_sub(1);
         let width = |at: usize| {
-            let cells = self.rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count().max(EMPTY.len()));
+            let cells =
+                self.rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count().max(EMPTY.len()));
             cells.chain(self.headings.get(at).map(|heading| heading.len())).max().unwrap_or_default()
         };
         let before: usize = (0..last).map(|at| width(at) + GAP).sum();

@@ -12,7 +12,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-const PLANE: &str = r#"{"version": "VERSION", "store": "sqlite", "revision": 3, "started_at": "2026-07-28T09:00:00.000Z"}"#;
+const PLANE: &str =
+    r#"{"version": "VERSION", "store": "sqlite", "revision": 3, "started_at": "2026-07-28T09:00:00.000Z"}"#;
 const SERVER: &str = r#"{"name": "slack", "revision": 1, "spec": {"transport": {"type": "stdio", "command": "npx",
     "env": {"T": {"secret": "slack-token"}}}}}"#;
 const PROFILE: &str = r#"{"name": "slack-read-only", "revision": 1, "spec": {"server": "slack", "allow": ["*"]}}"#;
@@ -24,8 +25,10 @@ const GATEWAY: &str = r#"{"name": "local", "enrolled_at": "2026-07-28T09:00:00.0
         {"name": "get", "exposed": "slack_get", "class": "read"}, {"name": "post", "exposed": "slack_post", "class": "write"}]}]}}"#;
 const OWN: &str = r#"{"name": "local", "version": "VERSION", "started_at": "2026-07-28T09:00:00.000Z", "revision": 3,
     "contact": {"reached_at": "NOW"}, "audit_backlog": 0, "servers": []}"#;
-const TEST: &str = r#"[{"name": "slack", "gateway": "local", "passed": true, "tools": ["get", "post"], "elapsed_ms": 12}]"#;
-const CONNECTION: &str = r#"[{"id": "c1", "server": "slack", "user": "admin", "issuer": "https://i.example", "state": "needs_consent"}]"#;
+const TEST: &str =
+    r#"[{"name": "slack", "gateway": "local", "passed": true, "tools": ["get", "post"], "elapsed_ms": 12}]"#;
+const CONNECTION: &str =
+    r#"[{"id": "c1", "server": "slack", "user": "admin", "issuer": "https://i.example", "state": "needs_consent"}]"#;
 
 /// RFC 3339, `ago` seconds before now.
 fn moment(ago: u64) -> String {
@@ -90,7 +93,9 @@ impl Machine {
         // A client, so that there is one in PATH; the program that is tested, as the client starts it.
         let bin = this.world.script("bin/claude", "#!/bin/sh\n");
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_mcpctl"), bin.with_file_name("mcpctl")).unwrap();
-        this.client_file(r#"{"mcpServers": {"mcpctl-proxy": {"command": "mcpctl", "args": ["mcp-stdio", "--project", "weekly"]}}}"#);
+        this.client_file(
+            r#"{"mcpServers": {"mcpctl-proxy": {"command": "mcpctl", "args": ["mcp-stdio", "--project", "weekly"]}}}"#,
+        );
         this
     }
 
@@ -219,7 +224,9 @@ fn a_clients_file_is_broken_in_five_ways() {
     let machine = Machine::new(nothing);
     let add = "mcpctl claude add-mcp-project weekly";
     let entry = |command: &str, project: &str| {
-        format!(r#"{{"mcpServers": {{"mcpctl-proxy": {{"command": "{command}", "args": ["mcp-stdio", "--project", "{project}"]}}}}}}"#)
+        format!(
+            r#"{{"mcpServers": {{"mcpctl-proxy": {{"command": "{command}", "args": ["mcp-stdio", "--project", "{project}"]}}}}}}"#
+        )
     };
     machine.client_file("{\"mcpServers\": {");
     fails(&machine, "client", &["mv .mcp.json .mcp.json.broken", add], &["clock"]);
@@ -243,7 +250,8 @@ fn a_token_that_is_refused_is_taken_out_of_the_way_and_skips_what_it_is_for() {
         let refused = seen.path.starts_with("/api/") || seen.path.starts_with("/projects/");
         refused.then(|| Reply::status(401))
     });
-    let skipped = ["gateway-project", "clock", "version", "gateways", "server", "credential", "grants", "offered", "pin"];
+    let skipped =
+        ["gateway-project", "clock", "version", "gateways", "server", "credential", "grants", "offered", "pin"];
     fails(&machine, "bridge", &["mcpctl login"], &skipped);
     machine.world.private("admin-token", "mcpctl_pat_admin");
     fails(&machine, "bridge", &["rm HOME/token"], &skipped);
@@ -259,7 +267,10 @@ fn a_bridge_that_does_not_start_or_says_something_else_is_told() {
     let entry = |command: &str| {
         let path = machine.world.dir.path().join(command);
         let args = r#"["mcp-stdio", "--project", "weekly"]"#;
-        machine.client_file(&format!(r#"{{"mcpServers": {{"mcpctl-proxy": {{"command": "{}", "args": {args}}}}}}}"#, path.display()));
+        machine.client_file(&format!(
+            r#"{{"mcpServers": {{"mcpctl-proxy": {{"command": "{}", "args": {args}}}}}}}"#,
+            path.display()
+        ));
     };
     machine.world.script("bin/dies", "#!/bin/sh\necho 'no such project' >&2\nexit 3\n");
     entry("bin/dies");
@@ -268,7 +279,9 @@ fn a_bridge_that_does_not_start_or_says_something_else_is_told() {
     machine.world.script("bin/chatty", "#!/bin/sh\necho hello\ncat >/dev/null\n");
     entry("bin/chatty");
     fails(&machine, "bridge", &[], &["clock"]);
-    assert!(check_of(&machine.json().1, "bridge")["found"].as_str().unwrap().contains("something else than MCP: hello"));
+    assert!(
+        check_of(&machine.json().1, "bridge")["found"].as_str().unwrap().contains("something else than MCP: hello")
+    );
 }
 
 const BEHIND_THE_PLANE: [&str; 9] =
@@ -284,7 +297,10 @@ fn a_daemon_that_was_stopped_or_half_of_it_is_started() {
     let world = World::new();
     let ran = world.run(&["--home", world.home().to_str().unwrap(), "doctor", "-o", "json"]);
     let told: Value = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!((ran.code, &told["failing_hop"], &told["fix"][0]), (Some(6), &"bridge".into(), &"mcpctl daemon start".into()));
+    assert_eq!(
+        (ran.code, &told["failing_hop"], &told["fix"][0]),
+        (Some(6), &"bridge".into(), &"mcpctl daemon start".into())
+    );
     let failed = told["checks"].as_array().unwrap().iter().filter(|check| check["state"] == "fail");
     let failed: Vec<&str> = failed.map(|check| check["name"].as_str().unwrap()).collect();
     assert_eq!(failed, ["token", "gateway-process", "control-plane"], "{told:#}");
@@ -353,7 +369,8 @@ fn gateways_are_behind_drained_rejecting_or_of_another_version() {
     );
     fails(&rejected, "control-plane", &["mcpctl get profile/slack-read-only -o yaml"], &["clock"]);
     let other = Machine::new(|seen| {
-        let text = filled(GATEWAY).replace(&format!(r#""version": "{}""#, env!("CARGO_PKG_VERSION")), r#""version": "9.9.9""#);
+        let text =
+            filled(GATEWAY).replace(&format!(r#""version": "{}""#, env!("CARGO_PKG_VERSION")), r#""version": "9.9.9""#);
         (seen.path == "/api/v1/gateways").then(|| Reply::json(&format!("[{text}]")))
     });
     warns(&other, "version", &[]);
@@ -441,4 +458,40 @@ fn a_developer_is_told_what_is_hidden_and_nothing_of_it_fails() {
     let (code, told) = machine.json();
     assert_eq!(code, Some(0), "{told:#}");
     assert_eq!(check_of(&told, "server")["found"], "user dev may not see servers and profiles");
+}
+
+#[test]
+fn on_a_laptop_the_central_gateway_is_a_hop_of_its_own() {
+    let machine = Machine::new(|seen| match seen.path.as_str() {
+        "/api/v1/whoami" => Some(Reply::json(r#"{"user": "ann", "roles": ["developer"]}"#)),
+        "/api/v1/servers" => Some(Reply::status(403)),
+        "/status" => Some(Reply::json(&filled(OWN).replace("\"local\"", "\"laptop-ann\"").replace(
+            r#""servers": []"#,
+            r#""servers": [{"name": "weekly", "state": "ready"}]"#,
+        ))),
+        _ => None,
+    });
+    let (world, url) = (&machine.world, &machine._stub.url);
+    let laptop = world.home().join("laptop");
+    fs::create_dir_all(&laptop).unwrap();
+    fs::write(world.work().join("token.txt"), "mcpctl_pat_laptop").unwrap();
+    world
+        .run(&["--home", laptop.to_str().unwrap(), "credentials", "set", "@token.txt", "--store", "file"])
+        .succeeds();
+    world.private("gateway/laptop-ann/admin-addr", url.strip_prefix("http://").unwrap());
+    let record = |central: &str| {
+        let process = format!(r#"{{"pid": {}, "started": "{}"}}"#, process::id(), started(process::id()));
+        format!(
+            r#"{{"server": "{url}", "user": "ann", "gateway": "laptop-ann", "gateway_url": "{url}", "central_url": "{central}",
+                "expires_at": "2999-01-01T00:00:00.000Z", "process": {process}}}"#
+        )
+    };
+    world.private("laptop.json", &record(url));
+    let (code, told) = machine.json();
+    assert_eq!((code, &check_of(&told, "central-gateway")["state"]), (Some(0), &"ok".into()), "{told:#}");
+    assert_eq!(check_of(&told, "server")["found"], "project weekly is ready");
+    world.private("laptop.json", &record("http://127.0.0.1:9"));
+    let (code, told) = machine.json();
+    assert_eq!((code, &told["failing_hop"]), (Some(6), &"central".into()), "{told:#}");
+    assert!(check_of(&told, "central-gateway")["advice"].as_str().unwrap().contains("network"), "{told:#}");
 }

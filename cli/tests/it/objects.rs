@@ -13,8 +13,10 @@ use std::{
 
 const SLACK: &str = r#"{"name": "slack", "revision": 2, "spec": {"transport": {"type": "stdio", "command": "npx",
     "args": ["-y", "slack-mcp-server"], "env": {"SLACK_TOKEN": {"secret": "slack-token"}}}, "orders": {"restarts": 4}}}"#;
-const READ_ONLY: &str = r#"{"name": "slack-read-only", "revision": 3, "spec": {"server": "slack", "access": "read-only"}}"#;
-const WEEKLY: &str = r#"{"name": "weekly", "revision": 5, "spec": {"profiles": ["slack-read-only"], "members": ["alice"]}}"#;
+const READ_ONLY: &str =
+    r#"{"name": "slack-read-only", "revision": 3, "spec": {"server": "slack", "access": "read-only"}}"#;
+const WEEKLY: &str =
+    r#"{"name": "weekly", "revision": 5, "spec": {"profiles": ["slack-read-only"], "members": ["alice"]}}"#;
 const ADMIN: &str = r#"{"name": "admin", "revision": 1, "spec": {"roles": ["admin"]}}"#;
 const ALICE: &str = r#"{"name": "alice", "revision": 4, "spec": {"roles": ["developer"]}}"#;
 
@@ -50,8 +52,7 @@ fn check(args: &[&str], out: &str) {
 /// Runs with something on stdin.
 fn with_stdin(world: &World, args: &[&str], stdin: &str) -> Ran {
     let mut command = world.command(args);
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     Ran {
@@ -206,7 +207,8 @@ fn a_diff_that_cannot_be_made_does_not_end_like_one_that_was() {
 fn what_refers_goes_before_what_is_referred_to() {
     let (stub, world) = plane();
     let args = ["delete", "server/slack", "secret/slack-token", "project/weekly", "profile/slack-read-only", "--yes"];
-    let expected = "project/weekly deleted\nprofile/slack-read-only deleted\nserver/slack deleted\nsecret/slack-token deleted\n";
+    let expected =
+        "project/weekly deleted\nprofile/slack-read-only deleted\nserver/slack deleted\nsecret/slack-token deleted\n";
     assert_eq!(world.run(&args).succeeds(), expected);
     let paths = ["projects/weekly", "profiles/slack-read-only", "servers/slack", "secrets/slack-token"];
     assert_eq!(methods(&stub, "DELETE"), paths.map(|path| format!("/api/v1/{path}")));
@@ -215,10 +217,9 @@ fn what_refers_goes_before_what_is_referred_to() {
 #[test]
 fn nothing_is_deleted_where_something_refers_to_it_or_nobody_confirmed() {
     let (stub, world) = plane();
-    world.run(&["delete", "profile", "slack-read-only", "--yes"]).fails(
-        1,
-        &["nothing was", "profile/slack-read-only is in use by project/weekly", "hint: delete those too"],
-    );
+    world
+        .run(&["delete", "profile", "slack-read-only", "--yes"])
+        .fails(1, &["nothing was", "profile/slack-read-only is in use by project/weekly", "hint: delete those too"]);
     world.run(&["delete", "user", "alice", "--yes"]).fails(1, &["user/alice is in use by project/weekly"]);
     world.run(&["delete", "project", "weekly"]).fails(2, &["deleting project/weekly needs a confirmation", "--yes"]);
     world.run(&["delete", "project", "weekly", "gone", "--yes"]).fails(5, &["project `gone` does not exist"]);
@@ -348,7 +349,9 @@ fn several_files_and_folders_are_applied_at_once() {
 #[test]
 fn kinds_that_one_may_not_see_are_left_out_and_that_is_said() {
     let stub = Stub::start(|seen, _| match seen.path.as_str() {
-        "/api/v1/users" => Reply::new(403, "application/problem+json", r#"{"type":"x","title":"x","status":403,"detail":"no"}"#),
+        "/api/v1/users" => {
+            Reply::new(403, "application/problem+json", r#"{"type":"x","title":"x","status":403,"detail":"no"}"#)
+        }
         _ => answer(seen, SLACK),
     });
     let world = World::connected(&stub.url);

@@ -68,7 +68,10 @@ fn a_role_is_given_to_several_users_at_once_and_nothing_else_of_them_changes() {
     world.run(&["role", "revoke", "operator", "alice", "--dry-run"]).succeeds();
     let sent = stub.wait_for(|seen| seen.method == "POST").body;
     let sent: serde_json::Value = serde_json::from_str(&sent).unwrap();
-    assert_eq!((&sent["objects"][0]["spec"]["roles"], &sent["dry_run"]), (&serde_json::json!(["developer"]), &true.into()));
+    assert_eq!(
+        (&sent["objects"][0]["spec"]["roles"], &sent["dry_run"]),
+        (&serde_json::json!(["developer"]), &true.into())
+    );
     world.run(&["role", "grant", "operator", "alcie"]).fails(5, &["did you mean `alice`?"]);
     world.run(&["role", "grant", "operator"]).fails(2, &["<USER>"]);
 }

@@ -115,7 +115,8 @@ fn where_gateways_find_different_definitions_one_has_to_be_named() {
 
 #[test]
 fn a_search_looks_into_names_titles_and_descriptions_and_shows_the_best_match_first() {
-    let row = "NAME      SERVER  CLASS  STATE    DESCRIPTION\njira_get  jira    read   trusted  Reads an issue by its key.\n";
+    let row =
+        "NAME      SERVER  CLASS  STATE    DESCRIPTION\njira_get  jira    read   trusted  Reads an issue by its key.\n";
     check("", &["tools", "search", "issue", "key"], 0, &[row], &[]);
     check("", &["tools", "search", "issues"], 0, &["jira_get"], &[]);
     check("", &["tools", "search", "post"], 0, &["slack_post  slack   write  quarantined  <none>"], &[]);

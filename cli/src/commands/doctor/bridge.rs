@@ -82,12 +82,11 @@ fn answered(line: &str, program: &str) -> Check {
                 let revision = revision.map(|revision| format!(" with {revision}")).unwrap_or_default();
                 Check::ok(Name::Bridge, format!("`{program}` starts, and `initialize` is answered{revision}"))
             }
-            Err(error) => {
-                Check::ok(Name::Bridge, format!("`{program}` starts and answers: {}", error.message))
-            }
+            Err(error) => Check::ok(Name::Bridge, format!("`{program}` starts and answers: {}", error.message)),
         },
-        _ => Check::fail(Name::Bridge, format!("`{program}` writes something else than MCP: {}", line.trim()))
-            .advice("the client's file has to start `mcpctl mcp-stdio` itself, without a program that writes to stdout"),
+        _ => Check::fail(Name::Bridge, format!("`{program}` writes something else than MCP: {}", line.trim())).advice(
+            "the client's file has to start `mcpctl mcp-stdio` itself, without a program that writes to stdout",
+        ),
     }
 }
 

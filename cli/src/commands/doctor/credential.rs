@@ -124,9 +124,7 @@ mod tests {
 
     #[test]
     fn consent_is_missing_begun_gone_expired_or_there() {
-        let with = |state: &str, expires: &str| {
-            json!({"id": "c1", "server": "wiki", "issuer": "https://i.example", "state": state, "expires_at": expires})
-        };
+        let with = |state: &str, expires: &str| json!({"id": "c1", "server": "wiki", "issuer": "https://i.example", "state": state, "expires_at": expires});
         check(json!(null), Err("nobody has given consent"));
         check(with("needs_consent", "2999-01-01T00:00:00Z"), Err("needs consent again"));
         check(with("pending", "2999-01-01T00:00:00Z"), Err("never finished"));

@@ -52,10 +52,10 @@ fn process(known: &Known<'_>) -> Check {
             .unwrap_or_else(|| Check::ok(NAME, format!("gateway {} runs", record.gateway)));
     }
     match &known.daemon {
-        Ok(Some(record)) => running(record.gateway.as_ref(), known).unwrap_or_else(|| Check::ok(NAME, "gateway local runs")),
-        Ok(None) if known.invocation.server.is_some() => {
-            Check::skipped(NAME, "no gateway was started on this machine")
+        Ok(Some(record)) => {
+            running(record.gateway.as_ref(), known).unwrap_or_else(|| Check::ok(NAME, "gateway local runs"))
         }
+        Ok(None) if known.invocation.server.is_some() => Check::skipped(NAME, "no gateway was started on this machine"),
         Ok(None) => Check::fail(NAME, "no gateway was started on this machine").fix(START),
         Err(failure) => Check::failure(NAME, failure),
     }
@@ -109,7 +109,8 @@ fn config(known: &Known<'_>) -> Check {
         (None, _) => Check::ok(NAME, said),
         (Some(why), at) => {
             let now = Timestamp::now().as_millis();
-            let since = at.map(|at| format!(" for {} s", now.saturating_sub(at.as_millis()) / 1_000)).unwrap_or_default();
+            let since =
+                at.map(|at| format!(" for {} s", now.saturating_sub(at.as_millis()) / 1_000)).unwrap_or_default();
             Check::warn(NAME, format!("{said}, but not confirmed{since}: {why}"))
         }
     }

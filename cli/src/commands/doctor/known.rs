@@ -6,7 +6,10 @@ use crate::{
     client::{Client, http},
     commands::laptop,
     failure::{Failure, Status},
-    home::{Token, record::{DaemonRecord, LaptopRecord}},
+    home::{
+        Token,
+        record::{DaemonRecord, LaptopRecord},
+    },
 };
 use control_plane_api::{
     access::{Role, WhoAmI},
@@ -139,8 +142,10 @@ impl<'a> Known<'a> {
     pub(super) fn servers(&self) -> Vec<&Named<ServerSpec>> {
         let Some(insight) = self.plane.as_ref().and_then(|plane| plane.insight.as_ref()) else { return Vec::new() };
         let wanted = |server: &&Named<ServerSpec>| {
-            let used = || self.projects().iter().flat_map(|project| &project.spec.profiles).cloned().collect::<Vec<_>>();
-            let by = |profile: &Named<ProfileSpec>| profile.spec.server == server.name && used().contains(&profile.name);
+            let used =
+                || self.projects().iter().flat_map(|project| &project.spec.profiles).cloned().collect::<Vec<_>>();
+            let by =
+                |profile: &Named<ProfileSpec>| profile.spec.server == server.name && used().contains(&profile.name);
             self.project.is_none() || insight.profiles.iter().any(by)
         };
         insight.servers.iter().filter(wanted).collect()
@@ -159,11 +164,9 @@ impl Plane {
         let projects = visible(client.objects::<ProjectSpec>().await)?.unwrap_or_default();
         let connections = visible(client.connections().await)?.unwrap_or_default();
         let insight = match visible(client.objects::<ServerSpec>().await)? {
-            Some(servers) => Some(Insight {
-                servers,
-                profiles: client.objects().await?,
-                gateways: client.serving_gateways().await?,
-            }),
+            Some(servers) => {
+                Some(Insight { servers, profiles: client.objects().await?, gateways: client.serving_gateways().await? })
+            }
             None => None,
         };
         Ok(Self { status, projects, connections, insight })

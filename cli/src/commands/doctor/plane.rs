@@ -91,14 +91,20 @@ fn database(known: &Known<'_>) -> Check {
         (Err(_), _, _) => Check::skipped(NAME, "the control plane does not answer"),
         (Ok(_), Some(true), Some(plane)) => {
             let (store, revision) = (&plane.status.store, plane.status.revision);
-            Check::ok(NAME, format!("{store} answers, with the tables of {}, revision {revision}", plane.status.version))
+            Check::ok(
+                NAME,
+                format!("{store} answers, with the tables of {}, revision {revision}", plane.status.version),
+            )
         }
         (Ok(_), Some(true), None) => Check::ok(NAME, "it answers"),
         (Ok(_), _, _) => {
             let own = known.daemon.as_ref().ok().is_some_and(Option::is_some) && known.invocation.server.is_none();
             let check = Check::fail(NAME, "the control plane runs, but its database does not answer");
             match own {
-                true => check.fix("mcpctl daemon stop").fix(START).advice("for PostgreSQL: start it, and check DATABASE_URL"),
+                true => check
+                    .fix("mcpctl daemon stop")
+                    .fix(START)
+                    .advice("for PostgreSQL: start it, and check DATABASE_URL"),
                 false => check.advice("whoever runs the control plane starts PostgreSQL and checks DATABASE_URL"),
             }
         }

@@ -6,11 +6,7 @@ use super::{
     known::{Insight, Known},
 };
 use crate::grants;
-use control_plane_api::{
-    object::Named,
-    profile::ProfileSpec,
-    project::ProjectSpec,
-};
+use control_plane_api::{object::Named, profile::ProfileSpec, project::ProjectSpec};
 use protocol::definition::visible;
 use std::collections::BTreeSet;
 
@@ -95,7 +91,8 @@ fn offered(known: &Known<'_>, insight: &Insight) -> Check {
 /// Tools that changed since they were trusted.
 fn pins(known: &Known<'_>, insight: &Insight) -> Check {
     let servers: BTreeSet<_> = known.servers().into_iter().map(|server| &server.name).collect();
-    let reported = insight.gateways.iter().filter_map(|gateway| gateway.status.as_ref()).flat_map(|status| &status.servers);
+    let reported =
+        insight.gateways.iter().filter_map(|gateway| gateway.status.as_ref()).flat_map(|status| &status.servers);
     let tools = reported.filter(|status| servers.contains(&status.name)).flat_map(|status| &status.tools);
     let changed: BTreeSet<String> =
         tools.filter(|tool| tool.quarantine.is_some()).map(|tool| visible(&tool.exposed)).collect();

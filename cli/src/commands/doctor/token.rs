@@ -26,7 +26,9 @@ pub(super) fn check(known: &Known<'_>) -> Check {
         Err(failure) if failure.status == Status::Unauthenticated => {
             Check::fail(Name::Token, failure.message.clone()).fix(another(&token.origin, known))
         }
-        Err(_) => Check::ok(Name::Token, format!("from {}; the control plane could not be asked about it", token.origin)),
+        Err(_) => {
+            Check::ok(Name::Token, format!("from {}; the control plane could not be asked about it", token.origin))
+        }
     }
 }
 

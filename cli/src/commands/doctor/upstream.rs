@@ -80,7 +80,8 @@ fn reported<'a>(server: &Named<ServerSpec>, known: &'a Known<'_>) -> Option<&'a 
 
 fn answered(server: &Named<ServerSpec>, tests: &[InstanceTest], reported: Option<&ServerStatus>) -> Check {
     let (tools, ms) = (tests.iter().map(|test| test.tools.len()).max(), tests.iter().map(|test| test.elapsed_ms).max());
-    let found = format!("{} answers in {} ms, {} tools", server.name, ms.unwrap_or_default(), tools.unwrap_or_default());
+    let found =
+        format!("{} answers in {} ms, {} tools", server.name, ms.unwrap_or_default(), tools.unwrap_or_default());
     match reported.map(|status| status.problems.as_slice()) {
         Some([first, ..]) => Check::warn(Name::Server, format!("{found}; clients do not see all of it: {first}"))
             .fix(format!("mcpctl instance status {} --verbose", server.name)),

@@ -83,8 +83,9 @@ fn wanted(args: &Delete) -> Result<Vec<ObjectRef>, Failure> {
             return Err(Failure::usage(format!("which {kind}?")).hint(format!("mcpctl delete {kind} NAME…")));
         }
         Asked::Of(Word::Gateway, _) => {
-            return Err(Failure::usage("a gateway is not deleted, it is turned away")
-                .hint("mcpctl gateway remove NAME"));
+            return Err(
+                Failure::usage("a gateway is not deleted, it is turned away").hint("mcpctl gateway remove NAME")
+            );
         }
         Asked::Of(Word::Instance, _) => {
             return Err(Failure::usage("an instance is not deleted, it is stopped").hint("mcpctl instance stop NAME"));

@@ -157,14 +157,18 @@ fn write(objects: &[Object], dir: &Path, output: Output) -> Result<(), Failure> 
 /// Files of an earlier export whose objects are gone would bring them back.
 fn warn_of_rest(written: &BTreeSet<String>, dir: &Path, output: Output) {
     let kinds: BTreeSet<&str> = written.iter().filter_map(|file| file.split_once('-').map(|(kind, _)| kind)).collect();
-    let names = fs::read_dir(dir).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let names =
+        fs::read_dir(dir).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
     let is_ours = |name: &String| {
         name.strip_suffix(".yaml").and_then(|stem| stem.split_once('-')).is_some_and(|(kind, _)| kinds.contains(kind))
     };
     let mut rest: Vec<String> = names.filter(|name| is_ours(name) && !written.contains(name)).collect();
     rest.sort();
     for name in rest {
-        output.warn(format!("`{}` was not written now: its object is gone, or was not asked for", dir.join(name).display()));
+        output.warn(format!(
+            "`{}` was not written now: its object is gone, or was not asked for",
+            dir.join(name).display()
+        ));
     }
 }
 

@@ -118,12 +118,7 @@ impl Report for Differences {
         let mut table = Table::new(headings.chain(server).chain(["ARGUMENTS"]).chain(before));
         for one in &self.0 {
             let text = |side: &Option<String>| side.clone().unwrap_or_else(|| "-".to_owned());
-            let row = [
-                one.word().to_owned(),
-                one.user.to_string(),
-                one.project.to_string(),
-                one.tool.clone(),
-            ];
+            let row = [one.word().to_owned(), one.user.to_string(), one.project.to_string(), one.tool.clone()];
             let (server, before) = (wide.then(|| one.server.to_string()), wide.then(|| text(&one.before)));
             table.row(row.into_iter().chain(server).chain([text(&one.after)]).chain(before));
         }

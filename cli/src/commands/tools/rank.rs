@@ -17,8 +17,7 @@ pub(super) fn rank(query: &str, texts: &[String]) -> Vec<usize> {
     if query.is_empty() {
         return Vec::new();
     }
-    let embedder =
-        EmbedderBuilder::<u32, Stems>::with_tokenizer_and_fit_to_corpus(stems, &corpus).build();
+    let embedder = EmbedderBuilder::<u32, Stems>::with_tokenizer_and_fit_to_corpus(stems, &corpus).build();
     let mut scorer = Scorer::<usize, u32>::new();
     corpus.iter().enumerate().for_each(|(place, text)| scorer.upsert(&place, embedder.embed(text)));
     let mut matches = scorer.matches(&embedder.embed(&query));

@@ -70,13 +70,18 @@ async fn measured(world: &World) {
         (hops[2]["tools"].as_u64()? > 0).then_some(hops)
     })
     .await;
-    assert_eq!((&hops[2]["protocol"], &hops[2]["identity"]), (&json!("2026-07-28"), &json!("admin(admin)")), "{hops:#}");
+    assert_eq!(
+        (&hops[2]["protocol"], &hops[2]["identity"]),
+        (&json!("2026-07-28"), &json!("admin(admin)")),
+        "{hops:#}"
+    );
     assert!(hops[2]["latency"]["min_ms"].as_f64().unwrap() > 0.0, "{hops:#}");
     let hops = world.mcpctl(&["test-connection", SERVER, "--count", "1", "-o", "json"]).await.done().json();
     assert_eq!(hops[1]["identity"], "secret/filed-slack-bot-token", "{hops:#}");
     assert!(hops[1]["tools"].as_u64().unwrap() > 0, "{hops:#}");
 
-    let found = world.mcpctl(&["tools", "search", "send", "message", "--for", SERVER, "-o", "json"]).await.done().json();
+    let found =
+        world.mcpctl(&["tools", "search", "send", "message", "--for", SERVER, "-o", "json"]).await.done().json();
     assert!(found[0]["name"].as_str().unwrap().contains("message"), "{found:#}");
     assert!(found[0]["description"].is_string(), "{found:#}");
 }
