@@ -30,7 +30,7 @@ impl Probe {
     pub(crate) async fn discover(&self) -> Result<(Option<Revision>, Duration), Failure> {
         let began = Instant::now();
         let found = self.ask(method::DISCOVER, None).await?;
-        let offered = found["supportedVersions"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let offered = members(&found, "supportedVersions").filter_map(Value::as_str);
         Ok((offered.filter_map(Revision::parse).max(), began.elapsed()))
     }
 
@@ -40,9 +40,8 @@ impl Probe {
         let mut cursor: Option<String> = None;
         for _ in 0..PAGES_MAX {
             let page = self.ask(method::TOOLS_LIST, cursor.as_deref()).await?;
-            let tools = page["tools"].as_array().into_iter().flatten();
-            names.extend(tools.filter_map(|tool| tool["name"].as_str()).map(str::to_owned));
-            cursor = page["nextCursor"].as_str().map(str::to_owned);
+            names.extend(members(&page, "tools").filter_map(|tool| tool.get("name")?.as_str()).map(str::to_owned));
+            cursor = page.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
             if cursor.is_none() {
                 break;
             }
@@ -86,10 +85,15 @@ impl Probe {
     }
 }
 
+/// What stands in the list `name` of a result.
+fn members<'a>(result: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+    result.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
 fn told(trouble: &Trouble) -> Failure {
     let error = trouble.to_error();
     let data = error.data.as_ref().and_then(|data| serde_json::from_str::<Value>(data.get()).ok());
-    let hint = data.as_ref().and_then(|data| data["hint"].as_str()).map(str::to_owned);
+    let hint = data.as_ref().and_then(|data| data.get("hint")?.as_str()).map(str::to_owned);
     let message = match &hint {
         Some(hint) => error.message.strip_suffix(&format!("; {hint}")).unwrap_or(&error.message).to_owned(),
         None => error.message,

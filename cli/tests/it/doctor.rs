@@ -465,19 +465,18 @@ fn on_a_laptop_the_central_gateway_is_a_hop_of_its_own() {
     let machine = Machine::new(|seen| match seen.path.as_str() {
         "/api/v1/whoami" => Some(Reply::json(r#"{"user": "ann", "roles": ["developer"]}"#)),
         "/api/v1/servers" => Some(Reply::status(403)),
-        "/status" => Some(Reply::json(&filled(OWN).replace("\"local\"", "\"laptop-ann\"").replace(
-            r#""servers": []"#,
-            r#""servers": [{"name": "weekly", "state": "ready"}]"#,
-        ))),
+        "/status" => Some(Reply::json(
+            &filled(OWN)
+                .replace("\"local\"", "\"laptop-ann\"")
+                .replace(r#""servers": []"#, r#""servers": [{"name": "weekly", "state": "ready"}]"#),
+        )),
         _ => None,
     });
     let (world, url) = (&machine.world, &machine._stub.url);
     let laptop = world.home().join("laptop");
     fs::create_dir_all(&laptop).unwrap();
     fs::write(world.work().join("token.txt"), "mcpctl_pat_laptop").unwrap();
-    world
-        .run(&["--home", laptop.to_str().unwrap(), "credentials", "set", "@token.txt", "--store", "file"])
-        .succeeds();
+    world.run(&["--home", laptop.to_str().unwrap(), "credentials", "set", "@token.txt", "--store", "file"]).succeeds();
     world.private("gateway/laptop-ann/admin-addr", url.strip_prefix("http://").unwrap());
     let record = |central: &str| {
         let process = format!(r#"{{"pid": {}, "started": "{}"}}"#, process::id(), started(process::id()));

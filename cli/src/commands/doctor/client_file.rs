@@ -56,10 +56,10 @@ pub(super) fn found() -> Vec<ClientFile> {
     let Ok(text) = fs::read_to_string(claude::FILE) else { return Vec::new() };
     let entry = claude::open(&text).and_then(|file| claude::servers_of(&file)).map(|servers| {
         let entry = servers.and_then(|servers| servers.read::<Value>(claude::KEY))?;
-        let args = entry["args"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+        let args = entry.get("args")?.as_array()?.iter().filter_map(Value::as_str).map(str::to_owned);
         Some(Entry {
             project: claude::project_of(&entry)?,
-            command: entry["command"].as_str()?.to_owned(),
+            command: entry.get("command")?.as_str()?.to_owned(),
             args: args.collect(),
         })
     });

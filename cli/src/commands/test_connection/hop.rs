@@ -46,13 +46,13 @@ impl Serialize for Timing {
 pub(super) struct Hop {
     /// Which hop.
     pub(super) name: String,
-    state: &'static str,
+    pub(super) state: &'static str,
     /// Where it is: a URL, or a program.
-    reached: String,
+    pub(super) reached: String,
     /// Whether the way there is encrypted; absent where nothing leaves the machine by a network at all.
     #[serde(skip_serializing_if = "Option::is_none")]
-    tls: Option<bool>,
-    latency: Timing,
+    pub(super) tls: Option<bool>,
+    pub(super) latency: Timing,
     /// The revision of MCP that both sides speak, or the era of a server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) protocol: Option<String>,
