@@ -77,9 +77,9 @@ async fn control_plane(client: &Client, count: u16) -> Result<(Hop, String), Fai
         timing.add(began.elapsed());
     }
     let who = who.ok_or_else(|| Failure::failed("it was not asked"))?;
-    let roles: Vec<String> = who.roles.iter().map(word).collect();
-    let identity = format!("{}({})", who.user, roles.join(","));
-    let hop = Hop { identity: Some(identity.clone()), ..Hop::new("control-plane", client.base(), timing) };
+    let identity = who.user.to_string();
+    let hop =
+        Hop { roles: who.roles, identity: Some(identity.clone()), ..Hop::new("control-plane", client.base(), timing) };
     Ok((hop, identity))
 }
 

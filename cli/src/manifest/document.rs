@@ -9,7 +9,7 @@ use control_plane_api::{
 };
 use serde::{
     Deserialize, Deserializer as _,
-    de::{DeserializeOwned, DeserializeSeed, Error as _, SeqAccess, Visitor, value},
+    de::{DeserializeOwned, DeserializeSeed, SeqAccess, Visitor, value},
 };
 use serde_yaml_ng::Deserializer;
 use std::fmt;
@@ -79,16 +79,28 @@ struct KindWord(Kind);
 
 impl<'de> Deserialize<'de> for KindWord {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let word = String::deserialize(deserializer)?;
-        let words = || Kind::ALL.iter().map(|kind| kind.as_str());
-        if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == word) {
-            return Ok(Self(kind));
+        // By a visitor, so that the error has the place of the word and not of the object around it.
+        struct Word;
+        impl Visitor<'_> for Word {
+            type Value = Kind;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a kind of object")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Kind, E> {
+                let words = || Kind::ALL.iter().map(|kind| kind.as_str());
+                if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == word) {
+                    return Ok(kind);
+                }
+                let meant = match suggest::closest(&word.to_lowercase(), words()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("there are {}", words().collect::<Vec<_>>().join(", ")),
+                };
+                Err(E::custom(format!("`{word}` is not a kind of object; {meant}")))
+            }
         }
-        let meant = match suggest::closest(&word.to_lowercase(), words()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("there are {}", words().collect::<Vec<_>>().join(", ")),
-        };
-        Err(D::Error::custom(format!("`{word}` is not a kind of object; {meant}")))
+        deserializer.deserialize_str(Word).map(Self)
     }
 }
 

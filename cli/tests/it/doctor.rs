@@ -231,7 +231,7 @@ fn a_clients_file_is_broken_in_five_ways() {
     machine.client_file("{\"mcpServers\": {");
     fails(&machine, "client", &["mv .mcp.json .mcp.json.broken", add], &["clock"]);
     machine.client_file(&entry("/no/such/mcpctl", "weekly"));
-    fails(&machine, "client", &[add], &["clock"]);
+    fails(&machine, "client", &[add], &["bridge", "clock"]);
     machine.client_file(&entry("mcpctl", "wekly"));
     let (_, told) = machine.json();
     assert_eq!((&told["failing_hop"], &told["fix"]), (&"client".into(), &serde_json::json!([add])), "{told:#}");

@@ -2,7 +2,7 @@
 
 use super::{
     check::{Check, Name},
-    client_file::ClientFile,
+    client_file::{self, ClientFile},
     known::Known,
 };
 use control_plane_api::name::Name as ObjectName;
@@ -25,6 +25,12 @@ pub(super) async fn check(files: &[ClientFile], project: Option<&ObjectName>, kn
     let Some(project) = project else {
         return Check::skipped(Name::Bridge, "there is no project yet that it could connect to");
     };
+    if let Some(entry) = entry.filter(|entry| !client_file::starts(&entry.command)) {
+        return Check::skipped(
+            Name::Bridge,
+            format!("`{}`, which the client's file starts, is not there", entry.command),
+        );
+    }
     let (program, args): (OsString, Vec<OsString>) = match entry {
         Some(entry) => (entry.command.clone().into(), entry.args.iter().map(OsString::from).collect()),
         None => {

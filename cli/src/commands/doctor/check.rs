@@ -184,7 +184,6 @@ pub(super) struct Check {
     pub(super) state: State,
     pub(super) found: String,
     /// Commands that mend it, one after the other, word for word.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) fix: Vec<String>,
     /// What no command mends.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -110,7 +110,8 @@ fn check(file: &ClientFile, known: &Known<'_>) -> Check {
     }
 }
 
-fn starts(command: &str) -> bool {
+/// Whether that program can be started.
+pub(super) fn starts(command: &str) -> bool {
     let path = Path::new(command);
     match path.components().count() {
         1 => in_path(command).is_some(),

@@ -1,6 +1,7 @@
 //! One hop that answered, and how long it took each time.
 
 use control_plane_api::{
+    access::Role,
     oauth::OauthMode,
     server::{ServerSpec, Transport},
 };
@@ -62,6 +63,9 @@ pub(super) struct Hop {
     /// Who one is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) identity: Option<String>,
+    /// The roles one has there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) roles: Vec<Role>,
 }
 
 impl Hop {
@@ -70,7 +74,17 @@ impl Hop {
     }
 
     pub(super) fn at(name: impl Into<String>, (reached, tls): (String, Option<bool>), latency: Timing) -> Self {
-        Self { name: name.into(), state: "ok", reached, tls, latency, protocol: None, tools: None, identity: None }
+        Self {
+            name: name.into(),
+            state: "ok",
+            reached,
+            tls,
+            latency,
+            protocol: None,
+            tools: None,
+            identity: None,
+            roles: Vec::new(),
+        }
     }
 
     pub(super) fn cells(&self, wide: bool) -> Vec<String> {
