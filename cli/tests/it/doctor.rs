@@ -360,7 +360,7 @@ fn reporting(from: &'static str, to: &'static str) -> Machine {
 #[test]
 fn gateways_are_behind_drained_rejecting_or_of_another_version() {
     warns(&reporting(r#""revision": 3"#, r#""revision": 2"#), "gateways", &[]);
-    let drained = reporting(r#""seen_at""#, r#""drained_at": "2026-07-28T09:00:00.000Z", "seen_at""#);
+    let drained = reporting(r#""audit_backlog": 0"#, r#""audit_backlog": 0, "draining": true"#);
     warns(&drained, "gateways", &["mcpctl gateway resume local"]);
     let rejected = reporting(
         r#"{"state": "applied", "revision": 3}"#,
