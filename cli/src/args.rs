@@ -10,19 +10,24 @@ pub(crate) mod connection;
 pub(crate) mod credentials;
 pub(crate) mod daemon;
 pub(crate) mod db;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod filter;
 pub(crate) mod gateway;
 pub(crate) mod identity;
 pub(crate) mod instance;
 pub(crate) mod model;
+pub(crate) mod objects;
 pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod project;
+pub(crate) mod role;
 pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod setup;
+pub(crate) mod show;
 pub(crate) mod sure;
+pub(crate) mod test_connection;
 pub(crate) mod tools;
 pub(crate) mod topics;
 pub(crate) mod wait;
@@ -187,8 +192,16 @@ pub(crate) enum Command {
     /// Ask what the rules come to: who may call what and why, and what a change would do
     #[command(subcommand)]
     Policy(policy::Command),
-    /// Apply objects of any kind from a file
+    /// Apply objects of any kind from files
     Apply(apply::Apply),
+    /// Show what applying files would change
+    Diff(apply::Diff),
+    /// Show objects of any kind
+    Get(objects::Get),
+    /// Delete objects of any kind
+    Delete(objects::Delete),
+    /// Print what is configured as a file that `apply` takes
+    Export(objects::Export),
     /// Connect Claude Code to a project through .mcp.json
     #[command(subcommand)]
     Claude(claude::Command),
@@ -200,14 +213,18 @@ pub(crate) enum Command {
     /// Show what went through the gateways, verify that nothing of it was changed, export it
     Audit(Box<audit::Audit>),
     /// Summarise the control plane, the gateways and their servers; on a laptop, what works and what is cut off
-    #[command(after_help = "Examples:\n  mcpctl status\n  mcpctl status --format json")]
-    Status,
+    #[command(after_help = "Examples:\n  mcpctl status\n  mcpctl status --format json\n  mcpctl status --watch")]
+    Status {
+        #[command(flatten)]
+        watch: show::Watch,
+    },
     /// Show versions of client, control plane, gateways and protocol
     #[command(after_help = "Examples:\n  mcpctl version\n  mcpctl version --format json")]
     Version,
-    /// Check this installation and say how to mend it
-    #[command(after_help = "Examples:\n  mcpctl doctor\n  mcpctl doctor --format json")]
-    Doctor,
+    /// Measure the way to the control plane, the gateway, a project or a server
+    TestConnection(test_connection::TestConnection),
+    /// Check the whole way from a client's file to a server's tools, and say what mends it
+    Doctor(doctor::Doctor),
     /// Back up, restore, move and migrate the control plane's database
     #[command(subcommand)]
     Db(db::Command),
@@ -232,6 +249,9 @@ pub(crate) enum Command {
     /// Create, list, disable and delete users, and set passwords
     #[command(subcommand)]
     User(identity::UserCommand),
+    /// Show what each role may do, and give and take roles
+    #[command(subcommand)]
+    Role(role::Command),
     /// List and end sessions
     #[command(subcommand)]
     Session(identity::SessionCommand),

@@ -9,6 +9,7 @@ mod gateway;
 mod legacy;
 mod listen;
 mod mirror;
+pub(crate) mod probe;
 mod relay;
 mod reopen;
 mod resume;

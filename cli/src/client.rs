@@ -3,6 +3,7 @@
 mod curl;
 pub(crate) mod http;
 mod missing;
+mod objects;
 mod reply;
 pub(crate) mod wire;
 
@@ -15,13 +16,14 @@ use crate::{
 };
 use control_plane_api::{
     access::{
-        IssuedToken, LoginMethods, LoginRequest, OpenedSession, PasswordChange, SessionSummary, TokenRequest,
-        TokenSummary, UserSpec, WhoAmI,
+        IssuedToken, LoginMethods, LoginRequest, OpenedSession, PasswordChange, RoleSummary, SessionSummary,
+        TokenRequest, TokenSummary, UserSpec, WhoAmI,
     },
     apply::{ApplyReply, ApplyRequest},
     audit::{AuditEvent, AuditPage, RecordPage, receipt::SignedText},
     gateway::{ControlPlaneStatus, GatewayOrder, GatewaySummary, JoinToken, JoinTokenRequest},
     instance::{InstanceLogs, InstanceOrder, InstanceStatus, InstanceTest},
+    issuer::IssuerSpec,
     laptop::{LaptopGrant, LaptopRequest},
     name::Name,
     oauth::{ConnectLink, ConnectRequest, ConnectionSummary},
@@ -81,6 +83,11 @@ impl Client {
     /// `GET /api/v1/whoami`.
     pub(crate) async fn whoami(&self) -> Result<WhoAmI, Failure> {
         self.get("whoami", &[]).await
+    }
+
+    /// `GET /api/v1/roles`.
+    pub(crate) async fn roles(&self) -> Result<Vec<RoleSummary>, Failure> {
+        self.get("roles", &[]).await
     }
 
     /// `GET /api/v1/{kind}s`.
@@ -421,6 +428,9 @@ impl Spec for ProjectSpec {
 }
 impl Spec for UserSpec {
     const KIND: Kind = Kind::User;
+}
+impl Spec for IssuerSpec {
+    const KIND: Kind = Kind::Issuer;
 }
 
 /// There is no `kind` called `name` among `names`.

@@ -11,6 +11,7 @@ pub(crate) mod connection;
 pub(crate) mod credentials;
 pub(crate) mod daemon;
 pub(crate) mod db;
+pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod filter;
@@ -21,15 +22,19 @@ mod laptop;
 pub(crate) mod login;
 pub(crate) mod man;
 pub(crate) mod model;
+pub(crate) mod objects;
 pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod project;
+pub(crate) mod role;
 pub(crate) mod rollout;
 pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod setup;
+pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod test_connection;
 pub(crate) mod token;
 pub(crate) mod tools;
 pub(crate) mod upgrade;
@@ -52,18 +57,24 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Profile(command) => done(profile::run(command, invocation).await),
         Command::Policy(command) => Box::pin(policy::run(command, invocation)).await,
         Command::Apply(apply) => done(apply::run(&apply, invocation).await),
+        Command::Diff(diff) => diff::run(&diff, invocation).await,
+        Command::Get(get) => done(Box::pin(objects::get::run(get, invocation)).await),
+        Command::Delete(delete) => done(objects::delete::run(delete, invocation).await),
+        Command::Export(export) => done(objects::export::run(export, invocation).await),
         Command::Claude(command) => done(claude::run(command, invocation).await),
         Command::Connect(connect) => done(connection::connect(connect, invocation).await),
         Command::Connection(command) => done(connection::run(command, invocation).await),
         Command::Audit(audit) => done(Box::pin(audit::run(*audit, invocation)).await),
-        Command::Status => done(status::run(invocation).await),
+        Command::Status { watch } => done(status::run(watch, invocation).await),
         Command::Version => done(version::run(invocation).await),
-        Command::Doctor => doctor::run(invocation).await,
+        Command::TestConnection(test) => done(Box::pin(test_connection::run(test, invocation)).await),
+        Command::Doctor(args) => Box::pin(doctor::run(args, invocation)).await,
         Command::Db(command) => done(db::run(command, invocation)),
         Command::Tools(command) => done(tools::run(command, invocation).await),
         Command::Login(login) => done(login::log_in(login, invocation).await),
         Command::Logout => done(login::log_out(invocation).await),
         Command::Whoami => done(login::whoami(invocation).await),
+        Command::Role(command) => done(role::run(command, invocation).await),
         Command::Session(command) => done(session::run(command, invocation).await),
         Command::Credentials(command) => done(credentials::run(&command, invocation)),
         Command::Secrets(command) => done(secrets::run(command, invocation).await),

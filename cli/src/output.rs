@@ -15,8 +15,10 @@ use crate::{
 };
 use serde::Serialize;
 use std::{
+    collections::BTreeSet,
     env, fmt,
     io::{self, IsTerminal as _, Write as _},
+    ops::ControlFlow,
 };
 
 /// A result that can be shown in every format. JSON and YAML are its `Serialize`.
@@ -37,6 +39,13 @@ pub(crate) struct Output {
     muted: bool,
     /// The program that shows what is longer than the screen.
     pager: Option<&'static str>,
+}
+
+/// What was shown of a result that is looked at again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    rows: BTreeSet<Vec<String>>,
+    text: Option<String>,
 }
 
 /// What a command did to one object.
@@ -102,6 +111,25 @@ impl Output {
         matches!(self.format, Format::Json | Format::Jsonl | Format::Csv | Format::Yaml)
     }
 
+    /// Whether only names are wanted.
+    pub(crate) fn is_names(self) -> bool {
+        self.format == Format::Name
+    }
+
+    /// Prints a unified diff; in colour for a terminal.
+    pub(crate) fn diff(self, text: &str) -> Result<(), Failure> {
+        let line = |line: &str| {
+            let safe = safe::line(line.trim_end_matches('\n'));
+            match (self.colour, line.chars().next()) {
+                (true, Some('+')) => format!("\u{1b}[32m{safe}\u{1b}[0m\n"),
+                (true, Some('-')) => format!("\u{1b}[31m{safe}\u{1b}[0m\n"),
+                (true, Some('@')) => format!("\u{1b}[36m{safe}\u{1b}[0m\n"),
+                _ => safe + "\n",
+            }
+        };
+        self.out(&text.split_inclusive('\n').map(line).collect::<String>())
+    }
+
     /// Prints a result.
     pub(crate) fn report(self, report: &impl Report) -> Result<(), Failure> {
         match self.format {
@@ -129,6 +157,30 @@ impl Output {
             Err(error) => Err(unwritable(&error)),
             Ok(()) => Ok(()),
         }
+    }
+
+    /// Prints what of a result was not printed before: the rows that changed, or in formats for programs the whole where anything
+    /// did. Whether somebody still reads.
+    pub(crate) fn news(self, report: &impl Report, seen: &mut Seen) -> Result<ControlFlow<()>, Failure> {
+        let first = seen.text.is_none();
+        let text = match self.format {
+            Format::Table | Format::Wide => {
+                let table = report.table(self.format == Format::Wide);
+                seen.text = Some(String::new());
+                return told(&table.news(self.colour, first, &mut seen.rows));
+            }
+            Format::Json | Format::Jsonl => serde_json::to_string(report).map(|text| safe::json(&text) + "\n").ok(),
+            Format::Csv => Some(report.table(true).csv(first)),
+            Format::Yaml => serde_yaml_ng::to_string(report).map(|text| format!("---\n{text}")).ok(),
+            Format::Name => Some(lines(report.names())),
+        };
+        let text = text.ok_or_else(|| Failure::failed("the result cannot be printed in this format"))?;
+        if seen.text.as_ref() == Some(&text) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let written = told(&text);
+        seen.text = Some(text);
+        written
     }
 
     /// Prints what was done to objects: one `kind/name change` a line.
@@ -247,9 +299,15 @@ fn lines(items: impl IntoIterator<Item = String>) -> String {
 
 /// Writes to stdout. A reader that went away (`| head`) is no failure.
 fn write_out(text: &str) -> Result<(), Failure> {
+    told(text).map(drop)
+}
+
+/// Writes to stdout. Whether the reader is still there.
+fn told(text: &str) -> Result<ControlFlow<()>, Failure> {
     match write_stdout(text) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritable(&error)),
-        _ => Ok(()),
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        Err(error) => Err(unwritable(&error)),
     }
 }
 

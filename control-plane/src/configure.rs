@@ -13,7 +13,6 @@ use control_plane_api::{
     name::Name,
     object::{Kind, Named, Object, ObjectRef},
     pin::PinSpec,
-    runtime::Orders,
     secret::SecretSpec,
     snapshot::Snapshot,
     validate::{Violation, references_to, validate},
@@ -206,10 +205,10 @@ fn plan(all: &mut Vec<Object>, wanted: Vec<Object>, next: u64) -> Result<Vec<(Ob
         if !seen.insert(reference.clone()) {
             refuse("name", "is there twice");
         }
-        let object = settled(object, next);
+        let object = object.declared(next);
         let have = places.get(&reference).and_then(|place| all.get_mut(*place));
         let effect = match have {
-            Some(have) if settled(have.clone(), next) == object => {
+            Some(have) if have.clone().declared(next) == object => {
                 plan.push((have.clone(), Effect::Unchanged));
                 continue;
             }
@@ -226,31 +225,6 @@ fn plan(all: &mut Vec<Object>, wanted: Vec<Object>, next: u64) -> Result<Vec<(Ob
         plan.push((object, effect));
     }
     if violations.is_empty() { Ok(plan) } else { Err(ConfigureError::Invalid(violations)) }
-}
-
-/// The object at `revision`, without what is not the caller's to say.
-fn settled(mut object: Object, revision: u64) -> Object {
-    match &mut object {
-        Object::Server(o) => {
-            o.revision = revision;
-            o.spec.orders = Orders::default();
-            o.spec.central = false;
-            if let Some(oauth) = &mut o.spec.oauth {
-                oauth.connect_url = None;
-            }
-        }
-        Object::Pin(o) => o.revision = revision,
-        Object::Connection(o) => o.revision = revision,
-        Object::Profile(o) => o.revision = revision,
-        Object::Project(o) => o.revision = revision,
-        Object::Secret(o) => o.revision = revision,
-        Object::Issuer(o) => o.revision = revision,
-        Object::User(o) => {
-            o.revision = revision;
-            o.spec.tokens.clear();
-        }
-    }
-    object
 }
 
 fn check_whole(objects: Vec<Object>) -> Result<(), ConfigureError> {

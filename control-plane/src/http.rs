@@ -21,6 +21,7 @@ mod pins;
 mod precondition;
 mod problem;
 mod request_id;
+mod roles;
 pub mod route;
 mod secrets;
 mod service;
@@ -42,8 +43,8 @@ pub(crate) use addressed::{Addressed, LOOPBACK_HOSTS};
 use axum::{Router, extract::Request, middleware};
 use control_plane_api::{
     access::{
-        IssuedToken, LoginMethods, LoginRequest, OpenedSession, PasswordChange, SessionSummary, TokenRequest,
-        TokenSummary, UserSpec, WhoAmI,
+        IssuedToken, LoginMethods, LoginRequest, OpenedSession, PasswordChange, RoleSummary, SessionSummary,
+        TokenRequest, TokenSummary, UserSpec, WhoAmI,
     },
     apply::{ApplyReply, ApplyRequest},
     audit::{AuditBatch, AuditPage, RecordPage, receipt::SignedText},
@@ -104,6 +105,7 @@ fn service_routes() -> Vec<Route> {
         get("/api/v1/status", Anyone, service::status, "Version, store and revision")
             .answers(200, one::<ControlPlaneStatus>()),
         get("/api/v1/whoami", Anyone, service::whoami, "Who the caller is").answers(200, one::<WhoAmI>()),
+        get("/api/v1/roles", Anyone, roles::list, "What each role may do").answers(200, many::<RoleSummary>()),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! `mcpctl gateway`.
 
-use super::{sure::Sure, wait::Wait};
+use super::{show::Watch, sure::Sure, wait::Wait};
 use clap::{Args, Subcommand, ValueEnum};
 use control_plane_api::{gateway::GatewayRole, name::Name};
 
@@ -9,10 +9,13 @@ use control_plane_api::{gateway::GatewayRole, name::Name};
 pub(crate) enum Command {
     /// List gateways: how each is, how far it is behind, and whether its version fits
     #[command(
-        after_help = "Examples:\n  mcpctl gateway list\n  mcpctl gateway list --format json",
+        after_help = "Examples:\n  mcpctl gateway list\n  mcpctl gateway list --format json\n  mcpctl gateway list --watch",
         visible_alias = "ls"
     )]
-    List,
+    List {
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// Show everything a gateway reports: configuration and what is wrong with it, servers, model, version
     #[command(
         after_help = "Examples:\n  mcpctl gateway describe berlin-1\n  mcpctl gateway describe berlin-1 --format yaml"

@@ -1,6 +1,6 @@
 //! `mcpctl instance`.
 
-use super::Timeout;
+use super::{Timeout, show::Watch};
 use clap::{Args, Subcommand};
 use control_plane_api::name::Name;
 
@@ -9,10 +9,13 @@ use control_plane_api::name::Name;
 pub(crate) enum Command {
     /// List instances and how they are
     #[command(
-        after_help = "Examples:\n  mcpctl instance list\n  mcpctl instance list --format json",
+        after_help = "Examples:\n  mcpctl instance list\n  mcpctl instance list --format json\n  mcpctl instance list --watch",
         visible_alias = "ls"
     )]
-    List,
+    List {
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// Want a server to run
     #[command(after_help = "Examples:\n  mcpctl instance start slack\n  mcpctl instance start slack --wait-healthy")]
     Start(Order),

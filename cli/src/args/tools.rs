@@ -1,7 +1,8 @@
 //! `mcpctl tools`.
 
-use clap::{Args, Subcommand};
-use control_plane_api::name::Name;
+use super::show::Limit;
+use clap::{Args, Subcommand, ValueEnum};
+use control_plane_api::{name::Name, server::ToolClass};
 
 /// What to do with tools.
 #[derive(Debug, Subcommand)]
@@ -10,14 +11,22 @@ pub(crate) enum Command {
     #[command(
         after_help = "Examples:
   mcpctl tools list
-  mcpctl tools list --project weekly_reports",
+  mcpctl tools list --project weekly_reports --limit 20",
         visible_alias = "ls"
     )]
     List {
         /// Only what this project grants
         #[arg(long)]
         project: Option<Name>,
+        #[command(flatten)]
+        limit: Limit,
     },
+    /// Search the tools of all servers by name, title and description
+    #[command(after_help = "Examples:
+  mcpctl tools search search messages
+  mcpctl tools search create issue --class write
+  mcpctl tools search channel --for slack --project weekly_reports --limit 5")]
+    Search(Search),
     /// Show a tool: its definition, its class, and what changed since it was trusted
     #[command(after_help = "Examples:
   mcpctl tools describe slack_get_messages
@@ -34,6 +43,50 @@ pub(crate) enum Command {
   mcpctl tools approve slack_get_messages
   mcpctl tools approve --all --for slack")]
     Approve(Approve),
+}
+
+/// What to look for.
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// Words to look for; the best match comes first
+    #[arg(required = true)]
+    pub words: Vec<String>,
+    /// Only what this project grants
+    #[arg(long)]
+    pub project: Option<Name>,
+    /// Only tools of this server
+    #[arg(long = "for", value_name = "SERVER")]
+    pub server: Option<Name>,
+    /// Only tools of this class
+    #[arg(long, value_enum)]
+    pub class: Option<Class>,
+    /// Show no more than this many
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
+}
+
+/// A class of tools by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Class {
+    /// Reads only
+    Read,
+    /// Changes something that can be changed back
+    Write,
+    /// Deletes or overwrites
+    Destructive,
+    /// Nobody has said
+    Unknown,
+}
+
+impl From<Class> for ToolClass {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Read => Self::Read,
+            Class::Write => Self::Write,
+            Class::Destructive => Self::Destructive,
+            Class::Unknown => Self::Unknown,
+        }
+    }
 }
 
 /// What to approve.

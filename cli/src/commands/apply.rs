@@ -6,7 +6,7 @@ use crate::{
     args::{apply::Apply, sure::Sure, wait::Wait},
     client::{Client, Spec},
     failure::Failure,
-    manifest,
+    manifest::{self, Declared},
     output::{Change, Output},
     prompt,
 };
@@ -16,24 +16,26 @@ use control_plane_api::{
     object::{Kind, Object, ObjectRef},
 };
 
-/// Applies the objects of a file.
+/// Applies the objects of files.
 pub(crate) async fn run(args: &Apply, invocation: &Invocation) -> Result<(), Failure> {
-    let objects = manifest::read(&args.file)?;
-    apply_all(objects, args, invocation).await
+    let declared = manifest::read(&args.files.file, args.files.recursive)?;
+    apply_all(declared, args, invocation).await
 }
 
-/// Applies the objects of a file, all of which must be of `kind`.
+/// Applies the objects of files, all of which must be of `kind`.
 pub(crate) async fn run_only(kind: Kind, args: &Apply, invocation: &Invocation) -> Result<(), Failure> {
-    let objects = manifest::read(&args.file)?;
-    if let Some(other) = objects.iter().map(Object::reference).find(|reference| reference.kind != kind) {
-        return Err(Failure::usage(format!("`{}` also holds {other}, which is no {kind}", args.file))
-            .hint(format!("apply everything in it with `mcpctl apply -f {}`", args.file)));
+    let declared = manifest::read(&args.files.file, args.files.recursive)?;
+    if let Some(other) = declared.iter().find(|declared| declared.object.reference().kind != kind) {
+        let files = args.files.file.join(" -f ");
+        return Err(Failure::usage(format!("{}: {} is no {kind}", other.place, other.object.reference()))
+            .hint(format!("apply everything in it with `mcpctl apply -f {files}`")));
     }
-    apply_all(objects, args, invocation).await
+    apply_all(declared, args, invocation).await
 }
 
-async fn apply_all(objects: Vec<Object>, args: &Apply, invocation: &Invocation) -> Result<(), Failure> {
+async fn apply_all(declared: Vec<Declared>, args: &Apply, invocation: &Invocation) -> Result<(), Failure> {
     let (client, seconds) = (invocation.client()?, args.wait.seconds()?);
+    let objects = declared.into_iter().map(|declared| declared.object).collect();
     let reply = client.apply(objects, args.dry_run).await?;
     invocation.output.changes(&changes(&reply, args.dry_run))?;
     rollout::wait(reply.revision, seconds, &client, invocation.output).await
@@ -70,7 +72,20 @@ pub(crate) async fn destroy(object: ObjectRef, sure: Sure, client: &Client, outp
 /// What `reply` says was done.
 pub(crate) fn changes(reply: &ApplyReply, dry_run: bool) -> Vec<Change> {
     let suffix = if dry_run { " (dry run)" } else { "" };
-    reply.objects.iter().map(|applied| Change::new(&applied.object, format!("{}{suffix}", applied.effect))).collect()
+    reply
+        .objects
+        .iter()
+        .map(|applied| Change::new(&applied.object, format!("{}{suffix}", word(applied.effect))))
+        .collect()
+}
+
+/// What commands say that was done to an object.
+pub(crate) fn word(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Created => "created",
+        Effect::Configured => "changed",
+        Effect::Unchanged => "unchanged",
+    }
 }
 
 /// Creates `object`, and waits for gateways where that was asked for. One of that name that says something else stays as it is

@@ -6,7 +6,7 @@ use crate::{
     browser,
     client::Client,
     failure::Failure,
-    output::{Change, Report, Table},
+    output::{Change, Report, Table, age},
     pause::Deadline,
     prompt,
 };
@@ -67,7 +67,7 @@ async fn found(client: &Client, server: &Name, owner: Option<&Name>) -> Result<O
 pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(), Failure> {
     let (client, output) = (invocation.client()?, invocation.output);
     match command {
-        Command::List => output.report(&Connections(client.connections().await?)),
+        Command::List => output.report(&listed(&client, &[], |all| all).await?),
         Command::Delete { server, user, service, sure } => {
             let owner = match (service, user) {
                 (true, _) => None,
@@ -90,24 +90,44 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(),
     }
 }
 
+/// The connections, or those to these servers; as many of them as `cut` leaves.
+pub(super) async fn listed(
+    client: &Client,
+    servers: &[Name],
+    cut: impl FnOnce(Vec<ConnectionSummary>) -> Vec<ConnectionSummary>,
+) -> Result<Connections, Failure> {
+    let mut all = client.connections().await?;
+    for server in servers {
+        if !all.iter().any(|connection| connection.server == *server) {
+            return Err(
+                Failure::not_found(format!("`{server}` has no connection")).hint(format!("mcpctl connect {server}"))
+            );
+        }
+    }
+    all.retain(|connection| servers.is_empty() || servers.contains(&connection.server));
+    Ok(Connections(cut(all)))
+}
+
+/// See [`listed`].
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Connections(Vec<ConnectionSummary>);
+pub(super) struct Connections(Vec<ConnectionSummary>);
 
 impl Report for Connections {
     fn table(&self, wide: bool) -> Table {
-        let headings = ["SERVER", "USER", "STATE", "EXPIRES", "PROBLEM"].into_iter();
-        let mut table = Table::new(headings.chain(wide.then_some(["ISSUER", "SCOPES"]).into_iter().flatten()));
+        let headings = ["SERVER", "USER", "STATE", "EXPIRES"].into_iter();
+        let more = wide.then_some(["ISSUER", "SCOPES"]).into_iter().flatten();
+        let mut table = Table::new(headings.chain(more).chain(["PROBLEM"]));
         for connection in &self.0 {
             let row = [
                 connection.server.to_string(),
                 connection.user.as_ref().map_or("(all)".to_owned(), ToString::to_string),
                 connection.state.to_string(),
-                connection.expires_at.map_or("never".to_owned(), |at| at.to_string()),
-                connection.problem.clone().unwrap_or_default(),
+                connection.expires_at.map_or("never".to_owned(), age::until),
             ];
-            let more = || [connection.issuer.clone(), connection.scopes.join(" ")];
-            table.row(row.into_iter().chain(wide.then(more).into_iter().flatten()));
+            let more = || [connection.issuer.clone(), connection.scopes.join(",")];
+            let problem = connection.problem.clone().unwrap_or_default();
+            table.row(row.into_iter().chain(wide.then(more).into_iter().flatten()).chain([problem]));
         }
         table
     }

@@ -79,10 +79,7 @@ fn processes_of(record: &DaemonRecord) -> [(&'static str, Option<&ProcessRecord>
 fn status(invocation: &Invocation) -> Result<ExitCode, Failure> {
     let rows: Vec<ProcessStatus> = match (invocation.home.laptop()?, invocation.home.daemon()?) {
         (Some(record), _) => vec![ProcessStatus::new(GATEWAY, record.process.as_ref(), &record.gateway_url)],
-        (None, Some(record)) => {
-            let url = |name| if name == MCPD { &record.api_url } else { &record.gateway_url };
-            processes_of(&record).into_iter().rev().map(|(name, p)| ProcessStatus::new(name, p, url(name))).collect()
-        }
+        (None, Some(_)) => processes(&invocation.home)?,
         (None, None) => [MCPD, GATEWAY].map(ProcessStatus::stopped).into(),
     };
     let all = rows.iter().all(|row| row.state == RUNNING);
@@ -96,11 +93,19 @@ fn status(invocation: &Invocation) -> Result<ExitCode, Failure> {
 
 const RUNNING: &str = "running";
 
+/// The processes that were started on this machine; none where nothing was, or where a user enrolled it.
+pub(super) fn processes(home: &Home) -> Result<Vec<ProcessStatus>, Failure> {
+    let Some(record) = home.daemon()? else { return Ok(Vec::new()) };
+    let url = |name| if name == MCPD { &record.api_url } else { &record.gateway_url };
+    Ok(processes_of(&record).into_iter().rev().map(|(name, p)| ProcessStatus::new(name, p, url(name))).collect())
+}
+
+/// One process.
 #[derive(Serialize)]
-struct ProcessStatus {
-    name: &'static str,
-    state: &'static str,
-    pid: Option<u32>,
+pub(super) struct ProcessStatus {
+    pub(super) name: &'static str,
+    pub(super) state: &'static str,
+    pub(super) pid: Option<u32>,
     url: Option<String>,
 }
 

@@ -5,25 +5,27 @@ mod join;
 mod order;
 mod row;
 
+use super::show::show;
 use crate::{
     Invocation,
     args::gateway::Command,
+    client::Client,
     failure::Failure,
     output::{Change, Report, Table, age},
     prompt,
 };
-use row::Row;
+use control_plane_api::{
+    gateway::{GatewayStatus, GatewaySummary},
+    name::Name,
+};
+pub(super) use row::Row;
 use serde::Serialize;
 
 /// Runs one of the gateway commands.
 pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(), Failure> {
     let (client, output) = (invocation.client()?, invocation.output);
     match command {
-        Command::List => {
-            let plane = client.status().await?;
-            let rows = client.gateways().await?.into_iter().map(|gateway| Row::of(gateway, &plane));
-            output.report(&Gateways(rows.collect()))
-        }
+        Command::List { watch } => show(watch, output, async || listed(&client, &[], |all| all).await).await,
         Command::Describe { name } => describe::run(&name, &client, output).await,
         Command::Drain(order) => order::run(order, true, &client, output).await,
         Command::Resume(order) => order::run(order, false, &client, output).await,
@@ -42,9 +44,27 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(),
     }
 }
 
+/// The gateways, or those with these names; as many of them as `cut` leaves.
+pub(super) async fn listed(
+    client: &Client,
+    names: &[Name],
+    cut: impl FnOnce(Vec<GatewaySummary>) -> Vec<GatewaySummary>,
+) -> Result<Gateways, Failure> {
+    let plane = client.status().await?;
+    let mut all = Vec::new();
+    for name in names {
+        all.push(client.existing_gateway(name).await?);
+    }
+    if names.is_empty() {
+        all = client.gateways().await?;
+    }
+    Ok(Gateways(cut(all).into_iter().map(|gateway| Row::of(gateway, &plane)).collect()))
+}
+
+/// See [`listed`].
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Gateways(Vec<Row>);
+pub(super) struct Gateways(Vec<Row>);
 
 impl Report for Gateways {
     fn table(&self, wide: bool) -> Table {
@@ -62,9 +82,7 @@ impl Report for Gateways {
                 row.servers(),
             ];
             let status = gateway.status.as_ref();
-            let reported = |cell: &dyn Fn(&control_plane_api::gateway::GatewayStatus) -> String| {
-                status.map(cell).unwrap_or_default()
-            };
+            let reported = |cell: &dyn Fn(&GatewayStatus) -> String| status.map(cell).unwrap_or_default();
             let more = || {
                 [
                     reported(&|status| status.role.to_string()),

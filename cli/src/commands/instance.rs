@@ -2,6 +2,7 @@
 
 mod logs;
 
+use super::show::show;
 use crate::{
     Invocation,
     args::instance::{Command, Order},
@@ -21,7 +22,9 @@ use serde::Serialize;
 pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(), Failure> {
     let (client, output) = (invocation.client()?, invocation.output);
     match command {
-        Command::List => output.report(&Instances { all: client.instances().await?, verbose: invocation.verbose }),
+        Command::List { watch } => {
+            show(watch, output, async || listed(&client, &[], invocation.verbose, |all| all).await).await
+        }
         Command::Start(order) => ordered("start", "starting", &order, invocation).await,
         Command::Restart(order) => ordered("restart", "restarting", &order, invocation).await,
         Command::Stop { name } => {
@@ -114,9 +117,27 @@ fn place(instance: &InstanceStatus) -> String {
     }
 }
 
+/// The instances, or those of these servers; as many of them as `cut` leaves.
+pub(super) async fn listed(
+    client: &Client,
+    servers: &[Name],
+    verbose: bool,
+    cut: impl FnOnce(Vec<InstanceStatus>) -> Vec<InstanceStatus>,
+) -> Result<Instances, Failure> {
+    let mut all = Vec::new();
+    for server in servers {
+        all.extend(client.instance(server).await?);
+    }
+    if servers.is_empty() {
+        all = client.instances().await?;
+    }
+    Ok(Instances { all: cut(all), verbose })
+}
+
+/// See [`listed`].
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Instances {
+pub(super) struct Instances {
     all: Vec<InstanceStatus>,
     #[serde(skip)]
     verbose: bool,
@@ -124,9 +145,9 @@ struct Instances {
 
 impl Report for Instances {
     fn table(&self, wide: bool) -> Table {
-        let headings =
-            ["NAME", "RUNTIME", "PLACE", "STATE", "HEALTH", "TOOLS", "RESTARTS", "AGE", "REASON"].into_iter();
-        let mut table = Table::new(headings.chain(wide.then_some(["ENDPOINT", "ID"]).into_iter().flatten()));
+        let headings = ["NAME", "RUNTIME", "PLACE", "STATE", "HEALTH", "TOOLS", "RESTARTS", "AGE"].into_iter();
+        let more = wide.then_some(["ENDPOINT", "ID"]).into_iter().flatten();
+        let mut table = Table::new(headings.chain(more).chain(["REASON"]));
         for instance in &self.all {
             let row = [
                 instance.name.to_string(),
@@ -137,10 +158,10 @@ impl Report for Instances {
                 instance.tools.to_string(),
                 instance.restarts.to_string(),
                 instance.since.map(age::since).unwrap_or_default(),
-                instance.reason.clone().unwrap_or_default(),
             ];
             let more = || [&instance.endpoint, &instance.runtime_id].map(|cell| cell.clone().unwrap_or_default());
-            table.row(row.into_iter().chain(wide.then(more).into_iter().flatten()));
+            let reason = instance.reason.clone().unwrap_or_default();
+            table.row(row.into_iter().chain(wide.then(more).into_iter().flatten()).chain([reason]));
             for line in instance.stderr.iter().filter(|_| self.verbose) {
                 table.row([format!("  {line}")]);
             }
@@ -163,7 +184,7 @@ struct Tests {
 
 impl Report for Tests {
     fn table(&self, wide: bool) -> Table {
-        let mut table = Table::new(["NAME", "ASKED BY", "RESULT", "TOOLS", "MS"]);
+        let mut table = Table::new(["NAME", "ASKED-BY", "RESULT", "TOOLS", "MS"]);
         for test in &self.all {
             let asked_by = test.gateway.as_ref().map_or("mcpd".to_owned(), |gateway| format!("gateway/{gateway}"));
             let result = if test.passed { "ok" } else { "fail" };

@@ -134,13 +134,18 @@ pub(super) fn is_running(record: &LaptopRecord) -> bool {
 
 /// What the gateway says of itself; none where it says nothing.
 pub(super) async fn own_status(home: &Home, record: &LaptopRecord) -> Option<OwnStatus> {
-    let state = home.path("gateway").join(record.gateway.as_str());
+    own_status_of(home, &record.gateway).await
+}
+
+/// The same of the gateway on this machine that is called `name`.
+pub(super) async fn own_status_of(home: &Home, name: &Name) -> Option<OwnStatus> {
+    let state = home.path("gateway").join(name.as_str());
     let address = fs::read_to_string(state.join("admin-addr")).ok()?;
     let url = Url::parse(&format!("http://{}/status", address.trim())).ok()?;
     let client = http::client(&url, Some(STATUS_TIMEOUT)).ok()?;
     let body = client.get(url).send().await.ok()?.bytes().await.ok()?;
     // Another program may have the port by now.
-    serde_json::from_slice::<OwnStatus>(&body).ok().filter(|status| status.name == record.gateway)
+    serde_json::from_slice::<OwnStatus>(&body).ok().filter(|status| status.name == *name)
 }
 
 /// One start of the gateway.

@@ -38,7 +38,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(),
             let value = value(from.as_deref(), &name, output)?;
             let known = client.secrets().await?.iter().any(|secret| secret.name == name);
             client.put_secret(&name, &value).await?;
-            output.changes(&[Change::new(reference(&name), if known { "configured" } else { "created" })])
+            output.changes(&[Change::new(reference(&name), if known { "changed" } else { "created" })])
         }
         Command::Rotate { name, from, wait } => {
             let secrets = client.secrets().await?;
@@ -133,7 +133,7 @@ struct Secrets(Vec<Listed>);
 
 impl Report for Secrets {
     fn table(&self, _wide: bool) -> Table {
-        let mut table = Table::new(["NAME", "REVISION", "USED_BY"]);
+        let mut table = Table::new(["NAME", "REVISION", "USED-BY"]);
         for Listed { secret, used_by } in &self.0 {
             let users: Vec<&str> = used_by.iter().map(Name::as_str).collect();
             let users = if users.is_empty() { "-".to_owned() } else { users.join(",") };

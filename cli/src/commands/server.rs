@@ -134,7 +134,9 @@ impl Report for Servers {
         for server in &self.0 {
             let state = server.state.unwrap_or("unreported").to_owned();
             let row = [server.name.to_string(), server.transport.to_owned(), state, server.tools.to_string()];
-            let more = || [server.reached.clone(), server.error.clone().unwrap_or_default()];
+            // What it is given besides is told by `server describe`.
+            let program = server.reached.split(' ').next().unwrap_or_default().to_owned();
+            let more = || [program, server.error.clone().unwrap_or_default()];
             table.row(row.into_iter().chain(wide.then(more).into_iter().flatten()));
         }
         table

@@ -40,7 +40,7 @@ struct Sessions(Vec<SessionSummary>);
 
 impl Report for Sessions {
     fn table(&self, _wide: bool) -> Table {
-        let mut table = Table::new(["ID", "USER", "AUDIENCE", "PEER", "USED", "AGE", "EXPIRES"]);
+        let mut table = Table::new(["ID", "USER", "AUDIENCE", "PEER", "USED", "EXPIRES", "AGE"]);
         for session in &self.0 {
             table.row([
                 session.id.clone(),
@@ -48,8 +48,8 @@ impl Report for Sessions {
                 word(&session.audience),
                 session.peer.clone().unwrap_or_default(),
                 age::since(session.used_at),
+                age::until(session.expires_at),
                 age::since(session.created_at),
-                session.expires_at.to_string(),
             ]);
         }
         table

@@ -77,7 +77,7 @@ impl Report for Tokens {
     fn table(&self, _wide: bool) -> Table {
         let mut table = Table::new(["ID", "USER", "LABEL", "TOKEN", "EXPIRES", "USED", "AGE"]);
         for token in &self.0 {
-            let expires = token.expires_at.map_or("never".to_owned(), |at| at.to_string());
+            let expires = token.expires_at.map_or("never".to_owned(), age::until);
             let label = token.label.replace(' ', "_");
             let shown = token.last_four.as_ref().map_or("-".to_owned(), |last| format!("…{last}"));
             let used = token.used_at.map_or("never".to_owned(), age::since);

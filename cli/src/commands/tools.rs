@@ -3,7 +3,10 @@
 mod approve;
 mod describe;
 mod found;
+mod rank;
+mod search;
 
+use super::show::limited;
 use crate::{
     Invocation,
     args::tools::Command,
@@ -27,22 +30,27 @@ use serde::Serialize;
 pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<(), Failure> {
     let client = invocation.client()?;
     match command {
-        Command::List { project } => list(project, &client, invocation).await,
+        Command::List { project, limit } => {
+            let tools = all(project.as_ref(), &client).await?.1;
+            invocation.output.report(&Tools(limited(tools, limit, invocation.output)))
+        }
+        Command::Search(args) => search::run(args, &client, invocation.output).await,
         Command::Describe { name, server } => describe::run(&name, server.as_ref(), &client, invocation.output).await,
         Command::Approve(args) => approve::run(args, &client, invocation.output).await,
     }
 }
 
-async fn list(project: Option<Name>, client: &Client, invocation: &Invocation) -> Result<(), Failure> {
+/// The tools that gateways found, or those that `project` grants, and what the gateways report.
+async fn all(project: Option<&Name>, client: &Client) -> Result<(Vec<GatewaySummary>, Vec<Tool>), Failure> {
     let gateways = client.serving_gateways().await?;
     let tools = match project {
-        Some(project) => granted_by(&project, &gateways, client).await?,
+        Some(project) => granted_by(project, &gateways, client).await?,
         None => {
             let servers = client.names::<ServerSpec>().await?;
             servers.iter().flat_map(|server| offered(server, &gateways)).collect()
         }
     };
-    invocation.output.report(&Tools(tools))
+    Ok((gateways, tools))
 }
 
 fn offered(server: &Name, gateways: &[GatewaySummary]) -> Vec<Tool> {

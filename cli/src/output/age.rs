@@ -11,6 +11,12 @@ pub(crate) fn since(time: Timestamp) -> String {
     short(Timestamp::now().as_millis().saturating_sub(time.as_millis()) / 1000)
 }
 
+/// How long it is until `time`; `expired` where that lies behind.
+pub(crate) fn until(time: Timestamp) -> String {
+    let seconds = time.as_millis().saturating_sub(Timestamp::now().as_millis()) / 1000;
+    if seconds <= 0 { "expired".to_owned() } else { short(seconds) }
+}
+
 fn short(seconds: i64) -> String {
     let mut rest = seconds.max(0);
     let mut parts = Vec::new();
@@ -98,6 +104,12 @@ mod tests {
         assert_eq!(short(90_061), "1d1h");
         assert_eq!(short(86_400 * 3 + 5), "3d");
         assert_eq!(short(-5), "0s");
+    }
+
+    #[test]
+    fn what_ends_says_when_and_what_has_ended_says_so() {
+        assert_eq!(until(Timestamp::now().plus_millis(7_200_500)), "2h");
+        assert_eq!(until(Timestamp::now().plus_millis(-1)), "expired");
     }
 
     #[test]

@@ -129,7 +129,7 @@ fn a_password_is_set_from_stdin_and_an_own_one_needs_the_one_so_far() {
 fn a_user_is_shut_out_with_the_roles_kept() {
     let stub = control_plane();
     let world = World::connected(&stub.url);
-    assert_eq!(world.run(&["user", "disable", "bob"]).succeeds(), "user/bob configured\n");
+    assert_eq!(world.run(&["user", "disable", "bob"]).succeeds(), "user/bob changed\n");
     let sent: serde_json::Value = serde_json::from_str(&stub.wait_for(|seen| seen.method == "POST").body).unwrap();
     let spec = &sent["objects"][0]["spec"];
     assert_eq!((&spec["roles"][0], &spec["disabled"]), (&"operator".into(), &true.into()));

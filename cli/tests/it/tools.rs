@@ -39,6 +39,10 @@ fn stub(more: &'static str) -> Stub {
             };
             Reply::json(&format!("[{}, {}]", server("jira"), server("slack")))
         }
+        ("GET", "/api/v1/pins/jira") => Reply::json(
+            r#"{"name": "jira", "revision": 3, "spec": {"tools": {"get": {"digest": "x", "pinned_at": "2026-07-28T09:00:00.000Z",
+                "definition": "{\"name\":\"get\",\"title\":\"Issue\",\"description\":\"\\nReads an issue by its key.\\nMore of it.\"}"}}}}"#,
+        ),
         ("GET", "/api/v1/pins/slack") | ("POST", "/api/v1/pins/slack") => Reply::json(&format!(
             r#"{{"name": "slack", "revision": 3, "spec": {{"made_at": 2, "tools": {{"post": {{
                 "digest": "{WAS}", "definition": "{{\"name\":\"post\",\"x\":1}}", "pinned_at": "2026-07-28T09:00:00.000Z"}}}}}}}}"#
@@ -107,4 +111,18 @@ fn where_gateways_find_different_definitions_one_has_to_be_named() {
     check(more, &["tools", "approve", "--all"], 2, &["several definitions"], &[]);
     let approval = format!(r#"{{"tools":{{"post":"{IS}"}}}}"#);
     check(more, &["tools", "approve", "slack_post", "--digest", "2222"], 0, &["approved"], &[&approval]);
+}
+
+#[test]
+fn a_search_looks_into_names_titles_and_descriptions_and_shows_the_best_match_first() {
+    let row =
+        "NAME      SERVER  CLASS  STATE    DESCRIPTION\njira_get  jira    read   trusted  Reads an issue by its key.\n";
+    check("", &["tools", "search", "issue", "key"], 0, &[row], &[]);
+    check("", &["tools", "search", "issues"], 0, &["jira_get"], &[]);
+    check("", &["tools", "search", "post"], 0, &["slack_post  slack   write  quarantined  <none>"], &[]);
+    check("", &["tools", "search", "post", "--class", "read"], 0, &["none of 3 tools matches"], &[]);
+    check("", &["tools", "search", "get", "--for", "jira", "-o", "name"], 0, &["jira_get\n"], &[]);
+    check("", &["tools", "search", "get", "--limit", "1"], 0, &["1 more: `--limit 2` shows all"], &[]);
+    check("", &["tools", "search", "weather"], 0, &["none of 4 tools matches"], &[]);
+    check("", &["tools", "search"], 2, &["<WORDS>"], &[]);
 }

@@ -85,7 +85,7 @@ fn version_and_completion_need_nothing_and_doctor_says_what_is_missing() {
     let ran = world.run(&["doctor", "--format", "json"]);
     assert_eq!(ran.code, Some(6), "{ran:?}");
     let checks: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
-    let failed = checks.as_array().unwrap().iter().filter(|check| check["state"] == "fail");
-    assert!(failed.clone().all(|check| check["fix"].is_string()), "{checks:#}");
-    assert!(failed.map(|check| check["name"].as_str().unwrap()).any(|name| name == "daemon"));
+    let failed = checks["checks"].as_array().unwrap().iter().filter(|check| check["state"] == "fail");
+    assert!(failed.clone().all(|check| check["fix"] == serde_json::json!(["mcpctl daemon start"])), "{checks:#}");
+    assert!(failed.map(|check| check["name"].as_str().unwrap()).any(|name| name == "gateway-process"));
 }

@@ -2,6 +2,7 @@
 
 use crate::{name::Name, timestamp::Timestamp};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use utoipa::ToSchema;
 
 /// Shortest password that can be set, in characters (OWASP ASVS 5, 6.2.1 asks for 8 at the least).
@@ -36,6 +37,61 @@ pub enum Role {
     Auditor,
     /// Uses the projects it is a member of.
     Developer,
+}
+
+impl Role {
+    /// Every role, the mightiest first.
+    pub const ALL: [Self; 4] = [Self::Admin, Self::Operator, Self::Auditor, Self::Developer];
+
+    /// The word on the wire and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Operator => "operator",
+            Self::Auditor => "auditor",
+            Self::Developer => "developer",
+        }
+    }
+
+    /// What it is for, in a line.
+    #[must_use]
+    pub fn purpose(self) -> &'static str {
+        match self {
+            Self::Admin => "everything, including users and secrets; every project",
+            Self::Operator => "servers, profiles, projects, instances; not users",
+            Self::Auditor => "reads the audit log and the configuration",
+            Self::Developer => "uses the projects it is a member of",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a role may do at the control plane, besides what every user may: `GET /api/v1/roles`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RoleSummary {
+    /// Which role.
+    pub name: Role,
+    /// What it is for.
+    pub purpose: String,
+    /// The routes it opens.
+    pub may: Vec<RouteSummary>,
+}
+
+/// A route of the API, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RouteSummary {
+    /// The HTTP method.
+    pub method: String,
+    /// The path, `{…}` standing for one segment.
+    pub path: String,
+    /// What it does.
+    pub summary: String,
 }
 
 /// What a gateway needs to recognise a token without being able to present it.

@@ -2,7 +2,7 @@
 
 use crate::{
     access::UserSpec, issuer::IssuerSpec, name::Name, oauth::ConnectionSpec, pin::PinSpec, profile::ProfileSpec,
-    project::ProjectSpec, secret::SecretSpec, server::ServerSpec,
+    project::ProjectSpec, runtime::Orders, secret::SecretSpec, server::ServerSpec,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -42,6 +42,9 @@ impl Kind {
         Self::User,
         Self::Issuer,
     ];
+
+    /// The kinds that are applied, in that order; secrets, pins and connections have ways of their own.
+    pub const APPLIED: [Self; 5] = [Self::Server, Self::Profile, Self::User, Self::Project, Self::Issuer];
 
     /// The word used on the wire, in the store and on the command line.
     #[must_use]
@@ -131,6 +134,34 @@ impl Object {
             Self::Secret(o) => o.revision,
             Self::Issuer(o) => o.revision,
         }
+    }
+}
+
+impl Object {
+    /// This object at `revision` as somebody says it who applies it: without what only the control plane says.
+    #[must_use]
+    pub fn declared(mut self, revision: u64) -> Self {
+        match &mut self {
+            Self::Server(o) => {
+                o.revision = revision;
+                o.spec.orders = Orders::default();
+                o.spec.central = false;
+                if let Some(oauth) = &mut o.spec.oauth {
+                    oauth.connect_url = None;
+                }
+            }
+            Self::Pin(o) => o.revision = revision,
+            Self::Connection(o) => o.revision = revision,
+            Self::Profile(o) => o.revision = revision,
+            Self::Project(o) => o.revision = revision,
+            Self::Secret(o) => o.revision = revision,
+            Self::Issuer(o) => o.revision = revision,
+            Self::User(o) => {
+                o.revision = revision;
+                o.spec.tokens.clear();
+            }
+        }
+        self
     }
 }
 

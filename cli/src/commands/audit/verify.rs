@@ -119,7 +119,7 @@ impl Verified {
 
 impl Report for Verified {
     fn table(&self, wide: bool) -> Table {
-        let headings = ["GATEWAY", "RECORDS", "CHECKPOINTS", "LAST", "STATE", "FIRST BAD"].into_iter();
+        let headings = ["GATEWAY", "RECORDS", "CHECKPOINTS", "LAST", "STATE", "FIRST-BAD"].into_iter();
         let mut table = Table::new(headings.chain(wide.then_some(["EPOCH", "HEAD"]).into_iter().flatten()));
         for row in &self.chains {
             let bad = row.first_bad.as_ref().map_or("-".to_owned(), |bad| bad.seq.to_string());

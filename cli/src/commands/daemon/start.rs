@@ -10,7 +10,10 @@ use crate::{
     client::Client,
     commands::laptop,
     failure::{During as _, Failure},
-    home::{self, API_PORT, GATEWAY_PORT, Home, record::DaemonRecord},
+    home::{
+        self, API_PORT, GATEWAY_PORT, Home,
+        record::{DaemonRecord, ProcessRecord},
+    },
     output::Change,
     pause::Deadline,
     processes::{self, find_program},
@@ -42,11 +45,13 @@ pub(crate) async fn run(args: Start, invocation: &Invocation) -> Result<(), Fail
     if let Some(record) = home.laptop()? {
         return laptop::start(record, args.gateway_port, args.wait, invocation).await;
     }
+    let before = home.daemon()?;
     let mut launch = Launch {
         invocation,
         deadline: Deadline::after_secs(args.wait),
         wait_secs: args.wait,
-        record: home.daemon()?.filter(|record| processes::is_running(&record.mcpd)),
+        record: before.clone().filter(|record| processes::is_running(&record.mcpd)),
+        before,
         started: Vec::new(),
     };
     let result = launch.all(&args).await;
@@ -83,6 +88,8 @@ struct Launch<'a> {
     invocation: &'a Invocation,
     deadline: Deadline,
     wait_secs: u64,
+    /// What was recorded before; a part of it may have ended.
+    before: Option<DaemonRecord>,
     /// What runs; none until mcpd does.
     record: Option<DaemonRecord>,
     /// What this start started.
@@ -95,13 +102,34 @@ impl Launch<'_> {
         self.refuse_other_ports(args)?;
         let api_url = match &self.record {
             Some(record) => record.api_url.clone(),
-            None => self.mcpd(mcpd, args.api_port.unwrap_or(API_PORT)).await?,
+            None => self.mcpd(mcpd, args.api_port.or(self.port_before(MCPD)).unwrap_or(API_PORT)).await?,
         };
         if !self.gateway_runs() {
-            self.gateway(gateway, args.gateway_port.unwrap_or(GATEWAY_PORT), api_url).await?;
+            let port = args.gateway_port.or(self.port_before(GATEWAY)).unwrap_or(GATEWAY_PORT);
+            self.gateway(gateway, port, api_url).await?;
         }
         let word = |name| if self.started.contains(&name) { "started" } else { "unchanged" };
         Ok([MCPD, GATEWAY].map(|name| change(name, word(name))).into())
+    }
+
+    /// Where one of the two listened that has ended since: there it is looked for.
+    fn port_before(&self, name: &str) -> Option<u16> {
+        let record = self.before.as_ref()?;
+        let url = if name == MCPD { &record.api_url } else { &record.gateway_url };
+        url.port_or_known_default()
+    }
+
+    /// A gateway whose mcpd ended without it. It serves on, and goes on with another mcpd at the same place; from any other place
+    /// it would never hear.
+    async fn gateway_left(&self, port: u16) -> Result<Option<ProcessRecord>, Failure> {
+        let left = self.before.as_ref().and_then(|record| record.gateway.clone()).filter(processes::is_running);
+        match left {
+            Some(process) if self.port_before(MCPD) != Some(port) => {
+                processes::stop(&process, STOP_WAIT_SECS).await?;
+                Ok(None)
+            }
+            left => Ok(left),
+        }
     }
 
     fn gateway_runs(&self) -> bool {
@@ -130,11 +158,16 @@ impl Launch<'_> {
         let home = &self.invocation.home;
         let mut command = Command::new(program);
         command.env("MCPD_LISTEN", format!("127.0.0.1:{port}"));
+        let gateway = self.gateway_left(port).await?;
+        let gateway_url = match &self.before {
+            Some(record) => record.gateway_url.clone(),
+            None => home::loopback(GATEWAY_PORT)?,
+        };
         let mut starting = Starting::spawn("mcpd", command, "mcpd.addr", port, home)?;
         let expected = home::loopback(port)?;
         let mcpd = starting.process();
         self.started.push(MCPD);
-        self.keep(DaemonRecord { api_url: expected, gateway_url: home::loopback(GATEWAY_PORT)?, mcpd, gateway: None })?;
+        self.keep(DaemonRecord { api_url: expected, gateway_url, mcpd, gateway })?;
         let api_url = starting
             .until_ready(self.deadline, self.wait_secs, async |url: &Url| ready::answers(url).await.then_some(()))
             .await?
@@ -238,8 +271,11 @@ impl Launch<'_> {
                 self.invocation.output.warn(failure);
             }
         }
+        let left = record.gateway.as_ref().is_some_and(processes::is_running);
         let kept = match self.started.first() {
             None => Ok(()),
+            // A gateway that ran before is still there to be stopped.
+            Some(first) if *first == MCPD && left => self.keep(record),
             Some(first) if *first == MCPD => super::forget(&self.invocation.home),
             Some(_) => self.keep(DaemonRecord { gateway: None, ..record }),
         };

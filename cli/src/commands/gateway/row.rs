@@ -13,22 +13,22 @@ const UNSUPPORTED: &str = "!";
 
 /// See the module.
 #[derive(Serialize)]
-pub(super) struct Row {
+pub(in crate::commands) struct Row {
     #[serde(flatten)]
-    pub(super) gateway: GatewaySummary,
-    pub(super) state: GatewayState,
+    pub(in crate::commands) gateway: GatewaySummary,
+    pub(in crate::commands) state: GatewayState,
     /// How many revisions it has yet to put into force.
-    pub(super) revisions_behind: u64,
+    pub(in crate::commands) revisions_behind: u64,
     /// Time since its last report, in seconds; none: it never reported.
-    pub(super) seen_s: Option<u64>,
+    pub(in crate::commands) seen_s: Option<u64>,
     /// Whether its version is one that the control plane is tested with; none: it never reported.
-    pub(super) version_supported: Option<bool>,
+    pub(in crate::commands) version_supported: Option<bool>,
     #[serde(skip)]
-    pub(super) skew: Option<Skew>,
+    pub(in crate::commands) skew: Option<Skew>,
 }
 
 impl Row {
-    pub(super) fn of(gateway: GatewaySummary, plane: &ControlPlaneStatus) -> Self {
+    pub(in crate::commands) fn of(gateway: GatewaySummary, plane: &ControlPlaneStatus) -> Self {
         let now = Timestamp::now();
         let silent = |seen: Timestamp| u64::try_from(now.as_millis().saturating_sub(seen.as_millis()) / 1_000);
         let skew = gateway.status.as_ref().map(|status| Skew::of(&plane.version, &status.version));
@@ -42,17 +42,17 @@ impl Row {
         }
     }
 
-    pub(super) fn revision(&self) -> String {
+    pub(in crate::commands) fn revision(&self) -> String {
         self.gateway.status.as_ref().map(|status| status.config.in_force().to_string()).unwrap_or_default()
     }
 
     /// Revisions behind, and time since it was seen.
-    pub(super) fn lag(&self) -> String {
+    pub(in crate::commands) fn lag(&self) -> String {
         self.seen_s.map(|seen_s| format!("{}/{seen_s}s", self.revisions_behind)).unwrap_or_default()
     }
 
     /// The version, marked where it is not mcpd's.
-    pub(super) fn version(&self) -> String {
+    pub(in crate::commands) fn version(&self) -> String {
         let mark = match self.skew {
             Some(Skew::Supported) => DIFFERS,
             Some(Skew::Unsupported) => UNSUPPORTED,
@@ -62,7 +62,7 @@ impl Row {
     }
 
     /// Servers that answer, or were not needed yet, of all that are to run.
-    pub(super) fn servers(&self) -> String {
+    pub(in crate::commands) fn servers(&self) -> String {
         let Some(status) = &self.gateway.status else { return String::new() };
         let all = status.servers.iter().filter(|server| server.state != ServerState::Stopped);
         let well = all.clone().filter(|server| matches!(server.state, ServerState::Ready | ServerState::Idle));

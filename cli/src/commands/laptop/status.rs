@@ -18,15 +18,15 @@ use url::Url;
 /// Time for the central gateway, or the control plane, to answer at all.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Prints it.
-pub(in crate::commands) async fn run(record: LaptopRecord, invocation: &Invocation) -> Result<(), Failure> {
+/// Finds it out.
+pub(in crate::commands) async fn find(invocation: &Invocation) -> Result<Status, Failure> {
+    let record = invocation.home.laptop()?.ok_or_else(|| Failure::unhealthy("nobody is logged in here any more"))?;
     let (login, central) = tokio::join!(login(invocation), probe(&record.central_url));
     let gateway = match is_running(&record) {
         true => own_status(&invocation.home, &record).await,
         false => None,
     };
-    let status = Status::new(&record, login, central, gateway);
-    invocation.output.report(&status)
+    Ok(Status::new(&record, login, central, gateway))
 }
 
 /// How the control plane took the login.
@@ -48,7 +48,7 @@ async fn login(invocation: &Invocation) -> Login {
 }
 
 /// Why nothing at `url` answers; none when something does, whatever it says.
-async fn probe(url: &str) -> Option<String> {
+pub(in crate::commands) async fn probe(url: &str) -> Option<String> {
     let Ok(url) = Url::parse(url) else { return Some("it is no URL".to_owned()) };
     let client = match http::client(&url, Some(PROBE_TIMEOUT)) {
         Ok(client) => client,
@@ -57,8 +57,9 @@ async fn probe(url: &str) -> Option<String> {
     client.get(url).send().await.err().map(|error| http::reason(&error))
 }
 
+/// See the module.
 #[derive(Serialize)]
-struct Status {
+pub(in crate::commands) struct Status {
     user: String,
     server: String,
     rows: Vec<Row>,
@@ -139,10 +140,10 @@ fn gateway_row(record: &LaptopRecord, gateway: Option<&OwnStatus>) -> Row {
 
 impl Report for Status {
     fn table(&self, _wide: bool) -> Table {
-        let mut table = Table::new(["KIND", "NAME", "STATE", "DETAIL", "AGE"]);
+        let mut table = Table::new(["NAME", "STATE", "AGE", "DETAIL"]);
         for row in &self.rows {
             let age = row.at.map_or_else(|| "-".to_owned(), age::since);
-            table.row([row.kind.to_owned(), row.name.clone(), row.state.to_owned(), row.detail.clone(), age]);
+            table.row([format!("{}/{}", row.kind, row.name), row.state.to_owned(), age, row.detail.clone()]);
         }
         table
     }

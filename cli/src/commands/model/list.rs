@@ -98,11 +98,11 @@ struct Models(Vec<Model>);
 impl Report for Models {
     fn table(&self, wide: bool) -> Table {
         let more = wide.then_some(["FOLDER", "SHA256"]).into_iter().flatten();
-        let mut table = Table::new(["NAME", "FILE", "STATE", "BYTES", "USED BY"].into_iter().chain(more));
+        let mut table = Table::new(["NAME", "FILE", "STATE", "BYTES", "USED-BY"].into_iter().chain(more));
         for model in &self.0 {
             let folder = model.folder.as_ref().map(|folder| folder.display().to_string()).unwrap_or_default();
             for file in &model.files {
-                let tiers = model.tiers.join(", ");
+                let tiers = model.tiers.join(",");
                 let row =
                     [model.name.clone(), file.name.to_owned(), file.state.to_owned(), file.bytes.to_string(), tiers];
                 let more = wide.then(|| [folder.clone(), file.sha256.clone()]).into_iter().flatten();

@@ -113,19 +113,14 @@ struct Differences(Vec<Difference>);
 
 impl Report for Differences {
     fn table(&self, wide: bool) -> Table {
-        let headings = ["CHANGE", "USER", "PROJECT", "TOOL", "ARGUMENTS"].into_iter();
-        let mut table = Table::new(headings.chain(wide.then_some(["SERVER", "BEFORE"]).into_iter().flatten()));
+        let headings = ["CHANGE", "USER", "PROJECT", "TOOL"].into_iter();
+        let (server, before) = (wide.then_some("SERVER"), wide.then_some("BEFORE"));
+        let mut table = Table::new(headings.chain(server).chain(["ARGUMENTS"]).chain(before));
         for one in &self.0 {
             let text = |side: &Option<String>| side.clone().unwrap_or_else(|| "-".to_owned());
-            let row = [
-                one.word().to_owned(),
-                one.user.to_string(),
-                one.project.to_string(),
-                one.tool.clone(),
-                text(&one.after),
-            ];
-            let more = || [one.server.to_string(), text(&one.before)];
-            table.row(row.into_iter().chain(wide.then(more).into_iter().flatten()));
+            let row = [one.word().to_owned(), one.user.to_string(), one.project.to_string(), one.tool.clone()];
+            let (server, before) = (wide.then(|| one.server.to_string()), wide.then(|| text(&one.before)));
+            table.row(row.into_iter().chain(server).chain([text(&one.after)]).chain(before));
         }
         table
     }

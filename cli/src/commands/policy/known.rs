@@ -49,7 +49,7 @@ impl Known {
 
     /// What it would be with the objects of `file`.
     pub(crate) fn with(&self, file: &str) -> Result<Self, Failure> {
-        let changes = manifest::read(file)?;
+        let changes = manifest::read_one(file)?;
         let mut snapshot = self.snapshot.clone();
         for change in changes {
             let place = snapshot.objects.iter_mut().find(|object| object.reference() == change.reference());

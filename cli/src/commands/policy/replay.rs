@@ -176,8 +176,8 @@ struct All(Vec<Replayed>);
 
 impl Report for All {
     fn table(&self, wide: bool) -> Table {
-        let headings = ["EFFECT", "AGE", "USER", "PROJECT", "TARGET", "WAS", "BECAUSE"].into_iter();
-        let mut table = Table::new(headings.chain(wide.then_some("ID")));
+        let headings = ["EFFECT", "AGE", "USER", "PROJECT", "TARGET", "WAS"].into_iter();
+        let mut table = Table::new(headings.chain(wide.then_some("ID")).chain(["BECAUSE"]));
         for one in &self.0 {
             let row = [
                 word(&one.effect),
@@ -186,9 +186,8 @@ impl Report for All {
                 one.project.clone().unwrap_or_default(),
                 one.target.clone(),
                 word(&one.was),
-                one.because.clone(),
             ];
-            table.row(row.into_iter().chain(wide.then(|| one.id.clone())));
+            table.row(row.into_iter().chain(wide.then(|| one.id.clone())).chain([one.because.clone()]));
         }
         table
     }

@@ -95,18 +95,18 @@ impl Tested {
 
 impl Report for Tested {
     fn table(&self, wide: bool) -> Table {
-        let headings = ["DECISION", "USER", "PROJECT", "NAME", "REASON"].into_iter();
-        let mut table = Table::new(headings.chain(wide.then_some(["SERVER", "OWN-NAME"]).into_iter().flatten()));
+        let headings = ["DECISION", "USER", "PROJECT", "NAME"].into_iter();
+        let more = wide.then_some(["SERVER", "OWN-NAME"]).into_iter().flatten();
+        let mut table = Table::new(headings.chain(more).chain(["REASON"]));
         let row = [
             self.word().to_owned(),
             self.user.to_string(),
             self.project.clone().unwrap_or_else(|| "any".to_owned()),
             self.name.clone(),
-            self.reason.clone(),
         ];
         let server = || self.server.as_ref().map(ToString::to_string).unwrap_or_default();
         let more = || [server(), self.own_name.clone().unwrap_or_default()];
-        table.row(row.into_iter().chain(wide.then(more).into_iter().flatten()));
+        table.row(row.into_iter().chain(wide.then(more).into_iter().flatten()).chain([self.reason.clone()]));
         table
     }
 

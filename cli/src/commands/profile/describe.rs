@@ -73,14 +73,16 @@ impl Description {
 
 impl Report for Description {
     fn table(&self, wide: bool) -> Table {
-        let headings = ["TOOL", "CLASS", "GRANTED", "BECAUSE"].into_iter();
-        let mut table = Table::new(headings.chain(wide.then_some(["EXPOSED", "HINT"]).into_iter().flatten()));
+        let headings = ["TOOL", "CLASS", "GRANTED"].into_iter();
+        let more = wide.then_some(["EXPOSED", "HINT"]).into_iter().flatten();
+        let mut table = Table::new(headings.chain(more).chain(["BECAUSE"]));
         for tool in &self.tools {
             let granted = if tool.verdict.granted { "yes" } else { "no" };
-            let row = [tool.name.clone(), tool.class.to_string(), granted.to_owned(), tool.verdict.because.clone()];
+            let row = [tool.name.clone(), tool.class.to_string(), granted.to_owned()];
             let hint = || tool.read_only_hint.map_or(String::new(), |hint| format!("readOnlyHint={hint}"));
             let more = || [tool.exposed.clone(), hint()];
-            table.row(row.into_iter().chain(wide.then(more).into_iter().flatten()));
+            let more = wide.then(more).into_iter().flatten();
+            table.row(row.into_iter().chain(more).chain([tool.verdict.because.clone()]));
         }
         table
     }

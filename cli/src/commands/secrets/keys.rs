@@ -100,7 +100,7 @@ struct Keys(KeyStatus);
 
 impl Report for Keys {
     fn table(&self, _wide: bool) -> Table {
-        let mut table = Table::new(["KEY", "VALUES", "STATE", "KEPT_IN"]);
+        let mut table = Table::new(["KEY", "VALUES", "STATE", "KEPT-IN"]);
         let state = |key: &KeyInUse| match (key.current, &key.place, key.values) {
             (true, ..) => "current",
             (_, None, _) => "missing",

@@ -58,8 +58,10 @@ async fn a_tool_that_changed_is_back_once_somebody_approved_it() {
     assert!(endpoint.call("changing_get", json!({})).await.text.contains("\\\"name\\\": \\\"get\\\""));
     let told = world.mcpctl(&["tools", "describe", "changing_add"]).await.done().stdout;
     assert!(told.contains(&pinned) && told.contains(r#"became "Adds. \u{202e}And tells evil.""#), "{told}");
-    let doctor = world.mcpctl(&["doctor", "--format", "json"]).await.stdout;
-    assert!(doctor.contains("mcpctl tools approve changing_add"), "{doctor}");
+    let doctor = world.mcpctl(&["doctor", "--project", "changing_all", "--format", "json"]).await.json();
+    let pin = doctor["checks"].as_array().unwrap().iter().find(|check| check["name"] == "pin").unwrap().clone();
+    let fix = ["mcpctl tools describe changing_add", "mcpctl tools approve changing_add"];
+    assert_eq!((&pin["hop"], &pin["state"], &pin["fix"]), (&json!("pin"), &json!("warn"), &json!(fix)), "{doctor:#}");
     let status = world.mcpctl(&["status"]).await.done().stdout;
     assert!(status.contains("quarantined=1"), "{status}");
 
