@@ -4,11 +4,11 @@
 use crate::world::{Ran, World};
 use std::{collections::BTreeMap, fmt::Write as _, fs, thread};
 
-/// Commands that go on until they are stopped, or that start or download something where nothing answers.
-const NOT_RUN: [&str; 5] = ["daemon start", "mcp-stdio", "model pull", "model bench", "setup"];
+/// Beginnings of commands that go on until they are stopped, that start or download something, or that tell of this very machine.
+const NOT_RUN: [&str; 7] = ["daemon start", "db ", "doctor", "mcp-stdio", "model pull", "model bench", "setup"];
 
 /// Values for arguments that a command cannot do without.
-const VALUES: [(&str, &str); 12] = [
+const VALUES: [(&str, &str); 13] = [
     ("<URL>", "http://127.0.0.1:9"),
     ("<HEX>", "00"),
     ("<SECS>", "1"),
@@ -21,6 +21,7 @@ const VALUES: [(&str, &str); 12] = [
     ("<KEY>", "format"),
     ("<ID>", "abc"),
     ("<TARGET>", "./exported"),
+    ("<COMMAND>", ""),
 ];
 
 /// One command, as its help tells it.
@@ -54,29 +55,33 @@ fn walk(world: &World, words: &[String], leaves: &mut Vec<Leaf>) {
 /// The arguments that the usage line of a command demands, filled in.
 fn demanded(help: &str) -> Vec<String> {
     let usage = help.lines().find_map(|line| line.trim().strip_prefix("Usage: ")).unwrap_or_default();
+    let value =
+        |name: &str| VALUES.iter().find(|(known, _)| *known == name).map_or("some", |(_, value)| value).to_owned();
     let (mut places, mut options): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
-    let mut is_value = false;
-    let mut depth = 0_usize;
-    for word in usage.split_whitespace().skip_while(|word| !word.starts_with(['<', '-', '['])) {
-        let optional = depth > 0 || word.starts_with('[');
-        depth = depth + word.matches('[').count() - word.matches(']').count().min(depth + word.matches('[').count());
-        if optional || word == "|" {
-            continue;
-        }
-        let bare = word.trim_end_matches("...");
-        // Of several that exclude each other the first.
-        let first = bare.split('|').next().unwrap_or(bare).trim_start_matches('<').trim_end_matches('>');
-        match bare {
-            _ if bare.starts_with("--") || first.starts_with("--") => {
-                options.push(if bare.starts_with("--") { bare } else { first }.to_owned());
-                is_value = true;
+    let mut words = usage.split_whitespace().skip_while(|word| !word.starts_with(['<', '-', '[']));
+    while let Some(word) = words.next() {
+        if word.starts_with('[') {
+            // Optional, up to where it closes.
+            let mut open = word;
+            while !open.trim_end_matches("...").ends_with(']') {
+                let Some(next) = words.next() else { break };
+                open = next;
             }
-            _ => {
-                let value = VALUES.iter().find(|(name, _)| *name == bare).map_or("some", |(_, value)| value);
-                // An option that takes several values would take what follows, too: those come last.
-                if is_value { &mut options } else { &mut places }.push(value.to_owned());
-                is_value = false;
+        } else if let Some(first) = word.strip_prefix("<--") {
+            // Of several that exclude each other, `<--a <A>|--b <B>>`, the first.
+            options.push(format!("--{}", first.split('|').next().unwrap()));
+            let mut last = words.next().unwrap_or_default();
+            options.push(value(last.split('|').next().unwrap()));
+            while !last.ends_with(">>") {
+                let Some(next) = words.next() else { break };
+                last = next;
             }
+        } else if word.starts_with("--") {
+            // One that takes several values would take what follows, too: options come last.
+            options.push(word.to_owned());
+            options.extend(words.next().map(|name| value(name.trim_end_matches("..."))));
+        } else {
+            places.push(value(word.trim_end_matches("...")));
         }
     }
     [places, options].concat()
@@ -94,7 +99,7 @@ fn steady(text: &str, world: &World) -> String {
     let text = text.replace(&world.dir.path().display().to_string(), "[DIR]");
     let text = text.replace(env!("CARGO_PKG_VERSION"), "[VERSION]");
     // Every system has a number of its own for it.
-    text.replace(" (os error 111)", "").replace(" (os error 61)", "")
+    text.replace(" (os error 111)", "").replace(" (os error 61)", "").replace(" (os error 2)", "")
 }
 
 fn told(title: &str, ran: &Ran, world: &World) -> String {
@@ -104,7 +109,7 @@ fn told(title: &str, ran: &Ran, world: &World) -> String {
             let _ = write!(text, "--- {name}\n{}", steady(stream, world));
         }
     }
-    text + "\n"
+    own(&text) + "\n"
 }
 
 /// Everything that is to be seen of one command.
@@ -112,17 +117,16 @@ fn record(leaf: &Leaf) -> String {
     let world = World::new();
     fs::create_dir_all(world.home()).unwrap();
     let line = leaf.words.join(" ");
-    let mut help = told(&format!("mcpctl {line} --help"), &leaf.help, &world);
-    if !line.is_empty() {
-        help = own(&help);
-    }
-    let mut text = help;
+    let mut text = match line.as_str() {
+        "" => format!("$ mcpctl --help\n{}\n", steady(&leaf.help.out, &world)),
+        _ => told(&format!("mcpctl {line} --help"), &leaf.help, &world),
+    };
     text += &told(&format!("mcpctl {line} --unheard-of"), &run(&world, &leaf.words, &["--unheard-of"]), &world);
     let demanded = demanded(&leaf.help.out);
     if !demanded.is_empty() {
         text += &told(&format!("mcpctl {line}"), &run(&world, &leaf.words, &[]), &world);
     }
-    if !NOT_RUN.contains(&line.as_str()) && subcommands(&leaf.help.out).is_empty() {
+    if !NOT_RUN.iter().any(|not| line.starts_with(not)) && subcommands(&leaf.help.out).is_empty() {
         let more: Vec<&str> = demanded.iter().map(String::as_str).collect();
         let shown = [&[line.as_str()], more.as_slice()].concat().join(" ");
         text += &told(&format!("mcpctl {shown}"), &run(&world, &leaf.words, &more), &world);

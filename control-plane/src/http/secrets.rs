@@ -3,6 +3,7 @@
 use super::{
     ApiError, App,
     body::{Body, Params},
+    precondition::Trial,
 };
 use crate::{
     configure::{self, Expected},
