@@ -38,9 +38,11 @@ pub(crate) async fn run(args: Doctor, invocation: &Invocation) -> Result<ExitCod
     let project = known.project_for(&files);
     checks.push(token::check(&known));
     checks.push(bridge::check(&files, project.as_ref(), &known).await);
-    checks.extend(gateway::checks(project.as_ref(), &known).await);
+    let gateway = gateway::checks(project.as_ref(), &known).await;
+    let is_gone = gateway::is_gone(&gateway);
+    checks.extend(gateway);
     checks.extend(plane::checks(&known));
-    checks.extend(upstream::checks(&known).await);
+    checks.extend(upstream::checks(&known, is_gone).await);
     checks.extend(credential::checks(&known));
     checks.extend(policy::checks(&known));
     checks.push(model::check(&known));

@@ -78,7 +78,7 @@ fn started(pid: u32) -> String {
 /// A machine on which mcpd and a gateway run, both of them the stub: their processes are this very one.
 struct Machine {
     world: World,
-    _stub: Stub,
+    stub: Stub,
 }
 
 impl Machine {
@@ -86,9 +86,9 @@ impl Machine {
     fn new(odd: impl Fn(&Seen) -> Option<Reply> + Send + Sync + 'static) -> Self {
         let stub = Stub::start(move |seen, _| odd(seen).unwrap_or_else(|| well(seen)));
         let world = World::connected(&stub.url);
-        let this = Self { world, _stub: stub };
+        let this = Self { world, stub };
         this.record(true, true);
-        this.world.private("gateway/local/admin-addr", this._stub.url.strip_prefix("http://").unwrap());
+        this.world.private("gateway/local/admin-addr", this.stub.url.strip_prefix("http://").unwrap());
         fs::set_permissions(this.world.home(), fs::Permissions::from_mode(0o700)).unwrap();
         // A client, so that there is one in PATH; the program that is tested, as the client starts it.
         let bin = this.world.script("bin/claude", "#!/bin/sh\n");
@@ -105,7 +105,7 @@ impl Machine {
             let started = if runs { started(process::id()) } else { "never".to_owned() };
             format!(r#"{{"pid": {}, "started": "{started}"}}"#, process::id())
         };
-        let url = &self._stub.url;
+        let url = &self.stub.url;
         let (mcpd, gateway) = (of(mcpd), of(gateway));
         self.world.private(
             "daemon.json",
@@ -118,7 +118,7 @@ impl Machine {
     }
 
     fn run(&self, args: &[&str]) -> Ran {
-        let mut command = self.world.command(&[&["doctor"], args].concat());
+        let mut command = self.world.command(&[&["doctor"][..], args].concat());
         let path = format!("{}:/usr/bin:/bin", self.world.dir.path().join("bin").display());
         Ran::of(command.env("PATH", path))
     }
@@ -292,7 +292,7 @@ fn a_daemon_that_was_stopped_or_half_of_it_is_started() {
     let machine = Machine::new(nothing);
     let behind = ["gateway-port", "gateway-config", "gateway-project"];
     machine.record(true, false);
-    fails(&machine, "gateway", &["mcpctl daemon start"], &[&behind[..], &["clock"]].concat());
+    fails(&machine, "gateway", &["mcpctl daemon start"], &[&behind[..], &["clock", "server"]].concat());
     // Nothing was ever started, and nothing answers.
     let world = World::new();
     let ran = world.run(&["--home", world.home().to_str().unwrap(), "doctor", "-o", "json"]);
@@ -472,7 +472,7 @@ fn on_a_laptop_the_central_gateway_is_a_hop_of_its_own() {
         )),
         _ => None,
     });
-    let (world, url) = (&machine.world, &machine._stub.url);
+    let (world, url) = (&machine.world, &machine.stub.url);
     let laptop = world.home().join("laptop");
     fs::create_dir_all(&laptop).unwrap();
     fs::write(world.work().join("token.txt"), "mcpctl_pat_laptop").unwrap();

@@ -316,7 +316,7 @@ fn what_is_wrong_with_files_is_told_by_file_and_line_before_anything_is_sent() {
     write("text.yaml", "just words\n");
     write("empty.yaml", "# nothing\n");
     write("big.yaml", &format!("# {}\n", "x".repeat(4 << 20)));
-    let fails = |args: &[&str], says: &[&str]| world.run(&[&["apply"], args].concat()).fails(2, says);
+    let fails = |args: &[&str], says: &[&str]| world.run(&[&["apply"][..], args].concat()).fails(2, says);
     fails(&["-f", "a.yaml", "-f", "dir"], &["dir/b.yaml:3: project/w is there twice, first at a.yaml:1"]);
     fails(&["-f", "kind.yaml"], &["kind.yaml:2:7: `projet` is not a kind of object; did you mean `project`?"]);
     fails(&["-f", "text.yaml"], &["text.yaml", "expected an object with `kind`, `name` and `spec`"]);

@@ -45,6 +45,13 @@ pub(super) async fn checks(project: Option<&ObjectName>, known: &Known<'_>) -> V
     all
 }
 
+/// Whether there is no gateway on this machine to reach anything by.
+pub(super) fn is_gone(checks: &[Check]) -> bool {
+    let gone =
+        |check: &Check| matches!(check.name, Name::GatewayProcess | Name::GatewayPort) && check.state == State::Fail;
+    checks.iter().any(gone)
+}
+
 fn process(known: &Known<'_>) -> Check {
     const NAME: Name = Name::GatewayProcess;
     if let Some(record) = &known.laptop {

@@ -18,12 +18,17 @@ use futures::future::join_all;
 /// Most servers that are asked; more are judged by what gateways reported last.
 const ASKED_MAX: usize = 50;
 
-pub(super) async fn checks(known: &Known<'_>) -> Vec<Check> {
+/// The servers; `is_gone`: there is no gateway on this machine.
+pub(super) async fn checks(known: &Known<'_>, is_gone: bool) -> Vec<Check> {
     if known.laptop.is_some() && known.hidden().is_some() {
         return own(known);
     }
     if let Some(why) = known.blind().or_else(|| known.hidden()) {
         return vec![Check::skipped(Name::Server, why)];
+    }
+    let gateways = known.plane.as_ref().and_then(|plane| plane.insight.as_ref()).map(|insight| insight.gateways.len());
+    if is_gone && gateways.is_some_and(|gateways| gateways <= 1) {
+        return vec![Check::skipped(Name::Server, "the gateway that reaches the servers is not there")];
     }
     let servers = known.servers();
     if servers.is_empty() {

@@ -5,7 +5,7 @@ use crate::{
     model,
     patience::until,
     programs::program,
-    world::{PATH, World, run},
+    world::{World, run},
 };
 use serde_json::{Value, json};
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
@@ -17,21 +17,18 @@ async fn told(world: &World) -> Value {
 }
 
 async fn until_well(world: &World) {
-    let mut last = Value::Null;
-    let well = async || {
-        last = told(world).await;
-        (last["healthy"] == true).then_some(())
-    };
+    let well = async || (told(world).await["healthy"] == true).then_some(());
     until("doctor finds nothing that fails", well).await;
 }
 
 /// Runs what was printed as it was printed, where a person would.
 async fn mend(world: &World, fix: &Value) {
-    let folder = program("mcpctl").parent().unwrap().display().to_string();
+    let program = program("mcpctl");
     for line in fix.as_array().unwrap() {
+        // Not by PATH: with mcpctl in it, other lines are written into clients' files.
+        let line = format!("mcpctl() {{ '{}' \"$@\"; }}; {}", program.display(), line.as_str().unwrap());
         let mut command = world.command(Path::new("sh"));
-        command.args(["-ec", line.as_str().unwrap()]).env("PATH", format!("{folder}:{PATH}"));
-        command.env("MCPCTL_HOME", world.path("home"));
+        command.args(["-ec", &line]).env("MCPCTL_HOME", world.path("home"));
         run(command, "").await.done();
     }
 }
