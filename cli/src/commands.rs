@@ -3,7 +3,9 @@
 
 pub(crate) mod apply;
 pub(crate) mod audit;
+pub(crate) mod auth;
 pub(crate) mod claude;
+pub(crate) mod client;
 pub(crate) mod completion;
 pub(crate) mod connection;
 pub(crate) mod credentials;
@@ -45,7 +47,9 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Profile(command) => done(profile::run(command, invocation).await),
         Command::Policy(command) => Box::pin(policy::run(command, invocation)).await,
         Command::Apply(apply) => done(apply::run(&apply, invocation).await),
-        Command::Claude(command) => done(claude::run(command, invocation).await),
+        Command::Claude(command) => done(Box::pin(claude::run(command, invocation)).await),
+        Command::Client(command) => done(Box::pin(client::run(command, invocation)).await),
+        Command::Auth(command) => done(auth::run(&command, invocation)),
         Command::Connect(connect) => done(connection::connect(connect, invocation).await),
         Command::Connection(command) => done(connection::run(command, invocation).await),
         Command::Audit(audit) => done(Box::pin(audit::run(*audit, invocation)).await),
@@ -64,7 +68,9 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Token(command) => done(token::run(command, invocation).await),
         Command::Filter(command) => filter::run(&command, invocation),
         Command::Model(command) => Box::pin(model::run(command, invocation)).await,
-        Command::McpStdio(bridge) => done(Box::pin(bridge::run(bridge.project, invocation.home.clone())).await),
+        Command::McpStdio(args) => {
+            done(Box::pin(bridge::run(args.project, invocation.home.clone(), !args.no_start)).await)
+        }
         Command::Completion { shell } => completion::run(shell, invocation.output),
     }
 }
