@@ -147,9 +147,10 @@ impl<'a> Target<'a> {
         match value.get(&self.client.servers) {
             None => Ok(None),
             Some(Value::Null) if matches!(self.client.format, Format::Yaml) => Ok(None),
-            Some(servers) => servers.as_object().map(Some).ok_or_else(|| {
-                self.broken(&format!("`{}` in {} is not an object", self.client.servers, self.file))
-            }),
+            Some(servers) => servers
+                .as_object()
+                .map(Some)
+                .ok_or_else(|| self.broken(&format!("`{}` in {} is not an object", self.client.servers, self.file))),
         }
     }
 

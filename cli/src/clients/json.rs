@@ -29,9 +29,8 @@ pub(super) enum Dialect {
 /// The text of a new file.
 pub(super) fn new(spot: Spot<'_>, entry: &Value) -> String {
     let style = Style::of("");
-    let member = style.member(spot.name, &style.pretty(entry, 2));
-    let servers = style.member(spot.servers, &style.around(&member, 1));
-    style.around(&servers, 0) + "\n"
+    let servers = style.member(spot.servers, &style.around(spot.name, entry, &style.indent));
+    format!("{{{0}{1}{servers}{0}}}{0}", style.newline, style.indent)
 }
 
 /// The whole file as a value.
@@ -54,24 +53,25 @@ pub(super) fn put(text: &str, spot: Spot<'_>, entry: &Value) -> Result<String, T
     let file = File::open(text)?;
     let style = Style::of(text);
     let Some(servers) = file.root.get(spot.servers) else {
-        return Ok(file.insert(&file.root, 0, &style, |spread| {
-            let member = match spread {
-                true => style.around(&style.member(spot.name, &style.pretty(entry, 2)), 1),
-                false => format!("{{ {} }}", style.member(spot.name, &line(entry))),
+        return Ok(file.insert(&file.root, 0, &style, |column| {
+            let servers = match column {
+                Some(column) => style.around(spot.name, entry, column),
+                None => format!("{{ {} }}", style.member(spot.name, &line(entry))),
             };
-            style.member(spot.servers, &member)
+            style.member(spot.servers, &servers)
         }));
     };
     let servers = servers.value.as_object().ok_or(Trouble::NoObject)?;
     let Some(old) = servers.get(spot.name) else {
-        return Ok(file.insert(servers, 1, &style, |spread| {
-            style.member(spot.name, &if spread { style.pretty(entry, 2) } else { line(entry) })
+        return Ok(file.insert(servers, 1, &style, |column| {
+            style.member(spot.name, &column.map_or_else(|| line(entry), |column| style.pretty(entry, column)))
         }));
     };
-    let (start, end) = ends(&old.value);
-    let spread = text.get(start..end).is_some_and(|value| value.contains('\n'));
-    let value = if spread { style.pretty(entry, 2) } else { line(entry) };
-    replaced(text, start..end, &value)
+    let range = jsonc_parser::common::Ranged::range(&old.value);
+    let spread = text.get(range.start..range.end).is_some_and(|value| value.contains('\n'));
+    let column = file.column(old).unwrap_or_else(|| style.indent.repeat(2));
+    let value = if spread { style.pretty(entry, &column) } else { line(entry) };
+    replaced(text, range.start..range.end, &value)
 }
 
 /// `text` without what is at `spot`.
@@ -105,18 +105,24 @@ impl<'a> File<'a> {
         }
     }
 
-    /// The text with a member more at the end of `object`. `member` is told whether it may have lines of its own.
-    fn insert(&self, object: &Object<'_>, depth: usize, style: &Style, member: impl Fn(bool) -> String) -> String {
+    /// The text with a member more at the end of `object`. `member` is told with which blanks its line begins, if it may have
+    /// lines of its own.
+    fn insert(
+        &self,
+        object: &Object<'_>,
+        depth: usize,
+        style: &Style,
+        member: impl Fn(Option<&str>) -> String,
+    ) -> String {
         let spread = self.text.get(object.range.start..object.range.end).is_some_and(|text| text.contains('\n'));
         let last = object.properties.last();
-        let member = member(spread && last.is_some());
-        let inner_end = object.range.end.saturating_sub(1);
-        let at = self.end_before(inner_end);
-        let before = match (spread, last) {
-            (true, Some(last)) => format!("{}{}", style.newline, self.blank_before(last, style, depth)),
-            (true, None) => format!("{}{}", style.newline, style.indent.repeat(depth + 1)),
-            (false, None) if at == object.range.start + 1 => String::new(),
-            (false, _) => " ".to_owned(),
+        let column = last.and_then(|last| self.column(last)).unwrap_or_else(|| style.indent.repeat(depth + 1));
+        let member = member(Some(column.as_str()).filter(|_| spread && last.is_some()));
+        let at = self.end_before(object.range.end.saturating_sub(1));
+        let before = match spread {
+            true => format!("{}{column}", style.newline),
+            false if last.is_none() && at == object.range.start + 1 => String::new(),
+            false => " ".to_owned(),
         };
         let (comma_at, comma, end) = match last {
             None => (at, "", ""),
@@ -153,24 +159,15 @@ impl<'a> File<'a> {
         (next.token == Token::Comma).then_some(next.range.start)
     }
 
-    /// The blanks before a member, if it begins its line.
-    fn blank_before(&self, member: &ObjectProp<'_>, style: &Style, depth: usize) -> String {
-        let before = self.text.get(..member.range.start).unwrap_or_default();
-        let blank = before.rsplit('\n').next().unwrap_or_default();
-        match blank.chars().all(|c| matches!(c, ' ' | '\t')) {
-            true => blank.to_owned(),
-            false => style.indent.repeat(depth + 1),
-        }
+    /// The blanks before a member that begins its line.
+    fn column(&self, member: &ObjectProp<'_>) -> Option<String> {
+        let blank = self.text.get(..member.range.start)?.rsplit('\n').next()?;
+        blank.chars().all(|c| matches!(c, ' ' | '\t')).then(|| blank.to_owned())
     }
 }
 
 fn is_comment(token: &TokenAndRange<'_>) -> bool {
     matches!(token.token, Token::CommentLine(_) | Token::CommentBlock(_))
-}
-
-fn ends(value: &jsonc_parser::ast::Value<'_>) -> (usize, usize) {
-    let range = jsonc_parser::common::Ranged::range(value);
-    (range.start, range.end)
 }
 
 fn replaced(text: &str, range: std::ops::Range<usize>, by: &str) -> Result<String, Trouble> {
@@ -240,25 +237,26 @@ impl Style {
         format!("{}: {value}", Value::from(name))
     }
 
-    /// Braces around a member, on lines of their own, `depth` levels deep.
-    fn around(&self, member: &str, depth: usize) -> String {
-        let (inner, outer) = (self.indent.repeat(depth + 1), self.indent.repeat(depth));
-        format!("{{{0}{inner}{member}{0}{outer}}}", self.newline)
+    /// An object that holds one member, whose last line begins with `column`.
+    fn around(&self, name: &str, value: &Value, column: &str) -> String {
+        let inner = format!("{column}{}", self.indent);
+        let member = self.member(name, &self.pretty(value, &inner));
+        format!("{{{0}{inner}{member}{0}{column}}}", self.newline)
     }
 
-    /// `value` laid out like the rest, `depth` levels deep.
-    fn pretty(&self, value: &Value, depth: usize) -> String {
-        let (inner, outer) = (self.indent.repeat(depth + 1), self.indent.repeat(depth));
+    /// `value` laid out like the rest, its last line beginning with `column`.
+    fn pretty(&self, value: &Value, column: &str) -> String {
+        let inner = format!("{column}{}", self.indent);
         let lines = |lines: Vec<String>, open: char, close: char| {
             let lines: Vec<String> = lines.into_iter().map(|line| format!("{inner}{line}")).collect();
-            format!("{open}{0}{1}{0}{outer}{close}", self.newline, lines.join(&format!(",{}", self.newline)))
+            format!("{open}{0}{1}{0}{column}{close}", self.newline, lines.join(&format!(",{}", self.newline)))
         };
         match value {
             Value::Array(items) if !items.is_empty() => {
-                lines(items.iter().map(|item| self.pretty(item, depth + 1)).collect(), '[', ']')
+                lines(items.iter().map(|item| self.pretty(item, &inner)).collect(), '[', ']')
             }
             Value::Object(members) if !members.is_empty() => {
-                let member = |(name, value): (&String, &Value)| self.member(name, &self.pretty(value, depth + 1));
+                let member = |(name, value): (&String, &Value)| self.member(name, &self.pretty(value, &inner));
                 lines(members.iter().map(member).collect(), '{', '}')
             }
             other => other.to_string(),

@@ -185,7 +185,9 @@ mod tests {
         assert_eq!(names.len(), clients.len());
         for client in &clients {
             assert!(!client.scopes.is_empty(), "{}", client.name);
-            for (system, place) in ["linux", "macos", "windows"].iter().flat_map(|s| client.scopes.iter().map(move |p| (s, p))) {
+            for (system, place) in
+                ["linux", "macos", "windows"].iter().flat_map(|s| client.scopes.iter().map(move |p| (s, p)))
+            {
                 assert!(!place.files.on(system).is_empty(), "{} on {system}", client.name);
             }
             assert!(!client.approve.is_empty());

@@ -149,10 +149,11 @@ fn spans(table: &Table, found: &mut Vec<Range<usize>>) {
 }
 
 fn put_inline(text: &str, servers: &InlineTable, spot: Spot<'_>, entry: &Value) -> Result<String, Trouble> {
+    if servers.contains_key(spot.name) {
+        return put(&take_inline(text, servers, spot.name)?, spot, entry);
+    }
     let span = servers.span().ok_or(Trouble::NotSafe)?;
-    let (at, before) = if servers.contains_key(spot.name) {
-        return Err(Trouble::NotSafe);
-    } else if let Some(last) = servers.iter().last().and_then(|(_, value)| value.span()) {
+    let (at, before) = if let Some(last) = servers.iter().last().and_then(|(_, value)| value.span()) {
         (last.end, ", ")
     } else {
         (span.start + 1, "")

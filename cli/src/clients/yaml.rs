@@ -54,6 +54,10 @@ pub(super) fn put(text: &str, spot: Spot<'_>, entry: &Value) -> Result<String, T
         let at = block.at + text.get(block.at..).and_then(|rest| rest.find("{}")).ok_or(Trouble::NotSafe)? + 1;
         return Ok(inserted(text, at, &format!("{}: {}", flow(&spot.name.into()), flow(entry))));
     }
+    if block.rest.starts_with('{') {
+        // Ours alone, or it will be seen that something else is gone.
+        return put(&take(text, spot)?, spot, entry);
+    }
     if !block.rest.is_empty() {
         return Err(Trouble::NotSafe);
     }
@@ -63,7 +67,10 @@ pub(super) fn put(text: &str, spot: Spot<'_>, entry: &Value) -> Result<String, T
     };
     let pad = " ".repeat(indent);
     if let Some(old) = Block::find(text, block.body.clone(), indent, spot.name) {
-        let lines = spread(spot.name, entry, &pad, newline)?;
+        let lines = match old.rest.is_empty() {
+            true => spread(spot.name, entry, &pad, newline)?,
+            false => format!("{pad}{}: {}", spot.name, flow(entry)),
+        };
         let ended = text.get(old.at..old.end).is_some_and(|part| part.ends_with('\n'));
         let mut after = text.to_owned();
         after.replace_range(old.at..old.end, &(lines + if ended { newline } else { "" }));

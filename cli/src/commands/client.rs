@@ -45,7 +45,7 @@ pub(in crate::commands) async fn add(args: &Add, invocation: &Invocation) -> Res
     }
     let next = client.approval(place, &file.dir.display().to_string(), &file.label, name.as_str());
     let outcome = Outcome::of(&file, target, edit).next(next);
-    outcome.finish(&file, *dry_run, invocation)
+    outcome::finish(vec![(outcome, file)], *dry_run, invocation)
 }
 
 /// Takes our entry out.
@@ -75,11 +75,15 @@ pub(in crate::commands) fn remove(args: &Remove, invocation: &Invocation) -> Res
     let changed = outcomes.iter().any(|(outcome, _)| outcome.changes());
     match refused {
         Some(failure) if !changed => return Err(failure),
-        _ => outcomes.retain(|(outcome, _)| outcome.changes() || !changed),
+        Some(failure) => invocation.output.warn(&failure),
+        None => {}
+    }
+    if changed {
+        outcomes.retain(|(outcome, _)| outcome.changes());
     }
     // One file that says nothing of us speaks for all of them.
     outcomes.truncate(if changed { outcomes.len() } else { 1 });
-    outcomes.iter().try_for_each(|(outcome, file)| outcome.finish(file, *dry_run, invocation))
+    outcome::finish(outcomes, *dry_run, invocation)
 }
 
 /// The folder of a project's file; a user's file has none.
@@ -87,8 +91,10 @@ fn own_folder(scope: Scope, dir: Option<&Path>) -> Result<&Path, Failure> {
     match (scope, dir) {
         (Scope::Project, dir) => Ok(dir.unwrap_or(Path::new("."))),
         (Scope::User, None) => Ok(Path::new(".")),
-        (Scope::User, Some(_)) => Err(Failure::usage("`--dir` is for the configuration of a project, and this is the user's")
-            .hint("leave out `--dir`, or add `--scope project`")),
+        (Scope::User, Some(_)) => {
+            Err(Failure::usage("`--dir` is for the configuration of a project, and this is the user's")
+                .hint("leave out `--dir`, or add `--scope project`"))
+        }
     }
 }
 
@@ -118,11 +124,10 @@ fn refuse_secrets(
     (scope, invocation): (Scope, &Invocation),
 ) -> Result<(), Failure> {
     let value = target.value(text)?;
-    let (mut found, others) = match scope {
+    let (found, others) = match scope {
         Scope::Project => (secret_scan::find(&value), Vec::new()),
         Scope::User => (secret_scan::find(entry), servers_with_secrets(target.client, &value)),
     };
-    found.extend(secret_scan::find(entry).into_iter().filter(|_| found.is_empty()));
     if !others.is_empty() {
         invocation.output.warn(format!(
             "{} holds what looks like a secret at {}; `mcpctl setup` keeps secrets encrypted instead",

@@ -85,10 +85,18 @@ fn every_client_gets_the_file_it_reads_once_and_it_goes_again() {
 #[test]
 fn what_is_in_a_file_already_stays_with_its_comments() {
     let own = [
-        ("vscode", "work/.vscode/mcp.json", "// mine\n{\n\t\"inputs\": [], // none\n\t\"servers\": {\n\t\t\"a\": {\"command\": \"a\"}, // first\n\t},\n}\n"),
+        (
+            "vscode",
+            "work/.vscode/mcp.json",
+            "// mine\n{\n\t\"inputs\": [], // none\n\t\"servers\": {\n\t\t\"a\": {\"command\": \"a\"}, // first\n\t},\n}\n",
+        ),
         ("zed", "home/.config/zed/settings.json", "// Zed settings\n{\n  \"theme\": \"One\", /* dark */\n}\n"),
         ("codex", "home/.codex/config.toml", "model = \"x\" # mine\n\n[mcp_servers.a]\ncommand = \"a\"\n\n# end\n"),
-        ("goose", "home/.config/goose/config.yaml", "GOOSE_MODEL: x # mine\nextensions:\n  developer:\n    enabled: true\n\n# end\nZ: 1\n"),
+        (
+            "goose",
+            "home/.config/goose/config.yaml",
+            "GOOSE_MODEL: x # mine\nextensions:\n  developer:\n    enabled: true\n\n# end\nZ: 1\n",
+        ),
         ("claude-desktop", "home/.config/claude/claude_desktop_config.json", "{\"mcpServers\": {}}"),
     ];
     for (client, path, before) in own {
@@ -294,20 +302,24 @@ fn the_list_says_which_clients_are_here_and_what_they_are_connected_to() {
     assert!(machine.run(&["client", "list", "--format", "name"]).succeeds().contains("\nlm-studio\n"));
     insta::assert_snapshot!("show", machine.masked(machine.run(&["client", "show", "cursor"]).succeeds()));
     insta::assert_snapshot!("show-broken", machine.masked(machine.run(&["client", "show", "gemini"]).succeeds()));
-    insta::assert_snapshot!("show-json", machine.masked(machine.run(&["client", "show", "codex", "--format", "json"]).succeeds()));
+    insta::assert_snapshot!(
+        "show-json",
+        machine.masked(machine.run(&["client", "show", "codex", "--format", "json"]).succeeds())
+    );
 }
 
 #[test]
 fn a_file_of_this_user_alone_names_a_path_that_a_desktop_finds() {
     let machine = Machine::new();
     machine.client("add", "claude-desktop", &[]).succeeds();
-    let file: Value =
-        serde_json::from_str(&read(&machine.user(".config/claude/claude_desktop_config.json"))).unwrap();
+    let file: Value = serde_json::from_str(&read(&machine.user(".config/claude/claude_desktop_config.json"))).unwrap();
     let command = file["mcpServers"]["mcpctl-proxy"]["command"].as_str().unwrap();
     assert_eq!(Path::new(command), machine.world.dir.path().join("bin/mcpctl"));
     let ran = Ran::of(
         machine.world.command(&["client", "add", "weekly_reports", "--client", "codex"]).env("PATH", "/usr/bin:/bin"),
     );
     ran.succeeds();
-    assert!(read(&machine.user(".codex/config.toml")).contains(&format!("command = \"{}\"", env!("CARGO_BIN_EXE_mcpctl"))));
+    assert!(
+        read(&machine.user(".codex/config.toml")).contains(&format!("command = \"{}\"", env!("CARGO_BIN_EXE_mcpctl")))
+    );
 }

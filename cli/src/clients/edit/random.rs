@@ -42,24 +42,27 @@ fn ended(text: &str, windows: bool, bare: bool) -> String {
 }
 
 /// What may stand between two tokens.
-fn gap(comments: bool) -> impl Strategy<Value = String> {
+fn gap(comments: bool) -> BoxedStrategy<String> {
     let plain = select(vec!["", " ", "\n", "\n  ", "\n\t\t", "  "]);
     let noted = select(vec!["", " ", "\n  ", " // a, \"b\": {\n", " /* c } */ ", "\n  // d\n  "]);
-    if comments { noted.boxed() } else { plain.boxed() }.prop_map(str::to_owned)
+    if comments { noted } else { plain }.prop_map(str::to_owned).boxed()
 }
 
 /// A value in JSON, in whatever layout.
-fn json_value(comments: bool) -> impl Strategy<Value = String> {
-    let leaf = select(vec!["1.50", "null", "\"a // b\"", "\"\\u0041\"", "[]", "{}", "-0", "true"]).prop_map(str::to_owned);
+fn json_value(comments: bool) -> BoxedStrategy<String> {
+    let leaf =
+        select(vec!["1.50", "null", "\"a // b\"", "\"\\u0041\"", "[]", "{}", "-0", "true"]).prop_map(str::to_owned);
     leaf.prop_recursive(2, 8, 3, move |inner| {
         let items = proptest::collection::vec((gap(comments), inner.clone(), gap(comments)), 1..3);
-        let list = items.clone().prop_map(|items| format!("[{}]", joined(items.into_iter().map(|(a, v, b)| a + &v + &b), "")));
+        let list =
+            items.clone().prop_map(|items| format!("[{}]", joined(items.into_iter().map(|(a, v, b)| a + &v + &b), "")));
         let object = (items, any::<bool>()).prop_map(move |(items, trailing)| {
             let members = items.into_iter().enumerate().map(|(at, (a, v, b))| format!("{a}\"m{at}\":{v}{b}"));
             format!("{{{}}}", joined(members, if comments && trailing { "," } else { "" }))
         });
         prop_oneof![list, object]
     })
+    .boxed()
 }
 
 fn joined(parts: impl Iterator<Item = String>, end: &str) -> String {
@@ -75,20 +78,36 @@ fn json_file(servers: &'static str, comments: bool) -> impl Strategy<Value = Str
         format!("{{{}{inner}}}", joined(members, if trailing { "," } else { "" }))
     });
     let at = proptest::option::of((object, 0_usize..4));
-    (members, at, gap(comments), any::<[bool; 3]>()).prop_map(move |(members, at, around, [trailing, windows, bare])| {
-        let mut lines: Vec<String> =
-            members.into_iter().enumerate().map(|(n, (a, v, b))| format!("{a}\"k{n}\": {v}{b}")).collect();
-        if let Some((object, at)) = at {
-            lines.insert(at.min(lines.len()), format!("\n  \"{servers}\": {object}"));
-        }
-        let trailing = comments && trailing && !lines.is_empty();
-        let text = format!("{around}{{{}{around}}}{around}\n", joined(lines.into_iter(), if trailing { "," } else { "" }));
-        ended(&text, windows, bare)
-    })
+    (members, at, gap(comments), any::<[bool; 3]>()).prop_map(
+        move |(members, at, around, [trailing, windows, bare])| {
+            let mut lines: Vec<String> =
+                members.into_iter().enumerate().map(|(n, (a, v, b))| format!("{a}\"k{n}\": {v}{b}")).collect();
+            if let Some((object, at)) = at {
+                lines.insert(at.min(lines.len()), format!("\n  \"{servers}\": {object}"));
+            }
+            let trailing = comments && trailing && !lines.is_empty();
+            let text =
+                format!("{around}{{{}{around}}}{around}\n", joined(lines.into_iter(), if trailing { "," } else { "" }));
+            ended(&text, windows, bare)
+        },
+    )
+}
+
+/// Each part once, in order.
+fn once(parts: Vec<&str>) -> String {
+    let first = |at: usize| parts.iter().position(|part| Some(part) == parts.get(at)) == Some(at);
+    parts.iter().enumerate().filter(|(at, _)| first(*at)).map(|(_, part)| *part).collect()
 }
 
 fn toml_file() -> impl Strategy<Value = String> {
-    let root = select(vec!["model = \"x\"  # c\n", "\n", "# note [a]\n", "a.b = 1\n", "t = '''\n[no]\n# no\n'''\n", "l = [\n  1, # [x]\n]\n"]);
+    let root = select(vec![
+        "model = \"x\"  # c\n",
+        "\n",
+        "# note [a]\n",
+        "a.b = 1\n",
+        "t = '''\n[no]\n# no\n'''\n",
+        "l = [\n  1, # [x]\n]\n",
+    ]);
     let tables = select(vec![
         "[t1]\nx = 1\n\n",
         "[mcp_servers.a]\ncommand = \"a\"\n",
@@ -97,9 +116,20 @@ fn toml_file() -> impl Strategy<Value = String> {
         "[[list]]\nx = \"\"\"\n[mcp_servers.mcpctl-proxy]\n\"\"\"\n",
         "[projects.\"/home/u\"]\ntrust_level = \"trusted\"\n# last\n",
     ]);
-    let once = |parts: Vec<&str>| parts.iter().enumerate().filter(|(at, part)| !parts.iter().take(*at).any(|p| p == *part)).map(|(_, part)| *part).collect::<String>();
-    let parts = (proptest::collection::vec(root, 0..5), proptest::collection::vec(tables, 0..5), any::<[bool; 2]>());
-    parts.prop_map(move |(root, tables, [windows, bare])| ended(&(once(root) + &once(tables)), windows, bare))
+    let inline = select(vec![
+        "",
+        "",
+        "mcp_servers = { a = { command = \"a\" } } # [b]\n",
+        "mcp_servers = {}\n",
+        "mcp_servers = {  }\n",
+    ]);
+    let parts =
+        (inline, proptest::collection::vec(root, 0..5), proptest::collection::vec(tables, 0..5), any::<[bool; 2]>());
+    parts.prop_map(move |(inline, root, mut tables, [windows, bare])| {
+        // What is defined within braces cannot be added to outside of them.
+        tables.retain(|table| inline.is_empty() || !table.contains("[mcp_servers"));
+        ended(&(inline.to_owned() + &once(root) + &once(tables)), windows, bare)
+    })
 }
 
 fn yaml_file() -> impl Strategy<Value = String> {
@@ -121,8 +151,8 @@ fn yaml_file() -> impl Strategy<Value = String> {
         "extensions:\n  # none yet\n",
         "\"extensions\":\n  a:\n    b: c\n\n  d: {}\n\n# after\n",
     ]);
-    let once = |parts: Vec<&str>| parts.iter().enumerate().filter(|(at, part)| !parts.iter().take(*at).any(|p| p == *part)).map(|(_, part)| *part).collect::<String>();
-    let parts = (proptest::collection::vec(part.clone(), 0..4), servers, proptest::collection::vec(part, 0..3), any::<bool>());
+    let parts =
+        (proptest::collection::vec(part.clone(), 0..4), servers, proptest::collection::vec(part, 0..3), any::<bool>());
     parts.prop_map(move |(before, servers, after, windows)| {
         let after: Vec<&str> = after.into_iter().filter(|part| !before.contains(part)).collect();
         ended(&(once(before) + servers + &once(after)), windows, false)

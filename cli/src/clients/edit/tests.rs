@@ -9,8 +9,7 @@ fn client(name: &str) -> Client {
 /// Our entry in the form of a client, for a project.
 pub(super) fn entry_for(client: &Client, project: &str) -> Value {
     let args = ["mcp-stdio", "--project", project].map(str::to_owned).into();
-    let values =
-        Values { name: "mcpctl-proxy".to_owned(), command: "mcpctl".to_owned(), args, ..Values::default() };
+    let values = Values { name: "mcpctl-proxy".to_owned(), command: "mcpctl".to_owned(), args, ..Values::default() };
     values.fill(&client.stdio)
 }
 
@@ -138,30 +137,51 @@ fn comments_and_trailing_commas_stay_where_they_are() {
 
 #[test]
 fn an_object_that_was_empty_stays_and_one_that_came_with_the_entry_goes() {
-    let entry = "\"mcpctl-proxy\": {\"command\": \"mcpctl\", \"args\": [\"mcp-stdio\", \"--project\", \"weekly_reports\"]}";
+    let entry =
+        "\"mcpctl-proxy\": {\"command\": \"mcpctl\", \"args\": [\"mcp-stdio\", \"--project\", \"weekly_reports\"]}";
     check("cursor", "{\"mcpServers\": {}}", &format!("{{\"mcpServers\": {{{entry}}}}}"));
     check("cursor", "{}", &format!("{{\"mcpServers\": {{ {entry} }}}}"));
     check("cursor", "{\n  \"mcpServers\": {}\n}\n", &format!("{{\n  \"mcpServers\": {{{entry}}}\n}}\n"));
     check("cursor", "{\n  \"mcpServers\": {\n  }\n}\n", &format!("{{\n  \"mcpServers\": {{\n    {entry}\n  }}\n}}\n"));
 }
 
-const TABLE: &str = "[mcp_servers.mcpctl-proxy]\ncommand = \"mcpctl\"\nargs = [\"mcp-stdio\", \"--project\", \"weekly_reports\"]";
+const TABLE: &str =
+    "[mcp_servers.mcpctl-proxy]\ncommand = \"mcpctl\"\nargs = [\"mcp-stdio\", \"--project\", \"weekly_reports\"]";
 
 #[test]
 fn a_table_is_put_at_the_end_and_every_other_byte_stays() {
     check("codex", "model = \"x\"   # mine\n", &format!("model = \"x\"   # mine\n\n{TABLE}\n"));
     check("codex", "model = 'x'", &format!("model = 'x'\n\n{TABLE}"));
-    check("codex", "[a]\nb = \"\"\"\n[not.a.table]\n\"\"\"\n\n# end\n", &format!("[a]\nb = \"\"\"\n[not.a.table]\n\"\"\"\n\n# end\n\n{TABLE}\n"));
-    check("codex", "a = 1\r\n", &format!("a = 1\r\n\r\n{TABLE}\r\n").replace("proxy]\n", "proxy]\r\n").replace("\"mcpctl\"\n", "\"mcpctl\"\r\n"));
+    check(
+        "codex",
+        "[a]\nb = \"\"\"\n[not.a.table]\n\"\"\"\n\n# end\n",
+        &format!("[a]\nb = \"\"\"\n[not.a.table]\n\"\"\"\n\n# end\n\n{TABLE}\n"),
+    );
+    check(
+        "codex",
+        "a = 1\r\n",
+        &format!("a = 1\r\n\r\n{TABLE}\r\n")
+            .replace("proxy]\n", "proxy]\r\n")
+            .replace("\"mcpctl\"\n", "\"mcpctl\"\r\n"),
+    );
     let inline = "mcpctl-proxy = { command = \"mcpctl\", args = [\"mcp-stdio\", \"--project\", \"weekly_reports\"] }";
-    check("codex", "mcp_servers = { a = { command = \"a\" } } # b\n", &format!("mcp_servers = {{ a = {{ command = \"a\" }}, {inline} }} # b\n"));
+    check(
+        "codex",
+        "mcp_servers = { a = { command = \"a\" } } # b\n",
+        &format!("mcp_servers = {{ a = {{ command = \"a\" }}, {inline} }} # b\n"),
+    );
     check("codex", "mcp_servers = { }\n", &format!("mcp_servers = {{{inline} }}\n"));
 }
 
 #[test]
 fn a_table_goes_with_the_tables_in_it_wherever_they_are() {
-    let text = format!("a = 1\n\n{TABLE}\n\n# about b\n[b]\nc = 1\n\n[mcp_servers.mcpctl-proxy.tools.x] # see [b]\napproval_mode = \"approve\"\n\n[d]\n");
-    assert_eq!(remove("codex", &text, None).unwrap(), Edit::Removed("a = 1\n\n# about b\n[b]\nc = 1\n\n[d]\n".to_owned()));
+    let text = format!(
+        "a = 1\n\n{TABLE}\n\n# about b\n[b]\nc = 1\n\n[mcp_servers.mcpctl-proxy.tools.x] # see [b]\napproval_mode = \"approve\"\n\n[d]\n"
+    );
+    assert_eq!(
+        remove("codex", &text, None).unwrap(),
+        Edit::Removed("a = 1\n\n# about b\n[b]\nc = 1\n\n[d]\n".to_owned())
+    );
     let Edit::Configured(text) = add("codex", Some(&text), "other").unwrap() else { panic!("configured") };
     assert!(text.starts_with("a = 1\n\n[mcp_servers.mcpctl-proxy]\n"), "{text}");
     assert!(text.contains("\"other\"]\ntools = { x = { approval_mode = \"approve\" } }\n\n# about b\n[b]\n"), "{text}");
@@ -193,8 +213,7 @@ fn a_block_is_put_behind_the_others_and_every_other_byte_stays() {
     );
     let spread = BLOCK.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n");
     let wide = "extensions: # all\n    dev:\n        text: |\n            a: b\n            # no comment\n";
-    let deeper = spread.replace("    mcpctl-proxy:\n      ", "    mcpctl-proxy:\n      ");
-    check("goose", wide, &format!("{wide}{deeper}\n"));
+    check("goose", wide, &format!("{wide}{spread}\n"));
 }
 
 #[test]

@@ -65,7 +65,8 @@ struct KnownFile {
 
 impl Known {
     fn of(client: &Client, dir: &Path) -> Result<Self, Failure> {
-        let files = client.scopes.iter().map(|place| KnownFile::of(client, place, dir)).collect::<Result<Vec<_>, _>>()?;
+        let files =
+            client.scopes.iter().map(|place| KnownFile::of(client, place, dir)).collect::<Result<Vec<_>, _>>()?;
         let marked = client.marks.here(clients::NAME).iter().any(|mark| mark.exists());
         let found = marked || client.programs.iter().any(|program| in_path(program).is_some());
         Ok(Self { name: client.name.clone(), found, files })

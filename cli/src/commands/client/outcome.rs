@@ -5,7 +5,7 @@ use crate::{
     Invocation,
     clients::{Edit, Target},
     failure::Failure,
-    output::{Change, Report, Table},
+    output::{Change, Output, Report, Table},
 };
 use serde::Serialize;
 use similar::TextDiff;
@@ -69,20 +69,19 @@ impl Outcome {
         self.text.is_some()
     }
 
-    /// Writes the file unless this is a dry run, and says what was done.
-    pub(super) fn finish(&self, file: &ClientFile, dry_run: bool, invocation: &Invocation) -> Result<(), Failure> {
-        let output = invocation.output;
-        match (&self.text, dry_run) {
-            (Some(_), true) if !output.is_structured() => {
-                output.note(format!("{} would change:", self.file));
-                return output.raw(self.diff.as_deref().unwrap_or_default());
-            }
-            (Some(text), false) if self.emptied => file.delete(text)?,
-            (Some(text), false) => file.write(text)?,
-            _ => {}
+    /// Writes the file.
+    fn apply(&self, file: &ClientFile) -> Result<(), Failure> {
+        match &self.text {
+            None => Ok(()),
+            Some(text) if self.emptied => file.delete(text),
+            Some(text) => file.write(text),
         }
-        if output.is_structured() {
-            return output.report(&Outcomes([Shown { outcome: self, dry_run }]));
+    }
+
+    fn tell(&self, dry_run: bool, output: Output) -> Result<(), Failure> {
+        if dry_run && self.changes() {
+            output.note(format!("{} would change:", self.file));
+            return output.raw(self.diff.as_deref().unwrap_or_default());
         }
         output.changes(&[Change::new(&self.object, self.change)])?;
         if self.changes() {
@@ -105,18 +104,34 @@ impl Outcome {
     }
 }
 
+/// Writes the files unless this is a dry run, and says what was done.
+pub(super) fn finish(
+    outcomes: Vec<(Outcome, ClientFile)>,
+    dry_run: bool,
+    invocation: &Invocation,
+) -> Result<(), Failure> {
+    if !dry_run {
+        outcomes.iter().try_for_each(|(outcome, file)| outcome.apply(file))?;
+    }
+    let output = invocation.output;
+    if output.is_structured() {
+        return output.report(&Outcomes(outcomes.into_iter().map(|(outcome, _)| Shown { outcome, dry_run }).collect()));
+    }
+    outcomes.iter().try_for_each(|(outcome, _)| outcome.tell(dry_run, output))
+}
+
 #[derive(Serialize)]
-struct Shown<'a> {
+struct Shown {
     #[serde(flatten)]
-    outcome: &'a Outcome,
+    outcome: Outcome,
     dry_run: bool,
 }
 
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Outcomes<'a>([Shown<'a>; 1]);
+struct Outcomes(Vec<Shown>);
 
-impl Report for Outcomes<'_> {
+impl Report for Outcomes {
     fn table(&self, _wide: bool) -> Table {
         let mut table = Table::new(["OBJECT", "CHANGE", "FILE", "KEY"]);
         for Shown { outcome, .. } in &self.0 {

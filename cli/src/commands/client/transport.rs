@@ -22,7 +22,12 @@ const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 /// The entry that `args` ask for.
-pub(super) async fn entry(client: &Client, scope: Scope, args: &Add, invocation: &Invocation) -> Result<Value, Failure> {
+pub(super) async fn entry(
+    client: &Client,
+    scope: Scope,
+    args: &Add,
+    invocation: &Invocation,
+) -> Result<Value, Failure> {
     let project = args.project.as_str();
     let home = (!invocation.home.is_default()).then(|| invocation.home.root().display().to_string());
     let with_home = |words: [&str; 3]| {

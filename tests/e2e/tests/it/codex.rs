@@ -46,7 +46,8 @@ async fn work(world: &World, codex: &Path) -> Vec<Value> {
     command.args(["exec", "--json", "--skip-git-repo-check", "Who is there?"]);
     let said = run(command, "").await.done();
     let events = said.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
-    let items: Vec<Value> = events.filter(|event| event["type"] == "item.completed").map(|event| event["item"].clone()).collect();
+    let items: Vec<Value> =
+        events.filter(|event| event["type"] == "item.completed").map(|event| event["item"].clone()).collect();
     assert!(items.iter().any(|item| item["text"] == "done"), "{}", said.stdout);
     items.into_iter().filter(|item| item["type"] == "mcp_tool_call").collect()
 }

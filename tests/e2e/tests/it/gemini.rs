@@ -43,6 +43,9 @@ async fn gemini_connects_from_the_file_that_was_written() {
     let told = list().await;
     assert!(told.contains("mcpctl-proxy") && told.contains("Connected"), "{told}");
 
-    world.mcpctl(&["client", "remove", "gemini_sees", "--client", "gemini", "--dir", dir.to_str().unwrap()]).await.done();
+    world
+        .mcpctl(&["client", "remove", "gemini_sees", "--client", "gemini", "--dir", dir.to_str().unwrap()])
+        .await
+        .done();
     assert_eq!(fs::read_to_string(&settings).unwrap(), SETTINGS);
 }
