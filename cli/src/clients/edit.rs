@@ -61,6 +61,9 @@ pub(crate) struct Target<'a> {
     pub name: &'a str,
 }
 
+/// Takes something out of a text.
+type Take = fn(&str, Spot<'_>) -> Result<String, Trouble>;
+
 /// The byte order mark some editors put first.
 const MARK: char = '\u{feff}';
 
@@ -133,7 +136,8 @@ impl<'a> Target<'a> {
         };
         let title = self.client.format.title();
         let value = read.map_err(|why| self.broken(&format!("{} is not valid {title}: {why}", self.file)))?;
-        if !value.is_object() && !(value.is_null() && self.client.format == Format::Yaml) {
+        let is_nothing = value.is_null() && self.client.format == Format::Yaml;
+        if !value.is_object() && !is_nothing {
             return Err(self.broken(&format!("{} is not a {title} object", self.file)));
         }
         match self.client.format {
@@ -202,7 +206,7 @@ impl<'a> Target<'a> {
     /// The text without our entry; without what it is in, too, where that came with it.
     fn take(self, text: &str, old: &Value) -> Result<String, Failure> {
         let spot = self.spot();
-        let (around, alone): (fn(&str, Spot<'_>) -> _, fn(&str, Spot<'_>) -> _) = match self.client.format {
+        let (around, alone): (Take, Take) = match self.client.format {
             Format::Json | Format::Jsonc => (json::take_around, json::take),
             Format::Toml => (toml::take, toml::take),
             Format::Yaml => (yaml::take_around, yaml::take),

@@ -15,7 +15,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Deepest nesting that is read.
-const DEPTH_MAX: usize = 64;
+const DEPTH_MAX: u32 = 64;
 
 /// What a file may hold beside plain JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -67,7 +67,7 @@ fn places(machine: &Machine) -> Vec<(String, String, PathBuf)> {
 fn every_client_gets_the_file_it_reads_once_and_it_goes_again() {
     let machine = Machine::new();
     let places = places(&machine);
-    assert_eq!(places.len(), 25, "a client or a scope is new here: look at its snapshot");
+    assert_eq!(places.len(), 26, "a client or a scope is new here: look at its snapshot");
     for (client, scope, path) in places {
         let place = ["--scope", scope.as_str()];
         let ran = machine.client("add", &client, &place);
@@ -245,6 +245,7 @@ fn a_project_that_does_not_exist_is_refused_with_a_suggestion() {
 #[test]
 fn over_http_a_helper_brings_the_token_and_nobody_comes_without() {
     let machine = Machine::new();
+    machine.world.connect("http://127.0.0.1:9");
     let http = ["--transport", "http"];
     machine.client("add", "claude", &[]).succeeds();
     assert_eq!(machine.client("add", "claude", &http).succeeds(), ".mcp.json/mcpctl-proxy configured\n");

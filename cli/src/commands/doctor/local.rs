@@ -3,7 +3,7 @@
 use super::Check;
 use crate::{
     Invocation,
-    clients::{claude, secret_scan},
+    clients::{self, Target, secret_scan, table},
     failure::Failure,
     home::mode_of,
     processes::{self, in_path},
@@ -99,7 +99,7 @@ fn model(invocation: &Invocation) -> Check {
 
 async fn project_file(invocation: &Invocation) -> Check {
     const NAME: &str = ".mcp.json";
-    let Ok(text) = fs::read_to_string(claude::FILE) else {
+    let Ok(text) = fs::read_to_string(NAME) else {
         return Check::ok(NAME, "none in this folder");
     };
     let project = match read_project(&text) {
@@ -129,9 +129,8 @@ async fn project_file(invocation: &Invocation) -> Check {
 
 /// The project that our entry connects to; none without such an entry.
 fn read_project(text: &str) -> Result<Option<String>, Failure> {
-    let servers = claude::servers_of(&claude::open(text)?)?;
-    let entry = servers.and_then(|servers| servers.read::<serde_json::Value>(claude::KEY));
-    Ok(entry.as_ref().and_then(claude::project_of))
+    let client = table::find("claude")?;
+    Target { client: &client, file: ".mcp.json", name: clients::NAME }.project(text)
 }
 
 fn clients() -> Check {

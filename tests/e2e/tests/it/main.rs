@@ -41,6 +41,7 @@ mod protected;
 mod python;
 mod recovery;
 mod responses_api;
+mod revival;
 mod said;
 mod scripted;
 mod tokens;
