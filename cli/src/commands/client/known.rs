@@ -7,13 +7,16 @@ use crate::{
         self, Target, Values,
         table::{self, Client, Credential, Scope},
     },
-    failure::Failure,
+    failure::{During as _, Failure},
     output::{Report, Table},
     processes::in_path,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::path::Path;
+use std::{fs, path::Path};
+
+/// Longest file in a table, in characters.
+const FILE_CHARS_MAX: usize = 44;
 
 /// Lists every client, seen from `dir`.
 pub(super) fn list(dir: &Path, invocation: &Invocation) -> Result<(), Failure> {
@@ -24,6 +27,7 @@ pub(super) fn list(dir: &Path, invocation: &Invocation) -> Result<(), Failure> {
 /// Shows one client.
 pub(super) fn show(name: &str, dir: &Path, invocation: &Invocation) -> Result<(), Failure> {
     let client = table::find(name)?;
+    let dir = &fs::canonicalize(dir).during(|| format!("cannot find folder `{}`", dir.display()))?;
     let known = Known::of(&client, dir)?;
     let places = client.scopes.iter().zip(&known.files);
     let next = places
@@ -103,6 +107,17 @@ impl KnownFile {
     }
 }
 
+impl KnownFile {
+    /// The file for a table: what is long loses its middle.
+    fn short(&self) -> String {
+        let parts: Vec<&str> = self.file.split('/').collect();
+        match (self.file.chars().count() > FILE_CHARS_MAX, parts.as_slice()) {
+            (true, [first, second, .., last]) => format!("{first}/{second}/…/{last}"),
+            _ => self.file.clone(),
+        }
+    }
+}
+
 #[derive(Serialize)]
 #[serde(transparent)]
 struct Clients(Vec<Known>);
@@ -112,7 +127,7 @@ impl Report for Clients {
         let mut table = Table::new(["NAME", "FOUND", "SCOPES", "FILE", "PROJECT"]);
         for client in &self.0 {
             let shown = client.shown();
-            let file = shown.map(|file| if wide { file.path.clone() } else { file.file.clone() });
+            let file = shown.map(|file| if wide { file.path.clone() } else { file.short() });
             let project = shown.and_then(|file| file.project.clone());
             table.row([
                 client.name.clone(),
