@@ -13,6 +13,8 @@ NPM_VERSION=10.9.9
 NPM_SHA512=d60fba8cb42f688b81e33c2f1cbef2ad7b977166700ec0ad057f1b6d60ea6ef2524abf673e20c35931cd8305d1dbb8887134d6eefdc0e7b8435bd458bf65b862
 
 CLAUDE_CODE_VERSION=2.1.330
+CODEX_VERSION=0.171.0
+GEMINI_CLI_VERSION=0.61.0
 
 # Other people's clients and servers, for `make compatibility`. Each release of the SDK has another revision as its newest.
 MCP_OLD_SDK_VERSIONS="1.6.0 1.9.4"
@@ -21,4 +23,4 @@ MCP_SDK_VERSIONS="1.22.0 1.30.0 2.3.0"
 PYDANTIC_OLD_VERSION=2.11.7
 PYTHON_SERVERS="mcp-server-git==2026.10.19 mcp-server-time==2026.10.19"
 MCP_ATLASSIAN_VERSION=0.23.1
-NODE_PACKAGES="@modelcontextprotocol/server-everything@2026.8.31 @modelcontextprotocol/server-filesystem@2026.8.31 @modelcontextprotocol/inspector@2.12.0 @openai/codex@0.171.0 kubernetes-mcp-server@0.0.67 slack-mcp-server@1.3.0"
+NODE_PACKAGES="@modelcontextprotocol/server-everything@2026.8.31 @modelcontextprotocol/server-filesystem@2026.8.31 @modelcontextprotocol/inspector@2.12.0 @openai/codex@$CODEX_VERSION kubernetes-mcp-server@0.0.67 slack-mcp-server@1.3.0"

@@ -2,9 +2,11 @@
 
 pub(crate) mod apply;
 pub(crate) mod audit;
+pub(crate) mod auth;
 pub(crate) mod bridge;
 pub(crate) mod catalogue;
 pub(crate) mod claude;
+pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod connection;
 pub(crate) mod credentials;
@@ -205,6 +207,12 @@ pub(crate) enum Command {
     /// Connect Claude Code to a project through .mcp.json
     #[command(subcommand)]
     Claude(claude::Command),
+    /// Connect any MCP client to a project: Claude Code, Cursor, VS Code, Codex, Gemini CLI, Zed and others
+    #[command(subcommand)]
+    Client(client::Command),
+    /// Print what clients that reach the gateway by its URL present to it
+    #[command(subcommand)]
+    Auth(auth::Command),
     /// Connect a server that asks who you are: give consent in a browser
     Connect(connection::Connect),
     /// List and end connections to servers

@@ -15,6 +15,7 @@ mod reopen;
 mod resume;
 mod running;
 mod session;
+mod start;
 mod stdio;
 mod trouble;
 
@@ -35,11 +36,12 @@ use trouble::Trouble;
 /// Time for requests under way after the client closed its end.
 const DRAIN_TIMEOUT_SECS: u64 = 30;
 
-/// Runs the bridge until the client closes stdin or a signal asks to end.
-pub(crate) async fn run(project: Name, home: Home) -> Result<(), Failure> {
+/// Runs the bridge until the client closes stdin or a signal asks to end. A gateway that has ended is started again, if
+/// `starts`.
+pub(crate) async fn run(project: Name, home: Home, starts: bool) -> Result<(), Failure> {
     let (writer, written) = Writer::start();
     let bridge = Arc::new(Bridge {
-        gateway: Gateway::new(project, home),
+        gateway: Gateway::new(project, home, starts),
         writer,
         legacy: Legacy::default(),
         mirror: Mirror::default(),

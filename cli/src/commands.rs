@@ -3,8 +3,10 @@
 
 pub(crate) mod apply;
 pub(crate) mod audit;
+pub(crate) mod auth;
 pub(crate) mod catalogue;
 pub(crate) mod claude;
+pub(crate) mod client;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod connection;
@@ -61,7 +63,9 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Get(get) => done(Box::pin(objects::get::run(get, invocation)).await),
         Command::Delete(delete) => done(objects::delete::run(delete, invocation).await),
         Command::Export(export) => done(objects::export::run(export, invocation).await),
-        Command::Claude(command) => done(claude::run(command, invocation).await),
+        Command::Claude(command) => done(Box::pin(claude::run(command, invocation)).await),
+        Command::Client(command) => done(Box::pin(client::run(command, invocation)).await),
+        Command::Auth(command) => done(auth::run(&command, invocation)),
         Command::Connect(connect) => done(connection::connect(connect, invocation).await),
         Command::Connection(command) => done(connection::run(command, invocation).await),
         Command::Audit(audit) => done(Box::pin(audit::run(*audit, invocation)).await),
@@ -82,7 +86,9 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Token(command) => done(token::run(command, invocation).await),
         Command::Filter(command) => filter::run(&command, invocation),
         Command::Model(command) => Box::pin(model::run(command, invocation)).await,
-        Command::McpStdio(bridge) => done(Box::pin(bridge::run(bridge.project, invocation.home.clone())).await),
+        Command::McpStdio(args) => {
+            done(Box::pin(bridge::run(args.project, invocation.home.clone(), !args.no_start)).await)
+        }
         Command::Config(command) => done(config::run(command, invocation)),
         Command::Upgrade { .. } => done(upgrade::run(invocation).await),
         alone => run_alone(alone, invocation.output),

@@ -3,7 +3,7 @@
 //! The address is read anew for every request, so that a gateway that was started or moved meanwhile is simply found. The
 //! token is kept until it is refused: a keyring or a sealed file is not to be asked for every message.
 
-use super::trouble::Trouble;
+use super::{start::Starter, trouble::Trouble};
 use crate::{
     client::http,
     failure::Failure,
@@ -25,6 +25,7 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(600);
 pub(super) struct Gateway {
     project: Name,
     home: Home,
+    starter: Starter,
     client: Mutex<Option<(Url, reqwest::Client)>>,
     token: Mutex<Option<Arc<Token>>>,
 }
@@ -33,8 +34,10 @@ pub(super) struct Gateway {
 pub(super) type Headers = Vec<(HeaderName, HeaderValue)>;
 
 impl Gateway {
-    pub(super) fn new(project: Name, home: Home) -> Self {
-        Self { project, home, client: Mutex::default(), token: Mutex::default() }
+    /// The gateway of `home`; started again when it has ended, if `starts`.
+    pub(super) fn new(project: Name, home: Home, starts: bool) -> Self {
+        let starter = Starter::new(home.clone(), starts);
+        Self { project, home, starter, client: Mutex::default(), token: Mutex::default() }
     }
 
     /// Sends one message.
@@ -63,7 +66,7 @@ impl Gateway {
             Some(token) => token,
             None => self.read_token()?,
         };
-        let mut response = self.present(&token, (method.clone(), &headers, body.clone())).await?;
+        let mut response = self.reach(&token, (method.clone(), &headers, body.clone())).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             let newer = self.read_token()?;
             if newer.text.expose() != token.text.expose() {
@@ -75,6 +78,17 @@ impl Gateway {
             return Ok(response);
         }
         Err(Trouble::refused(response, &self.project, &token.origin).await)
+    }
+
+    /// Like [`Self::present`], to a gateway that is started first if it has to be.
+    async fn reach(&self, token: &Token, request: (Method, &Headers, Option<String>)) -> Result<Response, Trouble> {
+        let (method, headers, body) = request;
+        match self.present(token, (method.clone(), headers, body.clone())).await {
+            Err(Trouble::Unreachable { .. }) if self.starter.starts().await => {
+                self.present(token, (method, headers, body)).await
+            }
+            other => other,
+        }
     }
 
     fn read_token(&self) -> Result<Arc<Token>, Failure> {

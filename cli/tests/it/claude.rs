@@ -96,7 +96,7 @@ fn a_secret_in_the_file_is_named_but_not_repeated() {
 fn a_dry_run_shows_and_writes_nothing() {
     let world = World::new();
     let ran = world.run(&[&ADD[..], &["--dry-run"]].concat());
-    assert!(ran.succeeds().contains("+     \"mcpctl-proxy\": {"), "{ran:?}");
+    assert!(ran.succeeds().contains("+    \"mcpctl-proxy\": {"), "{ran:?}");
     assert!(!world.work().join(".mcp.json").exists());
 }
 

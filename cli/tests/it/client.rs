@@ -30,9 +30,9 @@ impl Bridge {
         bridge
     }
 
-    /// Starts `mcpctl mcp-stdio --project weekly_reports`.
+    /// Starts `mcpctl mcp-stdio --project weekly_reports`, which is to start nothing itself.
     pub(crate) fn start(world: &World) -> Self {
-        let mut command = world.command(&["mcp-stdio", "--project", "weekly_reports"]);
+        let mut command = world.command(&["mcp-stdio", "--project", "weekly_reports", "--no-start"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = sync_channel(64);

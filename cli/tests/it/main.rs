@@ -16,6 +16,7 @@ mod bridge_reopen;
 mod bridge_resume;
 mod claude;
 mod client;
+mod client_config;
 mod completion;
 mod config;
 mod connection;

@@ -1,19 +1,9 @@
 //! A model with a script, behind the Messages API on loopback: it calls one tool after the other and then says `done`.
 //! It keeps what it was sent.
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use crate::scripted::{self, Reply, Served};
 use serde_json::{Value, json};
-use std::{
-    convert::Infallible,
-    sync::{Arc, Mutex},
-};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::JoinHandle,
-};
+use std::sync::{Arc, Mutex};
 
 /// A call of a tool that the model is to make.
 pub(crate) struct Step {
@@ -25,7 +15,7 @@ pub(crate) struct Step {
 pub(crate) struct ScriptedModel {
     pub(crate) url: String,
     script: Arc<Script>,
-    serving: JoinHandle<()>,
+    _served: Served,
 }
 
 struct Script {
@@ -36,11 +26,10 @@ struct Script {
 
 impl ScriptedModel {
     pub(crate) async fn start(steps: Vec<Step>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let script = Arc::new(Script { steps, seen: Mutex::default() });
-        let serving = tokio::spawn(serve(listener, Arc::clone(&script)));
-        Self { url, script, serving }
+        let answering = Arc::clone(&script);
+        let served = Served::start(move |path, asked| answering.answer(path, asked)).await;
+        Self { url: served.url.clone(), script, _served: served }
     }
 
     /// The tools offered at last, and the result of every step.
@@ -51,41 +40,13 @@ impl ScriptedModel {
     }
 }
 
-impl Drop for ScriptedModel {
-    fn drop(&mut self) {
-        self.serving.abort();
-    }
-}
-
-async fn serve(listener: TcpListener, script: Arc<Script>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(connection(stream, Arc::clone(&script)));
-    }
-}
-
-async fn connection(stream: TcpStream, script: Arc<Script>) {
-    let service = service_fn(move |request| {
-        let script = Arc::clone(&script);
-        async move { Ok::<_, Infallible>(script.answer(request).await) }
-    });
-    // A client that goes away is nothing to report.
-    http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
-}
-
 impl Script {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let path = request.uri().path().to_owned();
-        let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-        let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
+    fn answer(&self, path: &str, asked: &Value) -> Reply {
         if path != "/v1/messages" {
-            return reply("application/json", json!({"input_tokens": 1}).to_string());
+            return ("application/json", json!({"input_tokens": 1}).to_string());
         }
-        let message = self.next(&asked);
-        if asked["stream"] == true {
-            reply("text/event-stream", stream(&message))
-        } else {
-            reply("application/json", message.to_string())
-        }
+        let message = self.next(asked);
+        if asked["stream"] == true { stream(&message) } else { ("application/json", message.to_string()) }
     }
 
     /// The step after the results that are there already.
@@ -118,7 +79,7 @@ fn results(asked: &Value) -> Vec<Value> {
 }
 
 /// `message` as the events of a stream, its one block in one piece.
-fn stream(message: &Value) -> String {
+fn stream(message: &Value) -> Reply {
     let block = &message["content"][0];
     let mut start = message.clone();
     start["content"] = json!([]);
@@ -130,18 +91,12 @@ fn stream(message: &Value) -> String {
         (json!({"type": "text", "text": ""}), json!({"type": "text_delta", "text": block["text"]}))
     };
     let stop = json!({"stop_reason": message["stop_reason"], "stop_sequence": null});
-    let events = [
+    scripted::stream(&[
         json!({"type": "message_start", "message": start}),
         json!({"type": "content_block_start", "index": 0, "content_block": empty}),
         json!({"type": "content_block_delta", "index": 0, "delta": delta}),
         json!({"type": "content_block_stop", "index": 0}),
         json!({"type": "message_delta", "delta": stop, "usage": {"output_tokens": 1}}),
         json!({"type": "message_stop"}),
-    ];
-    let event = |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap());
-    events.iter().map(event).collect()
-}
-
-fn reply(media: &str, text: String) -> Response<Full<Bytes>> {
-    Response::builder().header("content-type", media).body(Full::new(Bytes::from(text))).unwrap()
+    ])
 }
