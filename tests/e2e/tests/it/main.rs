@@ -39,6 +39,7 @@ mod protected;
 mod python;
 mod recovery;
 mod said;
+mod servers;
 mod tokens;
 mod workflow;
 mod world;
