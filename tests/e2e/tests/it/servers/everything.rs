@@ -6,7 +6,7 @@ use super::{
 };
 use serde_json::json;
 
-const SECRET: &str = "evr_4711-0815-whole-system-test";
+const SECRET: &str = "evr_Bm7Tc3Xw9Ae5Jl1";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn server_everything() {

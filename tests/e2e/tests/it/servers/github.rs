@@ -9,7 +9,7 @@ use super::{
 };
 use serde_json::{Value, json};
 
-const TOKEN: &str = "ghp_4711WholeSystemTest0815reference4711";
+const TOKEN: &str = "ghp_Hc4Ny7Tj2Bw8Ls5Dv1Ka6Me9";
 
 fn shop(extra: &Value) -> Value {
     let mut arguments = json!({"owner": "acme", "repo": "shop"});

@@ -9,7 +9,7 @@ use super::{
 };
 use serde_json::json;
 
-const TOKEN: &str = "glsa_4711WholeSystemTest0815_abcdef01";
+const TOKEN: &str = "glsa_Xj5Wc9Ub3Ny7Rp1Lk_4f7a0c2e";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mcp_grafana() {

@@ -52,7 +52,7 @@ fn check_next(filtered: &Filtered, next: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn mcp_atlassian_before_jira_data_center() {
     let Some(installed) = Installed::pypi("mcp-atlassian", "atlassian") else { return };
-    let token = "NDcxMTA4MTU6d2hvbGUtc3lzdGVtLXBhdA";
+    let token = "MzQ1Nzg5NDIxMDg3O8aTq0LxVnRw";
     let site = Site::open(answer(Form::DataCenter)).await;
     let setup = Setup::of("jira", &installed, &[])
         .secret(&["--secret", "JIRA_PERSONAL_TOKEN=-"], token)
@@ -71,7 +71,7 @@ async fn mcp_atlassian_before_jira_data_center() {
 #[tokio::test(flavor = "multi_thread")]
 async fn mcp_atlassian_before_jira_cloud() {
     let Some(installed) = Installed::pypi("mcp-atlassian", "atlassian") else { return };
-    let token = "ATATT-4711-0815-whole-system-cloud";
+    let token = "ATATT3xF0eR7uKp5QzWm9";
     let site = Site::instead_of(&[CLOUD], &folder("jira-cloud-site").await, answer(Form::Cloud)).await;
     let setup = Setup::of("jira", &installed, &[])
         .secret(&["--secret", "JIRA_API_TOKEN=-"], token)

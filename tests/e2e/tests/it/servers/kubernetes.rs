@@ -10,7 +10,7 @@ use super::{
 use serde_json::json;
 use std::fs;
 
-const TOKEN: &str = "eyJ-4711-whole-system-test-0815";
+const TOKEN: &str = "eyJ-Vd2Fs8Hq6Oi4Zt0Kg";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kubernetes_mcp_server() {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 #[tokio::test(flavor = "multi_thread")]
 async fn github_mcp_server() {
     let Some(installed) = Installed::go("github-mcp-server") else { return };
-    let token = "github_pat_4711WholeSystemTest0815official";
+    let token = "github_pat_8QvX2mJt6YcLr4Wn9SbE";
     let site = Site::open(github::answer()).await;
     let setup = Setup::of("github", &installed, &["stdio"])
         .secret(&["--token-stdin"], token)
@@ -50,7 +50,7 @@ async fn github_mcp_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn terraform_mcp_server() {
     let Some(installed) = Installed::go("terraform-mcp-server") else { return };
-    let token = "4711.atlasv1.WholeSystemTest0815";
+    let token = "t9Rk3PzU7hVw5A.atlasv1.Qe8Lx2Mn";
     let site = Site::instead_of(&terraform::HOSTS, &folder("terraform-site").await, terraform::answer()).await;
     let setup =
         Setup::of("terraform", &installed, &["stdio"]).secret(&["--secret", "TFE_TOKEN=-"], token).through(&site);
@@ -60,7 +60,7 @@ async fn terraform_mcp_server() {
     driven.read("search_modules", search(0), "acme/m0/aws/1.0.0").await;
     let workspace = json!({"terraform_org_name": "acme", "workspace_name": "made"});
     driven.refused("create_workspace", workspace.clone()).await;
-    driven.refused("action_run", json!({})).await;
+    driven.refused("create_run", json!({})).await;
     let modules = |text: &str| of_blocks(text, "- module_id: acme");
     let found = driven.filtered("search_modules", search(0), "blocks", modules).await;
     assert!(found.text().starts_with("Available Terraform Modules"), "{}", found.text());

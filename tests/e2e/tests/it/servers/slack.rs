@@ -9,7 +9,7 @@ use super::{
 };
 use serde_json::json;
 
-const TOKEN: &str = "xoxp-4711-0815-whole-system-test";
+const TOKEN: &str = "xoxp-7391-kWq3Zr8LmT5vYb2N";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slack_mcp_server() {

@@ -9,7 +9,7 @@ use super::{
 };
 use serde_json::{Value, json};
 
-const TOKEN: &str = "xoxb-4711-0815-whole-system-reference";
+const TOKEN: &str = "xoxb-5528-Gh6Pd1Xs9CfJ4eUo";
 const READS: [&str; 4] =
     ["slack_list_channels", "slack_get_channel_history", "slack_get_users", "slack_get_user_profile"];
 
