@@ -175,7 +175,7 @@ impl Site {
         self.desk.asked.lock().unwrap().clone()
     }
 
-    /// The requests of those lines, `GET /path`, that are none of `reads`.
+    /// The lines, `POST /path`, of the requests that did more than read.
     pub(crate) fn writes(&self, is_read: impl Fn(&Asked) -> bool) -> Vec<String> {
         self.asked().iter().filter(|asked| !is_read(asked)).map(Asked::line).collect()
     }
