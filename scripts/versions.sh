@@ -16,7 +16,14 @@ CLAUDE_CODE_VERSION=2.1.330
 CODEX_VERSION=0.171.0
 GEMINI_CLI_VERSION=0.61.0
 
-# Other people's clients and servers, for `make compatibility`. Each release of the SDK has another revision as its newest.
+# Other people's servers, which the whole-system tests drive, and `make compatibility`. Those of Python's environments do not
+# go together in one.
+NODE_SERVERS="@modelcontextprotocol/server-everything@2026.8.31 @modelcontextprotocol/server-filesystem@2026.8.31 @modelcontextprotocol/server-github@2025.4.8 @modelcontextprotocol/server-memory@2026.8.31 @modelcontextprotocol/server-slack@2025.4.25 kubernetes-mcp-server@0.0.67 slack-mcp-server@1.3.0"
+PYTHON_SERVERS="mcp-grafana==2.1.1 mcp-server-git==2026.10.19 mcp-server-time==2026.10.19"
+ATLASSIAN_SERVER="mcp-atlassian==0.23.1"
+GO_SERVERS="github.com/github/github-mcp-server/cmd/github-mcp-server@v1.10.1 github.com/hashicorp/terraform-mcp-server/cmd/terraform-mcp-server@v1.2.0"
+
+# Other people's clients, for `make compatibility`. Each release of the SDK has another revision as its newest.
 MCP_OLD_SDK_VERSIONS="1.6.0 1.9.4"
 MCP_SDK_VERSIONS="1.22.0 1.30.0 2.3.0"
 # The last one that the old releases can be loaded with.
@@ -24,3 +31,4 @@ PYDANTIC_OLD_VERSION=2.11.7
 PYTHON_SERVERS="mcp-server-git==2026.10.19 mcp-server-time==2026.10.19"
 MCP_ATLASSIAN_VERSION=0.23.1
 NODE_PACKAGES="@modelcontextprotocol/server-everything@2026.8.31 @modelcontextprotocol/server-filesystem@2026.8.31 @modelcontextprotocol/inspector@2.12.0 @openai/codex@$CODEX_VERSION kubernetes-mcp-server@0.0.67 slack-mcp-server@1.3.0"
+NODE_CLIENTS="@modelcontextprotocol/inspector@2.12.0 @openai/codex@0.171.0"

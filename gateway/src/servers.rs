@@ -107,6 +107,12 @@ impl Listing {
         }
         !std::mem::replace(&mut self.asked, true) || news
     }
+
+    /// How a server is whose process or endpoint is as `reached`. One that answers and has not said yet what it offers is
+    /// starting: slow ones take seconds for that, and who waits until it is ready would find no tools.
+    fn state(&self, reached: ServerState) -> ServerState {
+        if reached == ServerState::Ready && !self.asked { ServerState::Starting } else { reached }
+    }
 }
 
 impl Server {
@@ -191,6 +197,7 @@ impl Server {
     #[must_use]
     pub fn status(&self) -> ServerStatus {
         let (health, life) = (self.running.upstream.health(), self.running.upstream.life());
+        let state = self.running.listing.borrow().state(health.state);
         let prefix = self.spec.prefix_for(&self.name);
         let (lists, offer) = (self.lists().unwrap_or_default(), self.offer());
         let offered: HashSet<&str> =
@@ -213,7 +220,7 @@ impl Server {
         let problems = offer.as_ref().map(|offer| offer.problems.clone()).unwrap_or_default();
         ServerStatus {
             name: self.name.clone(),
-            state: health.state,
+            state,
             era: health.era,
             error: health.error,
             restarts: health.restarts,
@@ -316,6 +323,15 @@ mod tests {
         assert_eq!(listing.revisions, [2, 1, 1]);
         assert!(listing.heard(Lists { instructions: Some("be nice".to_owned()), ..lists("b") }, false));
         assert_eq!(listing.revisions, [2, 1, 1]);
+    }
+
+    #[test]
+    fn what_has_not_said_what_it_offers_is_not_ready() {
+        let mut listing = Listing::default();
+        assert_eq!(listing.state(ServerState::Ready), ServerState::Starting);
+        assert_eq!(listing.state(ServerState::Stopped), ServerState::Stopped);
+        listing.heard(Lists::default(), false);
+        assert_eq!(listing.state(ServerState::Ready), ServerState::Ready);
     }
 
     #[test]

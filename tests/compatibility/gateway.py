@@ -13,6 +13,7 @@ import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+SERVERS = ROOT / "target/tools/servers"  # from scripts/setup
 PATIENCE_S = 60
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 

@@ -3,8 +3,9 @@
 
     python3 tests/compatibility/run.py FOLDER [--write] [--only SERVER]
 
-FOLDER holds what scripts/compatibility installed. With --write the tables go into docs/compatibility.md; otherwise they are
-compared with those there, and no cell may be `FAILED` that is not there. --only looks at the servers with that word in their name.
+FOLDER holds the clients that scripts/compatibility installed. With --write the tables go into docs/compatibility.md; otherwise
+they are compared with those there, and no cell may be `FAILED` that is not there. --only looks at the servers with that word in
+their name.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import traceback
 
 import programs
 import servers
-from gateway import ROOT, Running
+from gateway import ROOT, SERVERS, Running
 
 PAGE = ROOT / "docs/compatibility.md"
 MARKED = re.compile(r"(?<=<!-- table -->\n).*(?=<!-- /table -->)", re.S)
@@ -27,11 +28,12 @@ MARKED = re.compile(r"(?<=<!-- table -->\n).*(?=<!-- /table -->)", re.S)
 
 def installed_version(installed, package):
     """What is there, not what was wished for."""
-    manifest = installed / "node_modules" / package / "package.json"
-    if manifest.exists():
-        return json.loads(manifest.read_text())["version"]
-    for place in ("servers", "atlassian", "mcp-2.3.0"):
-        found = sorted(installed.glob(f"{place}/lib/python3*/site-packages/{package.replace('-', '_')}-*.dist-info"))
+    for place in (installed, SERVERS):
+        manifest = place / "node_modules" / package / "package.json"
+        if manifest.exists():
+            return json.loads(manifest.read_text())["version"]
+    for place in (SERVERS / "python", SERVERS / "atlassian", installed / "mcp-2.3.0"):
+        found = sorted(place.glob(f"lib/python3*/site-packages/{package.replace('-', '_')}-*.dist-info"))
         if found:
             return found[0].name.removesuffix(".dist-info").rpartition("-")[2]
     return "?"

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import fakes
-from gateway import HERE, free_port
+from gateway import HERE, SERVERS, free_port
 
 NOTE = "under the third stone"
 
 
 @dataclass
 class Server:
-    """`start(installed, running)` gives the spec of the server object."""
+    """`start(installed, running)` gives the spec of the server object; `installed` is where the clients are."""
 
     name: str
     package: str
@@ -28,8 +28,8 @@ def stdio(command, *arguments, **environment):
     return {"transport": {"type": "stdio", "command": str(command), "args": [str(each) for each in arguments], "env": environment}}
 
 
-def everything(transport, installed, running):
-    program = installed / "node_modules/.bin/mcp-server-everything"
+def everything(transport, _installed, running):
+    program = SERVERS / "node_modules/.bin/mcp-server-everything"
     if transport == "stdio":
         return stdio(program, "stdio")
     port = free_port()
@@ -57,40 +57,40 @@ def folder(running):
     return place
 
 
-def filesystem(installed, running):
-    return stdio(installed / "node_modules/.bin/mcp-server-filesystem", folder(running))
+def filesystem(_installed, running):
+    return stdio(SERVERS / "node_modules/.bin/mcp-server-filesystem", folder(running))
 
 
-def git(installed, running):
+def git(_installed, running):
     folder(running)
-    return stdio(installed / "servers/bin/mcp-server-git")
+    return stdio(SERVERS / "python/bin/mcp-server-git")
 
 
-def clock(installed, _running):
-    return stdio(installed / "servers/bin/mcp-server-time", "--local-timezone=UTC")
+def clock(_installed, _running):
+    return stdio(SERVERS / "python/bin/mcp-server-time", "--local-timezone=UTC")
 
 
-def kubernetes(installed, running):
+def kubernetes(_installed, running):
     port = fakes.face(fakes.kubernetes)
     cluster = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}
     config = {"apiVersion": "v1", "kind": "Config", "clusters": [cluster], "users": [{"name": "u", "user": {"token": "none"}}],
               "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}], "current-context": "c"}
     file = running.home / "kubeconfig"
     file.write_text(json.dumps(config))
-    return stdio(installed / "node_modules/.bin/kubernetes-mcp-server", "--read-only", "--kubeconfig", file)
+    return stdio(SERVERS / "node_modules/.bin/kubernetes-mcp-server", "--read-only", "--kubeconfig", file)
 
 
-def slack(installed, running):
+def slack(_installed, running):
     port = fakes.face(fakes.slack, fakes.certificate(running.home))
     caches = {"SLACK_MCP_USERS_CACHE": "users.json", "SLACK_MCP_CHANNELS_CACHE": "channels.json"}
     places = {name: str(running.home / file) for name, file in caches.items()}
-    return stdio(installed / "node_modules/.bin/slack-mcp-server", SLACK_MCP_XOXP_TOKEN="xoxp-1-2-3-4",
+    return stdio(SERVERS / "node_modules/.bin/slack-mcp-server", SLACK_MCP_XOXP_TOKEN="xoxp-1-2-3-4",
                  SLACK_MCP_PROXY=f"http://127.0.0.1:{port}", SLACK_MCP_SERVER_CA_INSECURE="1", **places)
 
 
-def jira(installed, _running):
+def jira(_installed, _running):
     port = fakes.face(fakes.jira)
-    return stdio(installed / "atlassian/bin/mcp-atlassian", JIRA_URL=f"http://127.0.0.1:{port}", JIRA_PERSONAL_TOKEN="none")
+    return stdio(SERVERS / "atlassian/bin/mcp-atlassian", JIRA_URL=f"http://127.0.0.1:{port}", JIRA_PERSONAL_TOKEN="none")
 
 
 def all_of_them():

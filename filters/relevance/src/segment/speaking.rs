@@ -1,7 +1,7 @@
 //! What a record says: its speaking fields, without ids, addresses and timestamps.
 //!
 //! A field speaks by its name (title, text, labels, …). A record none of whose names is known speaks with every
-//! value that looks like words.
+//! value that looks like words; one of which only a title is known, with its sentences too.
 
 mod role;
 
@@ -13,6 +13,8 @@ use role::{Role, inner_role, role};
 const DEPTH_MAX: usize = 6;
 /// Bytes of text taken from one record; what a record is about is said before that.
 const TEXT_BYTES_MAX: usize = 8 * 1024;
+/// Words from which on a value of an unknown name is taken for something said.
+const SENTENCE_WORDS_MIN: usize = 4;
 
 /// A record for scoring.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,9 +64,11 @@ impl Parts {
     }
 
     fn spoken(self) -> Spoken {
+        let (is_named, is_told) = (!self.titles.is_empty(), !self.bodies.is_empty());
         let mut said = [self.titles, self.bodies].concat();
-        if said.is_empty() {
-            said = self.unknown;
+        if !is_told {
+            // What has only a name says the rest in fields that nobody knows; a single word there is rather a state.
+            said.extend(self.unknown.into_iter().filter(|value| !is_named || is_sentence(value)));
         }
         said.extend(self.labels);
         Spoken { text: shortened(said.join(" \n")), aside: self.asides.join(" "), thread: self.thread }
@@ -105,6 +109,10 @@ fn is_wordy(value: &str) -> bool {
     let is_address = one_word && value.contains("://");
     let is_code = one_word && value.len() > 8 && value.chars().filter(char::is_ascii_digit).count() * 4 > value.len();
     letters >= 2 && !is_address && !is_code
+}
+
+fn is_sentence(value: &str) -> bool {
+    value.split_whitespace().nth(SENTENCE_WORDS_MIN - 1).is_some()
 }
 
 impl Spoken {

@@ -46,6 +46,7 @@ mod responses_api;
 mod revival;
 mod said;
 mod scripted;
+mod servers;
 mod setup;
 mod tokens;
 mod workflow;

@@ -37,6 +37,15 @@ fn without_a_known_name_everything_wordy_speaks() {
 }
 
 #[test]
+fn what_has_only_a_name_speaks_with_its_sentences() {
+    let entity =
+        json!({"name": "note-99", "entityType": "note", "observations": ["the heating is broken again", "open"]});
+    check(&entity, "note-99 \nthe heating is broken again", "");
+    let told = json!({"name": "note-99", "text": "all is well", "observations": ["the heating is broken again"]});
+    check(&told, "note-99 \nall is well", "");
+}
+
+#[test]
 fn threads_are_found_by_name() {
     let thread = |value: Value| Spoken::of_value(&value).thread;
     assert_eq!(thread(json!({"text": "x", "thread_ts": "17.5"})).as_deref(), Some("17.5"));
