@@ -28,7 +28,4 @@ MCP_OLD_SDK_VERSIONS="1.6.0 1.9.4"
 MCP_SDK_VERSIONS="1.22.0 1.30.0 2.3.0"
 # The last one that the old releases can be loaded with.
 PYDANTIC_OLD_VERSION=2.11.7
-PYTHON_SERVERS="mcp-server-git==2026.10.19 mcp-server-time==2026.10.19"
-MCP_ATLASSIAN_VERSION=0.23.1
-NODE_PACKAGES="@modelcontextprotocol/server-everything@2026.8.31 @modelcontextprotocol/server-filesystem@2026.8.31 @modelcontextprotocol/inspector@2.12.0 @openai/codex@$CODEX_VERSION kubernetes-mcp-server@0.0.67 slack-mcp-server@1.3.0"
-NODE_CLIENTS="@modelcontextprotocol/inspector@2.12.0 @openai/codex@0.171.0"
+NODE_CLIENTS="@modelcontextprotocol/inspector@2.12.0 @openai/codex@$CODEX_VERSION"

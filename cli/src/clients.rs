@@ -10,7 +10,7 @@ mod toml;
 mod yaml;
 
 pub(crate) use edit::{Edit, Target};
-pub(crate) use entry::Values;
+pub(crate) use entry::{Values, command_of, project_of};
 
 /// What our entry is called unless the user says otherwise.
 pub(crate) const NAME: &str = "mcpctl-proxy";

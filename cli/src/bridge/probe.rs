@@ -23,7 +23,8 @@ pub(crate) struct Probe(Gateway);
 impl Probe {
     /// Of `project`, through the gateway of `home`.
     pub(crate) fn new(project: Name, home: Home) -> Self {
-        Self(Gateway::new(project, home))
+        // What is looked at is left as it is.
+        Self(Gateway::new(project, home, false))
     }
 
     /// The newest revision of the protocol that both sides know, and how long the answer took.

@@ -121,8 +121,13 @@ impl<'a> Target<'a> {
 
     /// The project our entry in `text` connects to; none: there is none of ours.
     pub(crate) fn project(self, text: &str) -> Result<Option<String>, Failure> {
-        let value = self.value(marked(text).1)?;
-        Ok(self.servers(&value)?.and_then(|servers| servers.get(self.name)).and_then(entry::project_of))
+        Ok(self.entry(text)?.as_ref().and_then(entry::project_of))
+    }
+
+    /// The entry of our name in `text`, whoever made it.
+    pub(crate) fn entry(self, text: &str) -> Result<Option<Value>, Failure> {
+        let value = self.value(text)?;
+        Ok(self.servers(&value)?.and_then(|servers| servers.get(self.name)).cloned())
     }
 
     /// What `text` says.

@@ -78,6 +78,15 @@ pub(crate) fn project_of(entry: &Value) -> Option<String> {
     })
 }
 
+/// The command line that an entry of ours starts; none: it names a URL.
+pub(crate) fn command_of(entry: &Value) -> Option<Vec<String>> {
+    let members = entry.as_object()?;
+    let words = members.values().filter_map(Value::as_array).find(|words| bridged(words).is_some())?;
+    let words = words.iter().filter_map(Value::as_str).map(str::to_owned);
+    let program = ["command", "cmd"].iter().find_map(|key| members.get(*key)?.as_str()).map(str::to_owned);
+    Some(program.into_iter().chain(words).collect())
+}
+
 /// The project in the arguments of the bridge, with or without the program before them.
 fn bridged(words: &[Value]) -> Option<String> {
     let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
@@ -125,6 +134,10 @@ mod tests {
             let entries = [Some(&client.stdio), client.http.as_ref().map(|http| &http.entry)];
             for entry in entries.into_iter().flatten().map(|shape| values().fill(shape)) {
                 assert_eq!(project_of(&entry).as_deref(), Some("weekly_reports"), "{}: {entry}", client.name);
+                let command = command_of(&entry).map(|words| words.join(" "));
+                let is_url = entry.to_string().contains("/projects/weekly_reports/mcp");
+                let expected = (!is_url).then_some("mcpctl mcp-stdio --project weekly_reports");
+                assert_eq!(command.as_deref(), expected, "{}: {entry}", client.name);
                 assert!(!entry.to_string().contains('$'), "{entry}");
             }
         }

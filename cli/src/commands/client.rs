@@ -1,6 +1,6 @@
 //! `mcpctl client`: our entry in the configuration of an MCP client, and nothing else in it. `mcpctl claude` is the same.
 
-mod file;
+pub(in crate::commands) mod file;
 mod known;
 mod outcome;
 mod transport;

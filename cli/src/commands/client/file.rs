@@ -17,7 +17,7 @@ const USER_FILE: u32 = 0o600;
 
 /// One file.
 #[derive(Debug)]
-pub(super) struct ClientFile {
+pub(in crate::commands) struct ClientFile {
     /// Where it is: where a link leads, not the link.
     pub path: PathBuf,
     /// How people know it: as the client's documentation writes it.
@@ -33,7 +33,7 @@ pub(super) struct ClientFile {
 
 impl ClientFile {
     /// The file at `place`, seen from `dir`, for an entry called `name`.
-    pub(super) fn open(place: &table::Place, dir: &Path, name: &str) -> Result<Self, Failure> {
+    pub(in crate::commands) fn open(place: &table::Place, dir: &Path, name: &str) -> Result<Self, Failure> {
         let dir = fs::canonicalize(dir).during(|| format!("cannot find folder `{}`", dir.display()))?;
         let path = place.files.file(&dir, name).ok_or_else(|| {
             Failure::usage("where this client keeps its configuration depends on HOME, which is not set")
@@ -46,7 +46,7 @@ impl ClientFile {
     }
 
     /// Puts `text` in its place, or in a new file.
-    pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
+    pub(in crate::commands) fn write(&self, text: &str) -> Result<(), Failure> {
         let written = || format!("cannot write `{}`", self.path.display());
         if let Some(dir) = self.path.parent() {
             fs::create_dir_all(dir).during(written)?;
@@ -56,7 +56,7 @@ impl ClientFile {
     }
 
     /// Deletes it. A file that a link leads to stays, with `left` in it.
-    pub(super) fn delete(&self, left: &str) -> Result<(), Failure> {
+    pub(in crate::commands) fn delete(&self, left: &str) -> Result<(), Failure> {
         match self.is_link {
             true => self.write(left),
             false => fs::remove_file(&self.path).during(|| format!("cannot delete `{}`", self.path.display())),

@@ -21,18 +21,15 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 const STDERR_BYTES_MAX: u64 = 4 << 10;
 
 pub(super) async fn check(files: &[ClientFile], project: Option<&ObjectName>, known: &Known<'_>) -> Check {
-    let entry = files.iter().find_map(ClientFile::entry);
+    let entry = files.iter().find_map(|file| file.entry()?.command.as_ref());
     let Some(project) = project else {
         return Check::skipped(Name::Bridge, "there is no project yet that it could connect to");
     };
-    if let Some(entry) = entry.filter(|entry| !client_file::starts(&entry.command)) {
-        return Check::skipped(
-            Name::Bridge,
-            format!("`{}`, which the client's file starts, is not there", entry.command),
-        );
+    if let Some((program, _)) = entry.filter(|(program, _)| !client_file::starts(program)) {
+        return Check::skipped(Name::Bridge, format!("`{program}`, which the client's file starts, is not there"));
     }
     let (program, args): (OsString, Vec<OsString>) = match entry {
-        Some(entry) => (entry.command.clone().into(), entry.args.iter().map(OsString::from).collect()),
+        Some((program, args)) => (program.into(), args.iter().map(OsString::from).collect()),
         None => {
             let Ok(program) = env::current_exe() else {
                 return Check::skipped(Name::Bridge, "this program does not know where it is");
@@ -42,7 +39,8 @@ pub(super) async fn check(files: &[ClientFile], project: Option<&ObjectName>, kn
         }
     };
     let mut command = Command::new(&program);
-    command.args(args).env("MCPCTL_HOME", known.invocation.home.root()).kill_on_drop(true);
+    // Whether the gateway runs is what is looked at, so the bridge does not start it.
+    command.args(args).arg("--no-start").env("MCPCTL_HOME", known.invocation.home.root()).kill_on_drop(true);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let shown = program.to_string_lossy();
     let again = || format!("mcpctl claude add-mcp-project {project}");

@@ -7,22 +7,24 @@ use super::{
     known::Known,
 };
 use crate::{
-    clients::{claude, secret_scan},
+    clients::{
+        self, Target, secret_scan,
+        table::{self, Client, Place, Scope},
+    },
+    commands::client::file,
     failure::Failure,
     processes::in_path,
     suggest,
 };
 use control_plane_api::name::Name as ObjectName;
-use serde_json::Value;
-use std::{fs, path::Path};
+use std::path::Path;
 
-/// Programs of the clients mcpctl knows.
-const PROGRAMS: [&str; 6] = ["claude", "codex", "gemini", "cursor", "code", "goose"];
-
-/// A client's file in this folder.
+/// A client's file that counts in this folder.
 pub(super) struct ClientFile {
+    /// Whose it is.
+    client: String,
     /// What it is called.
-    pub(super) path: String,
+    path: String,
     /// Paths in it at which there is what looks like a secret.
     secrets: Vec<String>,
     /// Our entry in it, or why it cannot be read.
@@ -31,10 +33,8 @@ pub(super) struct ClientFile {
 
 /// An entry of ours.
 pub(super) struct Entry {
-    /// The program it starts.
-    pub(super) command: String,
-    /// With these arguments.
-    pub(super) args: Vec<String>,
+    /// The program it starts, and its arguments; none where it names a URL.
+    pub(super) command: Option<(String, Vec<String>)>,
     /// The project it connects to, as it is written.
     project: String,
 }
@@ -51,26 +51,42 @@ impl ClientFile {
     }
 }
 
-/// The files of clients in this folder.
+/// The files that count in this folder: those of the folder, and those of the user that connect to a project.
 pub(super) fn found() -> Vec<ClientFile> {
-    let Ok(text) = fs::read_to_string(claude::FILE) else { return Vec::new() };
-    let entry = claude::open(&text).and_then(|file| claude::servers_of(&file)).map(|servers| {
-        let entry = servers.and_then(|servers| servers.read::<Value>(claude::KEY))?;
-        let args = entry.get("args")?.as_array()?.iter().filter_map(Value::as_str).map(str::to_owned);
-        Some(Entry {
-            project: claude::project_of(&entry)?,
-            command: entry.get("command")?.as_str()?.to_owned(),
-            args: args.collect(),
-        })
-    });
-    let secrets = serde_json::from_str(&text).map(|value| secret_scan::find(&value)).unwrap_or_default();
-    vec![ClientFile { path: claude::FILE.to_owned(), secrets, entry }]
+    let clients = table::all().unwrap_or_default();
+    let places = clients.iter().flat_map(|client| client.scopes.iter().map(move |place| (client, place)));
+    places.filter_map(|(client, place)| look(client, place)).collect()
+}
+
+fn look(client: &Client, place: &Place) -> Option<ClientFile> {
+    let file = file::ClientFile::open(place, Path::new("."), clients::NAME).ok()?;
+    let text = file.text?;
+    let target = Target { client, file: &file.label, name: clients::NAME };
+    let entry = target.entry(&text).map(|entry| entry.as_ref().and_then(Entry::of));
+    let shared = place.scope == Scope::Project;
+    if !shared && !matches!(entry, Ok(Some(_))) {
+        // What a user has for this client alone is nobody's business.
+        return None;
+    }
+    let secrets = match target.value(&text) {
+        Ok(value) if shared => secret_scan::find(&value),
+        _ => Vec::new(),
+    };
+    Some(ClientFile { client: client.name.clone(), path: file.label, secrets, entry })
+}
+
+impl Entry {
+    fn of(entry: &serde_json::Value) -> Option<Self> {
+        let mut words = clients::command_of(entry).unwrap_or_default().into_iter();
+        let command = words.next().map(|program| (program, words.collect()));
+        Some(Self { project: clients::project_of(entry)?, command })
+    }
 }
 
 pub(super) fn checks(files: &[ClientFile], known: &Known<'_>) -> Vec<Check> {
     let mut checks: Vec<Check> = files.iter().map(|file| check(file, known)).collect();
     if checks.is_empty() {
-        checks.push(Check::ok(Name::ClientFile, format!("there is no {} in this folder", claude::FILE)));
+        checks.push(Check::ok(Name::ClientFile, "no client is connected in this folder"));
     }
     checks.push(program());
     checks
@@ -82,7 +98,9 @@ fn check(file: &ClientFile, known: &Known<'_>) -> Check {
         Ok(entry) => entry,
         Err(failure) => {
             let check = Check::fail(Name::ClientFile, failure.message.clone()).fix(format!("mv {path} {path}.broken"));
-            return check.fix(add(known)).advice(format!("or correct {path} by hand: other servers in it stay then"));
+            return check
+                .fix(add(&file.client, known))
+                .advice(format!("or correct {path} by hand: other servers in it stay then"));
         }
     };
     if !file.secrets.is_empty() {
@@ -93,18 +111,18 @@ fn check(file: &ClientFile, known: &Known<'_>) -> Check {
     let Some(entry) = entry else {
         return Check::ok(Name::ClientFile, format!("{path} is valid, without an entry of mcpctl"));
     };
-    if !starts(&entry.command) {
-        let found = format!("{path} starts `{}`, which is not there or not to be run", entry.command);
-        return Check::fail(Name::ClientFile, found).fix(add(known));
+    if let Some((program, _)) = entry.command.as_ref().filter(|(program, _)| !starts(program)) {
+        let found = format!("{path} starts `{program}`, which is not there or not to be run");
+        return Check::fail(Name::ClientFile, found).fix(add(&file.client, known));
     }
     match entry.project.parse::<ObjectName>() {
         Err(_) => {
             let found = format!("{path} names the project `{}`, which is no valid name", entry.project);
-            Check::fail(Name::ClientFile, found).fix(add(known))
+            Check::fail(Name::ClientFile, found).fix(add(&file.client, known))
         }
         Ok(project) if known.lacks(&project) => {
             let found = format!("{path} names the project `{project}`, which does not exist for you");
-            Check::fail(Name::ClientFile, found).fix(add_near(&project, known))
+            Check::fail(Name::ClientFile, found).fix(add_near(&file.client, &project, known))
         }
         Ok(project) => Check::ok(Name::ClientFile, format!("{path} is valid and connects to project `{project}`")),
     }
@@ -120,29 +138,39 @@ pub(super) fn starts(command: &str) -> bool {
 }
 
 /// The command that writes our entry: for the project asked for, or the only one there is.
-fn add(known: &Known<'_>) -> String {
+fn add(client: &str, known: &Known<'_>) -> String {
     let projects = known.plane.as_ref().map(|plane| plane.projects.as_slice()).unwrap_or_default();
     let project = match (&known.project, projects) {
         (Some(project), _) => project.to_string(),
         (None, [first, ..]) => first.name.to_string(),
         (None, []) => "PROJECT".to_owned(),
     };
-    format!("mcpctl claude add-mcp-project {project}")
+    command(client, &project)
 }
 
 /// The same in place of one that does not exist.
-fn add_near(missing: &ObjectName, known: &Known<'_>) -> String {
+fn add_near(client: &str, missing: &ObjectName, known: &Known<'_>) -> String {
     let names = known.plane.iter().flat_map(|plane| &plane.projects).map(|project| project.name.as_str());
     match (suggest::closest(missing.as_str(), names), &known.project) {
-        (Some(near), None) => format!("mcpctl claude add-mcp-project {near}"),
-        _ => add(known),
+        (Some(near), None) => command(client, near),
+        _ => add(client, known),
+    }
+}
+
+/// What connects `client` to `project`.
+fn command(client: &str, project: &str) -> String {
+    match client {
+        "claude" => format!("mcpctl claude add-mcp-project {project}"),
+        other => format!("mcpctl client add {project} --client {other}"),
     }
 }
 
 fn program() -> Check {
-    let found: Vec<&str> = PROGRAMS.into_iter().filter(|program| in_path(program).is_some()).collect();
+    let programs: Vec<String> =
+        table::all().unwrap_or_default().into_iter().flat_map(|client| client.programs).collect();
+    let found: Vec<&str> = programs.iter().map(String::as_str).filter(|program| in_path(program).is_some()).collect();
     if found.is_empty() {
-        let none = format!("none of {} is in PATH", PROGRAMS.join(", "));
+        let none = format!("none of {} is in PATH", programs.join(", "));
         return Check::warn(Name::ClientProgram, none).fix("npm install -g @anthropic-ai/claude-code");
     }
     Check::ok(Name::ClientProgram, found.join(", "))
