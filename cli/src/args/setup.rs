@@ -23,7 +23,7 @@ pub(crate) struct Setup {
     #[arg(required_unless_present_any = ["list", "from_registry"])]
     pub server: Option<String>,
     /// Show the servers of the catalogue
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["server", "from_registry"])]
     pub list: bool,
     /// Call the server this; default: its name in the catalogue
     #[arg(long)]
