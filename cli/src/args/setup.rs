@@ -15,7 +15,7 @@ use control_plane_api::{name::Name, oauth::OauthMode, sandbox::SandboxLevel};
   mcpctl setup filesystem --set directory=/srv/reports
   mcpctl setup slack --rotate --token - < new-token.txt
   mcpctl setup --from-registry io.github.example/wiki --set WIKI_URL=https://wiki.example.com --yes
-  mcpctl setup wiki --command /opt/wiki-mcp --arg=--stdio --secret-env WIKI_TOKEN --read-tool 'wiki_get_*'
+  mcpctl setup wiki --command /opt/wiki-mcp --secret-env WIKI_TOKEN --read-tool 'wiki_get_*'
   mcpctl setup search --url https://mcp.example.com/mcp --bearer-stdin < token.txt
   mcpctl setup search --url https://mcp.example.com/mcp --oauth per-user")]
 pub(crate) struct Setup {
