@@ -8,8 +8,11 @@ use crate::{
 /// Where the project is published; empty where the package says nothing.
 const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 
-/// Every topic: its name, and what it says.
-pub(crate) static TOPICS: [(&str, fn() -> String); 4] = [
+/// A topic: its name, and what says it.
+type Topic = (&'static str, fn() -> String);
+
+/// Every topic.
+pub(crate) static TOPICS: [Topic; 4] = [
     ("environment", environment),
     ("exit-codes", exit_codes),
     ("formatting", formatting),
