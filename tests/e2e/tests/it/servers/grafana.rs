@@ -16,8 +16,8 @@ async fn mcp_grafana() {
     let Some(installed) = Installed::pypi("mcp-grafana", "python") else { return };
     let site = Site::open(answer()).await;
     let setup = Setup::of("grafana", &installed, &[])
-        .secret(&["--secret-env", "GRAFANA_SERVICE_ACCOUNT_TOKEN", "--token-stdin"], TOKEN)
-        .env("GRAFANA_URL", &site.url())
+        .secret(&["--token-stdin"], TOKEN)
+        .words(&["--set", &format!("GRAFANA_URL={}", site.url())])
         .env("GRAFANA_USAGE_STATS", "disabled")
         .words(&["--read-tool", "search_dashboards", "list_datasources"]);
     let grafana = Driven::start("grafana", installed, setup).await;

@@ -53,8 +53,11 @@ pub(crate) struct Setup {
 impl Setup {
     /// `mcpctl setup SERVER`, with the program that is installed instead of one that is downloaded when it starts.
     pub(crate) fn of(server: &str, installed: &Installed, arguments: &[&str]) -> Self {
+        // The full project writes, to show that the fake would have seen it.
+        let access = ["--access", "read-write"];
         let words = ["setup", server, "--non-interactive", "--wait", START_SECONDS, "--command", &installed.line[0]];
-        let setup = Self { words: words.map(str::to_owned).to_vec(), secret: String::new() };
+        let words: Vec<&str> = words.into_iter().chain(access).collect();
+        let setup = Self { words: words.into_iter().map(str::to_owned).collect(), secret: String::new() };
         let arguments = installed.line[1..].iter().map(String::as_str).chain(arguments.iter().copied());
         arguments.fold(setup, |setup, argument| setup.word(format!("--arg={argument}")))
     }
