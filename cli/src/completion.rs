@@ -7,6 +7,7 @@ use crate::{
     args::{Cli, Color, Format, Shell, topics::TOPICS},
     catalogue,
     client::{Client, Wire},
+    clients::table,
     config::{Settings, file::File, file::USER_FILE, keys::KEYS},
     home::Home,
     output::Output,
@@ -17,7 +18,7 @@ use clap_complete::{
     engine::{ArgValueCompleter, CompletionCandidate},
     env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh},
 };
-use control_plane_api::secret::Secret;
+use control_plane_api::{object::Kind, secret::Secret};
 use std::{collections::BTreeMap, env, ffi::OsStr, io, path::Path, time::Duration};
 
 /// The variable by which a shell says that it asks, and which shell it is.
@@ -56,6 +57,10 @@ enum Source {
     Catalogue,
     /// The contexts in the user's file.
     Contexts,
+    /// The clients mcpctl can connect.
+    Clients,
+    /// The kinds of objects.
+    Kinds,
     /// The settings.
     Keys,
     /// Commands and topics.
@@ -78,19 +83,21 @@ fn attached(command: Command, path: &[String]) -> Command {
 fn source(path: &[String], arg: &Arg) -> Option<Source> {
     let words: Vec<&str> = path.iter().map(String::as_str).collect();
     Some(match (words.as_slice(), arg.get_id().as_str()) {
-        (["setup"], "server") => Source::Catalogue,
+        (["setup"], "server") | (["catalogue", "describe"], "name") => Source::Catalogue,
+        (_, "client") => Source::Clients,
+        (["get" | "delete"], "kind") | (["export"], "kinds") => Source::Kinds,
         (["help"], "words") => Source::Help,
         (["config", "get" | "set" | "unset"], "key") => Source::Keys,
         (["config", "use-context" | "delete-context"], "name") | ([], "context") => Source::Contexts,
         // What is to be created has no name yet.
         ([.., "create" | "join-token"], "name") => return None,
-        (["project" | "claude" | "client", ..], "name") | (_, "project") => Source::Live("projects"),
+        (["project" | "claude", ..], "name") | (_, "project") => Source::Live("projects"),
         (["profile", ..], "name") | (_, "profiles") => Source::Live("profiles"),
         (["server", ..], "name") | (_, "server" | "of_server") => Source::Live("servers"),
         (["instance", ..], "name") => Source::Live("instances"),
         (["gateway", ..], "name") => Source::Live("gateways"),
         (["secrets", ..], "name") => Source::Live("secrets"),
-        (["user", ..], "name") | (_, "user" | "members") => Source::Live("users"),
+        (["user", ..], "name") | (_, "user" | "users" | "members") => Source::Live("users"),
         _ => return None,
     })
 }
@@ -100,6 +107,8 @@ fn candidates(source: Source, typed: &OsStr) -> Vec<CompletionCandidate> {
     let found = match source {
         Source::Live(collection) => live(collection).unwrap_or_default(),
         Source::Catalogue => catalogue::all().unwrap_or_default().iter().map(|one| one.id().to_owned()).collect(),
+        Source::Clients => clients().unwrap_or_default(),
+        Source::Kinds => Kind::ALL.iter().map(ToString::to_string).collect(),
         Source::Contexts => contexts().unwrap_or_default(),
         Source::Keys => KEYS.iter().map(|key| key.name.to_owned()).collect(),
         Source::Help => {
@@ -133,6 +142,10 @@ fn home() -> Option<Home> {
 fn contexts() -> Option<Vec<String>> {
     let file = File::of_user(&home()?.path(USER_FILE)).ok()?;
     Some(file.contexts.into_keys().collect())
+}
+
+fn clients() -> Option<Vec<String>> {
+    Some(table::all().ok()?.into_iter().map(|client| client.name).collect())
 }
 
 /// The names that the control plane has now; none where it does not say.

@@ -209,7 +209,10 @@ mod tests {
         check("kind: profile\nname: p\nspec:\n  server: slack\n  access: most\n", "f.yaml:5:11: ");
         check("kind: profile\nname: Not Valid\nspec: {server: s}\n", "f.yaml:1:1: `Not Valid` is not a valid name");
         check("kind: profile\nname: [p\n", "f.yaml:");
-        check("kind: gadget\nname: p\n", "f.yaml:1:7: `gadget` is not a kind of object; there are secret, server, ");
+        check(
+            "kind: gadget\nname: p\n",
+            "f.yaml:1:7: kind: `gadget` is not a kind of object; there are secret, server, ",
+        );
         check("kind: Projct\nname: p\n", "`Projct` is not a kind of object; did you mean `project`?");
         check("hello\n", "expected an object with `kind`, `name` and `spec`");
         check("- 1\n", "f.yaml:1:");

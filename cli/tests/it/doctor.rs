@@ -144,7 +144,7 @@ fn fails(machine: &Machine, hop: &str, fix: &[&str], skipped: &[&str]) {
     let (code, told) = machine.json();
     assert_eq!((code, &told["healthy"], &told["failing_hop"]), (Some(6), &false.into(), &hop.into()), "{told:#}");
     let home = machine.world.home().display().to_string();
-    let fix: Vec<String> = fix.iter().map(|fix| fix.replace("HOME", &home)).collect();
+    let fix: Vec<String> = fix.iter().map(|fix| fix.replace("[HOME]", &home)).collect();
     assert_eq!(told["fix"], serde_json::json!(fix), "{told:#}");
     let all = told["checks"].as_array().unwrap().iter();
     let found: Vec<&str> =
@@ -216,7 +216,7 @@ fn the_first_hop_that_fails_is_told_on_stderr_with_what_mends_it() {
 fn a_home_others_can_look_into_is_the_first_to_be_told() {
     let machine = Machine::new(nothing);
     fs::set_permissions(machine.world.home(), fs::Permissions::from_mode(0o755)).unwrap();
-    fails(&machine, "machine", &["chmod 700 HOME"], &["clock"]);
+    fails(&machine, "machine", &["chmod 700 [HOME]"], &["clock"]);
 }
 
 #[test]
@@ -254,11 +254,11 @@ fn a_token_that_is_refused_is_taken_out_of_the_way_and_skips_what_it_is_for() {
         ["gateway-project", "clock", "version", "gateways", "server", "credential", "grants", "offered", "pin"];
     fails(&machine, "bridge", &["mcpctl login"], &skipped);
     machine.world.private("admin-token", "mcpctl_pat_admin");
-    fails(&machine, "bridge", &["rm HOME/token"], &skipped);
+    fails(&machine, "bridge", &["rm [HOME]/token"], &skipped);
     fs::remove_file(machine.world.home().join("token")).unwrap();
-    fails(&machine, "bridge", &["MCPCTL_HOME=HOME mcpd reset-admin-token"], &skipped);
+    fails(&machine, "bridge", &["MCPCTL_HOME=[HOME] mcpd reset-admin-token"], &skipped);
     fs::set_permissions(machine.world.home().join("admin-token"), fs::Permissions::from_mode(0o644)).unwrap();
-    fails(&machine, "bridge", &["chmod 600 HOME/admin-token"], &skipped);
+    fails(&machine, "bridge", &["chmod 600 [HOME]/admin-token"], &skipped);
 }
 
 #[test]

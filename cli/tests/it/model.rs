@@ -55,7 +55,7 @@ fn the_list_has_what_is_built_in_and_says_what_each_is_used_for() {
     };
     let table = list("bin", &[]).succeeds().to_owned();
     assert!(
-        table.contains("USED BY") && table.lines().any(|line| line.starts_with("table-1") && line.ends_with("a, b"))
+        table.contains("USED-BY") && table.lines().any(|line| line.starts_with("table-1") && line.ends_with("a,b"))
     );
     let listed: serde_json::Value = serde_json::from_str(list("bin", &["-o", "json"]).succeeds()).unwrap();
     assert_eq!((&listed[0]["tiers"][0], &listed[1]["files"][0]["bytes"]), (&"a".into(), &7.into()));

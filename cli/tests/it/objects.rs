@@ -30,6 +30,7 @@ fn answer(seen: &Seen, slack: &str) -> Reply {
         ("GET", "/api/v1/users") => Reply::json(&format!("[{ALICE}, {ADMIN}]")),
         ("GET", "/api/v1/issuers") => Reply::json("[]"),
         ("GET", "/api/v1/secrets") => Reply::json(r#"[{"name": "slack-token", "revision": 2}]"#),
+        ("GET", "/api/v1/projects/wekly") => Reply::status(404),
         ("DELETE", _) => Reply::status(204),
         ("POST", "/api/v1/apply") => Reply::json(
             r#"{"revision": 6, "objects": [{"object": {"kind": "project", "name": "weekly"}, "effect": "configured"}]}"#,
@@ -318,7 +319,7 @@ fn what_is_wrong_with_files_is_told_by_file_and_line_before_anything_is_sent() {
     write("big.yaml", &format!("# {}\n", "x".repeat(4 << 20)));
     let fails = |args: &[&str], says: &[&str]| world.run(&[&["apply"][..], args].concat()).fails(2, says);
     fails(&["-f", "a.yaml", "-f", "dir"], &["dir/b.yaml:3: project/w is there twice, first at a.yaml:1"]);
-    fails(&["-f", "kind.yaml"], &["kind.yaml:2:7: `projet` is not a kind of object; did you mean `project`?"]);
+    fails(&["-f", "kind.yaml"], &["kind.yaml:2:7: kind: `projet` is not a kind of object; did you mean `project`?"]);
     fails(&["-f", "text.yaml"], &["text.yaml", "expected an object with `kind`, `name` and `spec`"]);
     fails(&["-f", "empty.yaml"], &["`empty.yaml` holds no object"]);
     fails(&["-f", "big.yaml"], &["`big.yaml` is larger than 4194304 bytes"]);

@@ -72,6 +72,6 @@ fn a_role_is_given_to_several_users_at_once_and_nothing_else_of_them_changes() {
         (&sent["objects"][0]["spec"]["roles"], &sent["dry_run"]),
         (&serde_json::json!(["developer"]), &true.into())
     );
-    world.run(&["role", "grant", "operator", "alcie"]).fails(5, &["did you mean `alice`?"]);
+    world.run(&["role", "grant", "operator", "alise"]).fails(5, &["did you mean `alice`?"]);
     world.run(&["role", "grant", "operator"]).fails(2, &["<USER>"]);
 }

@@ -5,7 +5,8 @@ use crate::world::{Ran, World};
 use std::{collections::BTreeMap, fmt::Write as _, fs, thread};
 
 /// Beginnings of commands that go on until they are stopped, that start or download something, or that tell of this very machine.
-const NOT_RUN: [&str; 7] = ["daemon start", "db ", "doctor", "mcp-stdio", "model pull", "model bench", "setup"];
+const NOT_RUN: [&str; 8] =
+    ["client ", "daemon start", "db ", "doctor", "mcp-stdio", "model pull", "model bench", "setup"];
 
 /// Values for arguments that a command cannot do without.
 const VALUES: [(&str, &str); 13] = [

@@ -39,10 +39,10 @@ async fn what_is_exported_is_applied_again_and_nothing_changes() {
     let written = world.mcpctl(&[&export[..], &["--dir", &dir]].concat()).await.done().stdout;
     assert_eq!(written.lines().count(), 3, "{written}");
 
-    world.mcpctl(&["delete", "-f", &dir]).await.failed(2, &["needs a confirmation", "--yes"]);
     let gone = "project/filed_reports deleted\nprofile/filed-read-only deleted\nserver/filed deleted\n";
     world.mcpctl(&["delete", "-f", &dir, "--yes"]).await.failed(1, &["server/filed is in use by profile/filed-full"]);
-    world.mcpctl(&["delete", "profile/filed-full", "--yes"]).await.done();
+    world.mcpctl(&["delete", "profile", "filed-full", "filed-read-write", "--yes"]).await.done();
+    world.mcpctl(&["delete", "-f", &dir]).await.failed(2, &["needs a confirmation", "--yes"]);
     assert_eq!(world.mcpctl(&["delete", "-f", &dir, "--yes"]).await.done().stdout, gone);
     world.mcpctl(&["get", "project", PROJECT]).await.failed(5, &["project `filed_reports` does not exist"]);
     world.mcpctl(&["diff", "-f", &dir]).await.failed(1, &[]);

@@ -9,7 +9,8 @@ use serde_json::json;
 #[tokio::test(flavor = "multi_thread")]
 async fn mcp_server_time() {
     let Some(installed) = Installed::pypi("mcp-server-time", "python") else { return };
-    let setup = Setup::of("time", &installed, &["--local-timezone=UTC"]).words(&["--read-tool", "convert_time"]);
+    // Not by the name it has in the catalogue, which knows both of its tools as reading.
+    let setup = Setup::of("clock", &installed, &["--local-timezone=UTC"]).words(&["--read-tool", "convert_time"]);
     let time = Driven::start("time", installed, setup).await;
     let noon = json!({"source_timezone": "Europe/Rome", "time": "12:00", "target_timezone": "Asia/Tokyo"});
     let converted = time.read("convert_time", noon, "Asia/Tokyo").await;
