@@ -69,7 +69,7 @@ async fn stopped(world: &World, endpoint: &crate::http::Endpoint, pid: &str) {
     world.mcpctl(&["instance", "status", "chatty", "--wait-healthy"]).await.failed(6, &["is not to run"]);
     world.mcpctl(&["instance", "test", "chatty"]).await.failed(6, &["it is stopped"]);
     let wrong = world.mcpctl(&["instance", "stop", "chaty"]).await;
-    wrong.failed(5, &["server/chaty does not exist", "mcpctl server list"]);
+    wrong.failed(5, &["server/chaty does not exist", "did you mean `chatty`?"]);
 }
 
 async fn restarted(world: &World, endpoint: &crate::http::Endpoint) {
