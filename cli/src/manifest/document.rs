@@ -118,6 +118,11 @@ impl<'de> Deserialize<'de> for Kinds {
                 Ok(Kinds::None)
             }
 
+            // Of a text that is comments only.
+            fn visit_none<E>(self) -> Result<Kinds, E> {
+                Ok(Kinds::None)
+            }
+
             fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Kinds, A::Error> {
                 let header = Header::deserialize(value::MapAccessDeserializer::new(map))?;
                 Ok(Kinds::One(header.kind.0))
