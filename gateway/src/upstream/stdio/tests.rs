@@ -108,7 +108,8 @@ async fn a_death_of_the_probe_holds_no_later_process_back() {
 
 #[tokio::test]
 async fn silence_on_the_probe_means_legacy() {
-    let limits = Limits { upstream_open_timeout_ms: 1_000, ..limits() };
+    // Long enough for an interpreter to start on a busy machine.
+    let limits = Limits { upstream_open_timeout_ms: 3_000, ..limits() };
     for traits in ["mute-on-probe", "stuck-on-probe"] {
         let upstream = start(traits, limits.clone());
         echo(&*upstream).await;
