@@ -203,7 +203,8 @@ fn is_tool_name_byte(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    fn check(objects: serde_json::Value, expected: &[&str]) {
+    /// Whether what is found wrong with `objects` are these, in order, each by a part of its text.
+    pub(super) fn check(objects: serde_json::Value, expected: &[&str]) {
         let snapshot = Snapshot { objects: serde_json::from_value(objects).unwrap(), ..Snapshot::empty() };
         let found: Vec<String> = validate(&snapshot).iter().map(ToString::to_string).collect();
         assert_eq!(found.len(), expected.len(), "{found:#?}");

@@ -84,7 +84,7 @@ fn is_protected(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::{snapshot::Snapshot, validate::validate};
+    use crate::validate::tests::check as found;
     use serde_json::{Value, json};
 
     fn check(mut spec: Value, expected: &[&str]) {
@@ -96,15 +96,6 @@ mod tests {
 
     fn issuer(name: &str, spec: Value) -> Value {
         json!({"kind": "issuer", "name": name, "spec": spec})
-    }
-
-    fn found(objects: Value, expected: &[&str]) {
-        let snapshot = Snapshot { objects: serde_json::from_value(objects).unwrap(), ..Snapshot::empty() };
-        let found: Vec<String> = validate(&snapshot).iter().map(ToString::to_string).collect();
-        assert_eq!(found.len(), expected.len(), "{found:#?}");
-        for (found, expected) in found.iter().zip(expected) {
-            assert!(found.contains(expected), "{found} does not contain {expected}");
-        }
     }
 
     #[test]

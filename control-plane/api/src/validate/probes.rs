@@ -36,19 +36,14 @@ impl Rules<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{snapshot::Snapshot, validate::validate};
+    use crate::validate::tests::check as found;
 
     fn check(probes: serde_json::Value, expected: &[&str]) {
         let tools = serde_json::json!([{"tool": "get_*", "class": "read"}, {"tool": "drop", "class": "destructive"}]);
         let spec =
             serde_json::json!({"transport": {"type": "stdio", "command": "x"}, "tools": tools, "probes": probes});
         let objects = serde_json::json!([{"kind": "server", "name": "s", "spec": spec}]);
-        let snapshot = Snapshot { objects: serde_json::from_value(objects).unwrap(), ..Snapshot::empty() };
-        let found: Vec<String> = validate(&snapshot).iter().map(ToString::to_string).collect();
-        assert_eq!(found.len(), expected.len(), "{found:#?}");
-        for (found, expected) in found.iter().zip(expected) {
-            assert!(found.contains(expected), "{found} does not contain {expected}");
-        }
+        found(objects, expected);
     }
 
     #[test]
