@@ -21,6 +21,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use classify::Classified;
+use control_plane_api::limits::Limits;
 use filters::LocalReply;
 use http::{Method, StatusCode, header};
 use legacy::Sessions;
@@ -52,6 +53,9 @@ pub struct Edge {
 
 /// The connection cannot be used any further.
 struct Hangup;
+
+/// Goes with a connection that has had a request.
+struct Reused;
 
 impl Edge {
     /// Serves whatever pipeline is in force in `live`, as far as `load` has room.
@@ -199,7 +203,7 @@ impl HttpServerApp for Edge {
         mut session: ServerSession,
         shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
-        opened(&mut session, shutdown, self.live.limits().header_read_timeout_ms).await?;
+        opened(&mut session, shutdown, &self.live.limits()).await?;
         self.serve(&mut session).await.ok()?;
         reused(session).await
     }
@@ -213,9 +217,12 @@ async fn elsewhere(http: &mut ServerSession, id: Option<Id>, pipeline: &Pipeline
 }
 
 /// Reads the head of the next request; none if there is none.
-async fn opened(session: &mut ServerSession, shutdown: &ShutdownWatch, header_read_timeout_ms: u64) -> Option<()> {
-    let deadline = Duration::from_millis(header_read_timeout_ms);
-    match tokio::time::timeout(deadline, session.read_request()).await {
+async fn opened(session: &mut ServerSession, shutdown: &ShutdownWatch, limits: &Limits) -> Option<()> {
+    let deadline = match session.take_connection_user_context() {
+        Some(_) => limits.connection_idle_timeout_ms,
+        None => limits.header_read_timeout_ms,
+    };
+    match tokio::time::timeout(Duration::from_millis(deadline), session.read_request()).await {
         Ok(Ok(true)) => {}
         Ok(Err(_)) => {
             let _ = reply::refuse(session, None, &malformed("not a readable HTTP request")).await;
@@ -231,7 +238,8 @@ async fn opened(session: &mut ServerSession, shutdown: &ShutdownWatch, header_re
 
 /// The connection for the next request, if it can take one.
 async fn reused(session: ServerSession) -> Option<ReusedHttpStream> {
-    let settings = HttpPersistentSettings::for_session(&session);
+    let mut settings = HttpPersistentSettings::for_session(&session);
+    settings.set_user_context(Box::new(Reused));
     let reusable = session.finish().await.ok()??;
     Some(ReusedHttpStream::from_reusable_stream(reusable, settings))
 }

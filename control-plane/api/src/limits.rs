@@ -20,8 +20,11 @@ pub struct Limits {
     pub header_bytes_max: u32,
     /// Headers of a request.
     pub headers_max: u32,
-    /// Time for a client to send one request line and its headers, in milliseconds; also how long a connection may idle.
+    /// Time for a client to send the request line and the headers of a connection's first request, in milliseconds.
     pub header_read_timeout_ms: u64,
+    /// Time from one request of a connection to having the headers of the next, in milliseconds. Longer than clients keep a
+    /// connection that they may use again (90 s in Go and reqwest): what they send must not cross with its end.
+    pub connection_idle_timeout_ms: u64,
     /// Time for a client to send one request body, in milliseconds.
     pub body_read_timeout_ms: u64,
     /// Time for a client to take one piece of an answer, in milliseconds.
@@ -157,6 +160,7 @@ impl Default for Limits {
             header_bytes_max: 16 << 10,
             headers_max: 100,
             header_read_timeout_ms: 10_000,
+            connection_idle_timeout_ms: 120_000,
             body_read_timeout_ms: 30_000,
             write_timeout_ms: 60_000,
             exchanges_max: 1_024,

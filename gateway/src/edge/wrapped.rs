@@ -152,7 +152,7 @@ impl HttpServerApp for Wrapped {
         mut session: ServerSession,
         shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
-        opened(&mut session, shutdown, self.limits.header_read_timeout_ms).await?;
+        opened(&mut session, shutdown, &self.limits).await?;
         self.serve(&mut session).await.ok()?;
         reused(session).await
     }

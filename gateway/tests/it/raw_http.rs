@@ -1,6 +1,7 @@
 //! Requests as no well-behaved client sends them: refused before anything looks into them.
 
 use crate::world::{World, objects, server, token_of};
+use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -128,4 +129,33 @@ async fn a_head_that_drips_is_not_waited_for() {
         }
     };
     tokio::time::timeout(PATIENCE, closed).await.unwrap();
+}
+
+/// Whether a second request on one connection is answered when it comes half a second after the first.
+async fn second_is_answered(limits: &Value) -> bool {
+    let world = World::start_within(limits, &objects(&[]), &[]).await;
+    let mut stream = TcpStream::connect(&world.address).await.unwrap();
+    let request = head(&world, "POST /mcp HTTP/1.1", &format!("Content-Length: {}\r\n", PING.len())) + PING;
+    let mut pause = tokio::time::interval(Duration::from_millis(500));
+    for _ in 0..2 {
+        pause.tick().await;
+        let mut answer = Vec::new();
+        if stream.write_all(request.as_bytes()).await.is_err() {
+            return false;
+        }
+        while !answer.ends_with(b"}}") {
+            if stream.read_buf(&mut answer).await.unwrap_or(0) == 0 {
+                return false;
+            }
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 400"), "the session is missing");
+    }
+    true
+}
+
+#[tokio::test]
+async fn a_connection_may_idle_for_longer_than_a_head_may_take() {
+    let limits = |head, idle| json!({"header_read_timeout_ms": head, "connection_idle_timeout_ms": idle});
+    assert!(second_is_answered(&limits(100, 60_000)).await);
+    assert!(!second_is_answered(&limits(60_000, 100)).await);
 }

@@ -11,7 +11,9 @@ use gateway::settings::{Settings, StateDir};
 use scrubber::Scrubber;
 use serde_json::{Value, json};
 use std::{
+    fs::File,
     future::Future,
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     sync::Once,
     time::Duration,
@@ -291,9 +293,19 @@ pub(crate) fn audit_in(home: &Path) -> Vec<AuditEvent> {
         .filter(|path| path.extension().is_some_and(|e| e == "jsonl"))
         .collect();
     files.sort();
-    let text: String = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
-    let entries = text.lines().filter_map(|line| serde_json::from_str::<Entry>(line.trim_matches('\0')).ok());
+    let written: Vec<u8> = files.iter().flat_map(|path| written_in(path)).collect();
+    let entries = written.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Entry>(line).ok());
     entries.filter_map(|entry| entry.event().cloned()).collect()
+}
+
+/// What is written of an audit segment: it is allocated ahead, so that megabytes of zeros follow, which nobody waits for.
+fn written_in(segment: &Path) -> Vec<u8> {
+    let mut written = Vec::new();
+    BufReader::new(File::open(segment).unwrap()).read_until(0, &mut written).unwrap();
+    if written.last() == Some(&0) {
+        written.pop();
+    }
+    written
 }
 
 impl Drop for World {

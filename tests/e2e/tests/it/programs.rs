@@ -8,9 +8,9 @@ use std::{
     sync::OnceLock,
 };
 
-/// The packages whose programs are tested here. This very package is among them for the sake of its dependencies'
-/// features: with it they are those of the whole workspace, and nothing is compiled twice.
-const PACKAGES: [&str; 4] = ["mcpctl", "control-plane", "gateway", env!("CARGO_PKG_NAME")];
+/// The packages whose programs are tested here. This very package and the benches are among them for the sake of their
+/// dependencies' features: with them they are those of the whole workspace, and nothing is compiled twice.
+const PACKAGES: [&str; 5] = ["mcpctl", "control-plane", "gateway", "bench", env!("CARGO_PKG_NAME")];
 
 /// The root of the repository.
 pub(crate) fn repository() -> &'static Path {
