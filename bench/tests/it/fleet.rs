@@ -17,7 +17,8 @@ fn mcpd() -> PathBuf {
     if let Some(cargo) = env::var_os("CARGO") {
         let mut build = Command::new(cargo);
         // The packages that the tests of the whole system build: with the same ones, nothing is compiled twice.
-        build.args(["build", "--quiet", "--bins", "-p", "mcpctl", "-p", "control-plane", "-p", "gateway", "-p", "e2e"]);
+        build.args(["build", "--quiet", "--bins"]);
+        build.args(["mcpctl", "control-plane", "gateway", "bench", "e2e"].iter().flat_map(|name| ["-p", name]));
         build.arg("--target-dir");
         build.arg(folder.parent().unwrap());
         if folder.ends_with("release") {
