@@ -22,7 +22,7 @@ fn told(world: &World, tool: &str, phase: Phase) -> AuditEvent {
 async fn arguments_are_recorded_where_the_profile_asks_for_it_and_secrets_nowhere() {
     let world = world(&[]).await;
     let token = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
-    let arguments = json!({"channel": "general", "password": 4_711, "note": format!("use {token}")});
+    let arguments = json!({"channel": "general", "password": 47_110_815_471_108_i64, "note": format!("use {token}")});
     for tool in ["open_echo", "shut_echo"] {
         assert_eq!(world.call("ada", tool, arguments.clone()).await.status, 200);
     }
@@ -36,7 +36,7 @@ async fn arguments_are_recorded_where_the_profile_asks_for_it_and_secrets_nowher
     let shut = told(&world, "shut_echo", Phase::Intent);
     assert_eq!((shut.arguments, shut.arguments_digest.unwrap().len()), (None, 64));
     let all = serde_json::to_string(&world.audit()).unwrap();
-    assert!(!all.contains("4711") && !all.contains(&token[4..]), "{all}");
+    assert!(!all.contains("47110815471108") && !all.contains(&token[4..]), "{all}");
 }
 
 #[tokio::test]
