@@ -19,6 +19,11 @@ app.kubernetes.io/instance: {{ $root.Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
+{{/* The same within braces. */}}
+{{- define "mcpctl.match" -}}
+{{ include "mcpctl.selector" . | fromYaml | toJson }}
+{{- end -}}
+
 {{- define "mcpctl.labels" -}}
 {{- $root := index . 0 -}}
 {{ include "mcpctl.selector" . }}
@@ -87,7 +92,7 @@ affinity:
       - weight: 100
         podAffinityTerm:
           topologyKey: kubernetes.io/hostname
-          labelSelector: { matchLabels: {{- include "mcpctl.selector" (list $root $name) | nindent 14 }} }
+          labelSelector: { matchLabels: {{ include "mcpctl.match" (list $root $name) }} }
 {{- end }}
 {{- with $of.topologySpreadConstraints }}
 topologySpreadConstraints: {{- toYaml . | nindent 2 }}
