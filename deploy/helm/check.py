@@ -101,6 +101,8 @@ def rendered(path: str) -> None:
         if kind not in ("ClusterRole", "ClusterRoleBinding") and len(name) > 63:
             wrong(f"{path}: {name} is too long")
         template = one.get("spec", {}).get("template") if kind in ("Deployment", "StatefulSet", "Job") else None
+        if kind == "Pod":
+            restricted(one["spec"], f"{path}: {kind}/{name}")
         if template:
             restricted(template["spec"], f"{path}: {kind}/{name}")
             templates.append((one, template))
