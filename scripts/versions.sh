@@ -34,3 +34,6 @@ NODE_CLIENTS="@modelcontextprotocol/inspector@2.12.0 @openai/codex@$CODEX_VERSIO
 HELM_VERSION=v3.19.2
 ACTIONLINT_VERSION=v1.7.9
 COMPOSE_GO_VERSION=v2.16.2
+
+# For deploy/release/sbom.
+CARGO_CYCLONEDX_VERSION=0.5.9
