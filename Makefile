@@ -1,6 +1,6 @@
 # Every target installs what it needs first (scripts/setup), so each works on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check conformance compatibility torture bench bench-fleet bench-relevance clean-demo
+.PHONY: help setup build demo test check conformance compatibility torture bench bench-fleet bench-relevance deploy-check clean-demo
 SHELL := /bin/bash
 
 TOOLS := . target/tools/env &&
@@ -44,6 +44,9 @@ bench-fleet: ## 1,000 simulated gateways against a real mcpd and PostgreSQL (ARG
 
 bench-relevance: ## quality and speed of relevance filtering on labelled sets (DATA=folder, see bench/README.md)
 	@scripts/bench-relevance $(DATA)
+
+deploy-check: ## validate images, compose files, chart, units, packages and installer (ARGS=--setup installs the tools)
+	@scripts/deploy-check $(ARGS)
 
 clean-demo: ## stop the demo and remove its state
 	@scripts/demo --clean

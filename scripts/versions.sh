@@ -29,3 +29,11 @@ MCP_SDK_VERSIONS="1.22.0 1.30.0 2.3.0"
 # The last one that the old releases can be loaded with.
 PYDANTIC_OLD_VERSION=2.11.7
 NODE_CLIENTS="@modelcontextprotocol/inspector@2.12.0 @openai/codex@$CODEX_VERSION"
+
+# For scripts/deploy-check, built with Go where that is.
+HELM_VERSION=v3.19.2
+ACTIONLINT_VERSION=v1.7.9
+COMPOSE_GO_VERSION=v2.16.2
+
+# For deploy/release/sbom.
+CARGO_CYCLONEDX_VERSION=0.5.9
