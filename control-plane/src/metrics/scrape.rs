@@ -53,9 +53,10 @@ impl Scraper {
 
     async fn fleet(&self) -> Option<Arc<Fleet>> {
         let mut asked = self.asked.lock().await;
-        match asked.as_ref() {
-            Some((at, told)) if at.elapsed() < self.fresh_for => return told.clone(),
-            _ => {}
+        if let Some((at, told)) = asked.as_ref()
+            && at.elapsed() < self.fresh_for
+        {
+            return told.clone();
         }
         let read = timeout(READ_TIMEOUT, Fleet::read(&self.store)).await;
         let told = match read.unwrap_or_else(|_| Err(StoreError::silent(READ_TIMEOUT))) {
