@@ -100,7 +100,7 @@ fn describe(fleet: &Fleet, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
 fn gateways(fleet: &Fleet, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let about = (
         "mcpd_gateway_config_lag_revisions",
-        "Revisions by which a gateway was behind when it last reported; developers' own are left out.",
+        "Revisions from what a gateway last reported to the newest; developers' own are left out.",
         None,
     );
     let named = || fleet.named_gateways().take(GATEWAY_LABELS_MAX);
