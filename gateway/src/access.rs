@@ -31,6 +31,8 @@ use tokio::sync::oneshot;
 
 /// Lines that wait for the disk, at most.
 const LINES_MAX: usize = 8192;
+/// Lines until they have to be in the file.
+const AT_ONCE_MAX: u64 = 1024;
 /// Time that lines get to reach the disk when the process ends.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -162,9 +164,12 @@ fn write(jobs: &Receiver<Job>, sink: &mut dyn Sink, lost: &IntCounter) {
                 }
                 Job::End(end) => ends.push(end),
             }
+            if lines == AT_ONCE_MAX {
+                break;
+            }
             match jobs.try_recv() {
-                Ok(next) if lines < LINES_MAX as u64 => job = next,
-                Ok(_) | Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+                Ok(next) => job = next,
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
         match taken.and_then(|()| sink.flush()) {

@@ -61,10 +61,8 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
     let own = (settings.name.clone(), scrubber.clone());
     let pins = Arc::new(Pins::open(&state.join("pins.json"), parts.auditor.clone(), own)?);
     let confiner = Confiner::probe(settings.confiner()?, state.join("servers")).await;
-    let (progress, reporter) = (Progress::new(), Reporter::new());
-    let traces = Traces::start(&settings.telemetry, &settings.name, settings.role, &metrics)?;
-    let access = AccessLog::start(&settings.telemetry.access_log, scrubber.clone(), &metrics)?;
-    let refusals = Arc::<Refusals>::default();
+    let (progress, reporter, refusals) = (Progress::new(), Reporter::new(), Arc::<Refusals>::default());
+    let (traces, access) = watched(&settings, &scrubber, &metrics)?;
     let live = Live::new(Means {
         keyring: parts.keyring.clone(),
         control_plane: parts.control_plane.as_ref().map(|(control_plane, _)| control_plane.clone()),
@@ -120,6 +118,13 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
     parts.auditor.close().await;
     tokio::join!(traces.close(), access.close());
     Ok(())
+}
+
+/// Whoever looks at exchanges from outside, as `settings` name them.
+fn watched(settings: &Settings, scrubber: &Scrubber, metrics: &Metrics) -> Result<(Traces, AccessLog)> {
+    let traces = Traces::start(&settings.telemetry, &settings.name, settings.role, metrics)?;
+    let access = AccessLog::start(&settings.telemetry.access_log, scrubber.clone(), metrics)?;
+    Ok((traces, access))
 }
 
 /// Relevance filtering with the tiers and the model that `settings` name.

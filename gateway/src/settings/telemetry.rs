@@ -25,13 +25,28 @@ pub struct TelemetrySettings {
     #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", hide_env_values = true)]
     pub otlp_traces_endpoint: Option<String>,
     /// Time a collector gets for an answer, in milliseconds.
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_TIMEOUT", default_value = "10000", value_parser = clap::value_parser!(u64).range(1..=DELAY_MS_MAX))]
+    #[arg(
+        long,
+        env = "OTEL_EXPORTER_OTLP_TIMEOUT",
+        default_value = "10000",
+        value_parser = clap::value_parser!(u64).range(1..=DELAY_MS_MAX)
+    )]
     pub otlp_timeout_ms: u64,
     /// Spans that wait for the collector, at most; further ones are dropped and counted.
-    #[arg(long, env = "OTEL_BSP_MAX_QUEUE_SIZE", default_value = "2048", value_parser = clap::value_parser!(u64).range(1..=QUEUE_MAX))]
+    #[arg(
+        long,
+        env = "OTEL_BSP_MAX_QUEUE_SIZE",
+        default_value = "2048",
+        value_parser = clap::value_parser!(u64).range(1..=QUEUE_MAX)
+    )]
     pub otlp_queue_max: u64,
     /// Time after which spans leave that are fewer than a batch, in milliseconds.
-    #[arg(long, env = "OTEL_BSP_SCHEDULE_DELAY", default_value = "5000", value_parser = clap::value_parser!(u64).range(1..=DELAY_MS_MAX))]
+    #[arg(
+        long,
+        env = "OTEL_BSP_SCHEDULE_DELAY",
+        default_value = "5000",
+        value_parser = clap::value_parser!(u64).range(1..=DELAY_MS_MAX)
+    )]
     pub otlp_delay_ms: u64,
     /// `true`: no traces, whatever else is set.
     #[arg(long, env = "OTEL_SDK_DISABLED", hide = true, default_value = "")]

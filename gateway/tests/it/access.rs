@@ -2,7 +2,7 @@
 
 use crate::{
     process::Gateway,
-    world::{PROGRAM, World, eventually, objects, read, server},
+    world::{PROGRAM, World, eventually, objects, read, server, token_of},
 };
 use serde_json::{Value, json};
 use std::{
@@ -61,14 +61,14 @@ async fn an_exchange_is_one_line_without_arguments() {
 async fn a_refusal_is_a_line_and_holds_no_credential() {
     let dir = tempfile::tempdir().unwrap();
     let (world, file) = world(dir.path()).await;
-    let token = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
-    assert!(world.call("ada", token, json!({})).await.last()["error"].is_object());
+    let token = token_of("zoe");
+    assert!(world.call("ada", &token, json!({})).await.last()["error"].is_object());
     let stranger = world.modern_request("weekly", "", "tools/call", json!({"name": "open_echo"}));
     assert_eq!(read(stranger.send().await.unwrap()).await.status, 401);
     let told = line(&file, |line| line["user"].is_null() && line["target"] == "open_echo").await;
     assert_eq!((&told["decision"], &told["outcome"]), (&json!("deny"), &json!("denied")), "{told}");
     let told = line(&file, |line| line["user"] == "ada" && line["decision"] == "deny").await;
-    assert!(!told.to_string().contains(token) && told["upstream_ms"].is_null(), "{told}");
+    assert!(!told.to_string().contains(&token) && told["upstream_ms"].is_null(), "{told}");
 }
 
 #[tokio::test]
