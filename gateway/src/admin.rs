@@ -1,8 +1,9 @@
-//! The admin listener: `/healthz`, `/readyz`, `/metrics`, `/status`. No secrets, no changes.
+//! The admin listener: `/healthz`, `/readyz`, `/metrics`, `/status`, `/log`. No secrets, and no changes but how much is
+//! logged.
 //!
 //! A pingora application of its own on its own address (loopback by default), so that it answers when the data path is
 //! full. Values that others own (revision, backlog, servers) are asked for at the moment of a scrape. Few connections,
-//! small heads, no bodies, one answer per connection, and all of it within a deadline: nobody can keep it busy.
+//! small heads, hardly any bodies, one answer per connection, and all of it within a deadline: nobody can keep it busy.
 //!
 //! ```no_run
 //! # use gateway::{admin::{Admin, State}, settings::Settings};
@@ -14,6 +15,8 @@
 //! server.add_service(service);
 //! # }
 //! ```
+
+mod level;
 
 use crate::{
     audit::Auditor,
@@ -95,37 +98,38 @@ impl Admin {
         Self { state, settings, connections: Semaphore::new(CONNECTIONS_MAX) }
     }
 
-    /// The answer to a request with this head, on a connection to the address `dialled`.
-    fn judge(&self, head: &RequestHeader, dialled: Option<IpAddr>) -> Answer {
+    /// Whether a request with this head may come in, on a connection to the address `dialled`.
+    fn admit(&self, head: &RequestHeader, dialled: Option<IpAddr>) -> Result<(), Answer> {
         let size: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         if head.headers.len() > HEADERS_MAX || size > HEADER_BYTES_MAX {
-            return refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too many headers");
+            return Err(refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too many headers"));
         }
         if head.uri.path().len() > PATH_BYTES_MAX {
-            return refusal(StatusCode::URI_TOO_LONG, "the path is too long");
+            return Err(refusal(StatusCode::URI_TOO_LONG, "the path is too long"));
         }
         let mut hosts = head.headers.get_all(HOST).iter().map(|host| host.to_str().unwrap_or_default());
         let host = match (hosts.next(), hosts.next(), head.uri.authority()) {
             (Some(host), None, None) => host,
             (None, None, Some(authority)) => authority.as_str(),
-            _ => return refusal(StatusCode::BAD_REQUEST, "exactly one Host is required"),
+            _ => return Err(refusal(StatusCode::BAD_REQUEST, "exactly one Host is required")),
         };
         if !self.settings.allows_host_at(host, dialled) {
-            return refusal(StatusCode::FORBIDDEN, "this Host is not served here (MCP_GATEWAY_ALLOWED_HOSTS)");
+            return Err(refusal(StatusCode::FORBIDDEN, "this Host is not served here (MCP_GATEWAY_ALLOWED_HOSTS)"));
         }
         let admitted =
             |origin: &http::HeaderValue| origin.to_str().is_ok_and(|origin| self.settings.allows_origin(origin));
         if !head.headers.get_all(ORIGIN).iter().all(admitted) {
-            return refusal(StatusCode::FORBIDDEN, "this Origin is not admitted (MCP_GATEWAY_ALLOWED_ORIGINS)");
+            let told = "this Origin is not admitted (MCP_GATEWAY_ALLOWED_ORIGINS)";
+            return Err(refusal(StatusCode::FORBIDDEN, told));
         }
-        self.state.answer(&head.method, head.uri.path())
+        Ok(())
     }
 }
 
 impl State {
     fn answer(&self, method: &Method, path: &str) -> Answer {
         if !matches!(*method, Method::GET | Method::HEAD) {
-            return refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here");
+            return refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here, and PUT of /log");
         }
         match path {
             "/healthz" => (StatusCode::OK, TEXT, self.health()),
@@ -142,7 +146,8 @@ impl State {
                 Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
             },
             "/status" => (StatusCode::OK, JSON, serde_json::to_string(&self.own_status()).unwrap_or_default()),
-            _ => refusal(StatusCode::NOT_FOUND, "try /healthz, /readyz, /metrics or /status"),
+            level::PATH => level::told(),
+            _ => refusal(StatusCode::NOT_FOUND, "try /healthz, /readyz, /metrics, /status or /log"),
         }
     }
 
@@ -189,7 +194,12 @@ impl HttpServerApp for Admin {
         let answer = match timeout(HEADER_READ_TIMEOUT, http.read_request()).await.ok()? {
             Ok(true) => {
                 let dialled = http.server_addr().and_then(|address| address.as_inet()).map(std::net::SocketAddr::ip);
-                self.judge(http.req_header(), dialled)
+                let head = http.req_header();
+                match self.admit(head, dialled) {
+                    Err(refusal) => refusal,
+                    Ok(()) if level::is_change(head) => level::change(&mut http).await,
+                    Ok(()) => self.state.answer(&head.method, head.uri.path()),
+                }
             }
             Ok(false) => return None,
             Err(_) => refusal(StatusCode::BAD_REQUEST, "not a readable HTTP request"),

@@ -4,8 +4,9 @@
 //! whole story, [`chain`] orders the filters, [`router`] knows whose name is meant, [`upstream`] reaches servers and
 //! [`catalog`] answers for the gateway itself. Beside the path: [`settings`], [`server`], [`config`] into [`live`],
 //! [`keys`], [`seal`], [`originals`], [`audit`], [`servers`], [`confine`], [`report`], [`admin`], [`metrics`], [`load`], [`drain`],
-//! [`refusals`], [`tiers`], [`log`], [`memory`].
+//! [`refusals`], [`tiers`], [`log`], [`access`], [`traces`], [`memory`].
 
+pub mod access;
 pub mod admin;
 pub mod audit;
 pub mod catalog;
@@ -36,6 +37,7 @@ pub mod server;
 pub mod servers;
 pub mod settings;
 pub mod tiers;
+pub mod traces;
 mod translation;
 pub mod upstream;
 pub mod wrap;

@@ -3,6 +3,7 @@
 //! The one door for configuration, whatever it came from. A snapshot that cannot be compiled changes nothing.
 
 use crate::{
+    access::AccessLog,
     audit::Auditor,
     chain::Parts,
     config::{Apply, Freshness},
@@ -20,6 +21,7 @@ use crate::{
     router::{Own, Router},
     seal::Sealer,
     servers::Servers,
+    traces::Traces,
     upstream::{Endpoint, Tokens, connect::Links, credentials::Opened, more::Rests},
 };
 use arc_swap::ArcSwapOption;
@@ -91,6 +93,10 @@ pub struct Means {
     pub reporter: Reporter,
     /// How long ago the control plane confirmed what is in force.
     pub freshness: Freshness,
+    /// Begins spans.
+    pub traces: Traces,
+    /// Has a line for every exchange.
+    pub access: AccessLog,
 }
 
 /// The secrets of a snapshot, opened, in the order of their names; or why not.
@@ -113,7 +119,7 @@ impl Live {
     /// Nothing in force yet.
     #[must_use]
     pub fn new(means: Means) -> Arc<Self> {
-        let servers = Servers::new(means.pins.clone());
+        let servers = Servers::new(means.pins.clone(), means.traces.clone());
         let (mut changes, reporter) = (servers.changes(), means.reporter.clone());
         tokio::spawn(async move {
             while changes.changed().await.is_ok() {
@@ -191,6 +197,8 @@ impl Live {
             scrubber: self.means.scrubber.clone(),
             freshness: self.means.freshness.clone(),
             in_flight: self.in_flight.clone(),
+            traces: self.means.traces.clone(),
+            access: self.means.access.clone(),
         };
         let answers = Answers { consent, rests: Rests { store, relevance, policy, permissions } };
         let mut pipeline =

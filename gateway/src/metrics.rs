@@ -20,7 +20,7 @@ use control_plane_api::{
 };
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    TextEncoder, core::Collector,
 };
 use protocol::method;
 use std::time::Duration;
@@ -73,6 +73,14 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// Has a scrape tell what `collector` counts, too.
+    ///
+    /// # Errors
+    /// When there is a metric of this name already.
+    pub(crate) fn adopt(&self, collector: impl Collector + 'static) -> Result<(), prometheus::Error> {
+        self.registry.register(Box::new(collector))
+    }
+
     /// A registry of its own with every metric at zero.
     ///
     /// # Errors

@@ -13,7 +13,13 @@ mod report;
 pub use report::report;
 
 use crate::{
-    audit::Auditor, config::Freshness, drain::InFlight, record::Ledger, record::Record, settings::replace_file,
+    access::AccessLog,
+    audit::Auditor,
+    config::Freshness,
+    drain::InFlight,
+    record::{Ledger, Record},
+    settings::replace_file,
+    traces::Traces,
 };
 use arc_swap::ArcSwap;
 use book::Book;
@@ -209,6 +215,8 @@ impl Pins {
             // Nobody asked: what a profile says of its age does not come into it.
             freshness: Freshness::always(),
             in_flight: InFlight::default(),
+            traces: Traces::default(),
+            access: AccessLog::default(),
         };
         let record = Record::open(exchange, ledger, method::TOOLS_LIST, 0);
         if refused { record.deny(reason, 0).await } else { record.admit(reason).await }

@@ -174,6 +174,7 @@ impl Pipeline {
             return self.refuse(record, reply, client).await;
         }
         self.metrics.decision(Decision::Allow);
+        record.asks();
         if self.central_of(&record.exchange).is_some() {
             central::begin_trace(&mut record.exchange);
         }
@@ -228,6 +229,7 @@ impl Pipeline {
                 said = reply.next() => said,
             };
             let Some(said) = said else { break };
+            record.heard();
             let message = match said {
                 Ok(Said::Long(long)) if self.passes(&record.exchange) => {
                     return Box::pin(self.relay(record, (long, term), client)).await;
@@ -304,12 +306,15 @@ impl Pipeline {
     /// Closes the record and then, the outcome being durable, answers.
     async fn finish(
         &self,
-        record: Record,
+        mut record: Record,
         payload: Result<Box<serde_json::value::RawValue>, RpcError>,
         client: Client,
     ) {
         let outcome = outcome_of(&payload);
         self.alarm(&record);
+        if let Err(error) = &payload {
+            record.failed_with(error.code);
+        }
         let message = Message::Response(Response { id: Some(record.exchange.request.id.clone()), payload });
         let bytes = message.to_json().len();
         self.metrics.operation(record.method(), outcome, record.elapsed());
@@ -322,9 +327,10 @@ impl Pipeline {
         }
     }
 
-    async fn refuse(&self, record: Record, mut reply: LocalReply, client: Client) {
+    async fn refuse(&self, mut record: Record, mut reply: LocalReply, client: Client) {
         self.metrics.decision(Decision::Deny);
         self.metrics.operation(record.method(), Outcome::Denied, record.elapsed());
+        record.failed_with(reply.error.code);
         if let Some(limited) = record.exchange.limited {
             self.metrics.limited(limited.reason);
             if limited.counted {

@@ -4,11 +4,14 @@
 //! that is dropped instead (the client went away) says so.
 
 mod arguments;
+mod telling;
 
 use crate::{
+    access::AccessLog,
     audit::{AuditError, Auditor},
     config::Freshness,
     drain::{InFlight, Running},
+    traces::Traces,
 };
 use control_plane_api::{
     audit::{Action, AuditEvent, Decision, Outcome, Phase},
@@ -21,6 +24,7 @@ use rand::RngCore as _;
 use scrubber::Scrubber;
 use sha2::{Digest as _, Sha256};
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
+use telling::Telling;
 
 /// Where records go, and what every one of a pipeline has in common.
 #[derive(Clone)]
@@ -39,6 +43,10 @@ pub struct Ledger {
     pub freshness: Freshness,
     /// Counts the exchanges that run.
     pub in_flight: InFlight,
+    /// Begins the spans of exchanges.
+    pub traces: Traces,
+    /// Has a line for every exchange.
+    pub access: AccessLog,
 }
 
 /// The open record of one exchange.
@@ -57,6 +65,7 @@ pub struct Record {
     decision: Decision,
     reason: String,
     closed: bool,
+    telling: Telling,
     /// Until the record is dropped; none for who only listens, which ends with the pipeline.
     _running: Option<Running>,
 }
@@ -66,6 +75,8 @@ impl Record {
     #[must_use]
     pub fn open(exchange: Exchange, ledger: Ledger, method: &str, request_bytes: usize) -> Self {
         let running = (method != method::LISTEN).then(|| ledger.in_flight.enter());
+        // What the gateway writes down on its own account was sent by nobody.
+        let span = if request_bytes > 0 { ledger.traces.served(&exchange) } else { None };
         Self {
             exchange,
             ledger,
@@ -79,6 +90,7 @@ impl Record {
             decision: Decision::Allow,
             reason: String::new(),
             closed: false,
+            telling: Telling { span, ..Telling::default() },
             _running: running,
         }
     }
@@ -154,12 +166,17 @@ impl Record {
     pub async fn close(mut self, outcome: Outcome, reply_bytes: usize) -> Result<(), AuditError> {
         self.closed = true;
         let event = self.event(Phase::Outcome, outcome, reply_bytes);
+        self.tell(&event);
         self.ledger.auditor.append(event).await
     }
 
     /// Closes the record without writing it down: it is counted, and the count is written down.
     pub fn forget(mut self) {
         self.closed = true;
+        if let Some(span) = self.telling.span.take() {
+            self.decision = Decision::Deny;
+            span.end(&self.event(Phase::Outcome, Outcome::Denied, 0), &self.exchange, None);
+        }
     }
 
     fn event(&self, phase: Phase, outcome: Outcome, reply_bytes: usize) -> AuditEvent {
@@ -192,7 +209,10 @@ impl Record {
             client: meta.get(meta::CLIENT_INFO).and_then(meta::implementation).as_deref().map(clean),
             peer: exchange.peer.map(|peer| peer.to_string()),
             request_id: Some(clean(&exchange.request.id.to_string())),
-            trace_id: meta.read::<String>(meta::TRACEPARENT).as_deref().and_then(trace_id),
+            trace_id: match &self.telling.span {
+                Some(span) => Some(span.trace_id()),
+                None => meta.read::<String>(meta::TRACEPARENT).as_deref().and_then(trace_id),
+            },
             revision: self.ledger.revision,
             stale_s: self.ledger.freshness.stale_s(),
             duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -218,6 +238,7 @@ impl Drop for Record {
         if !self.closed {
             let outcome = if self.passed_bytes > 0 { Outcome::Partial } else { Outcome::Cancelled };
             let event = self.event(Phase::Outcome, outcome, self.passed_bytes);
+            self.tell(&event);
             let auditor = self.ledger.auditor.clone();
             tokio::spawn(async move { auditor.append(event).await });
         }

@@ -1,6 +1,7 @@
 //! The process: puts the parts together, listens, and lets go in order.
 
 use crate::{
+    access::AccessLog,
     admin::{self, Admin},
     audit::{self, AuditOptions, Auditor, Delivery, Signer},
     config::{self, Freshness, Progress, Source},
@@ -18,6 +19,7 @@ use crate::{
     seal::{SealKeyError, Sealer},
     settings::{Settings, StateDir, replace_file},
     tiers,
+    traces::Traces,
 };
 use anyhow::{Context as _, Result};
 use filters_relevance::{Options, Relevance};
@@ -59,8 +61,8 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
     let own = (settings.name.clone(), scrubber.clone());
     let pins = Arc::new(Pins::open(&state.join("pins.json"), parts.auditor.clone(), own)?);
     let confiner = Confiner::probe(settings.confiner()?, state.join("servers")).await;
-    let (progress, reporter) = (Progress::new(), Reporter::new());
-    let refusals = Arc::<Refusals>::default();
+    let (progress, reporter, refusals) = (Progress::new(), Reporter::new(), Arc::<Refusals>::default());
+    let (traces, access) = watched(&settings, &scrubber, &metrics)?;
     let live = Live::new(Means {
         keyring: parts.keyring.clone(),
         control_plane: parts.control_plane.as_ref().map(|(control_plane, _)| control_plane.clone()),
@@ -78,6 +80,8 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
         confiner,
         reporter: reporter.clone(),
         freshness: parts.freshness.clone(),
+        traces: traces.clone(),
+        access: access.clone(),
     });
     tokio::spawn(refusals.clone().keep_telling(Arc::downgrade(&live)));
     let in_force = live.clone();
@@ -112,7 +116,15 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
     refusals.tell(&live).await;
     live.close().await;
     parts.auditor.close().await;
+    tokio::join!(traces.close(), access.close());
     Ok(())
+}
+
+/// Whoever looks at exchanges from outside, as `settings` name them.
+fn watched(settings: &Settings, scrubber: &Scrubber, metrics: &Metrics) -> Result<(Traces, AccessLog)> {
+    let traces = Traces::start(&settings.telemetry, &settings.name, settings.role, metrics)?;
+    let access = AccessLog::start(&settings.telemetry.access_log, scrubber.clone(), metrics)?;
+    Ok((traces, access))
 }
 
 /// Relevance filtering with the tiers and the model that `settings` name.

@@ -11,6 +11,7 @@ mod probe;
 
 use crate::{
     pins::{Pins, Withheld},
+    traces::{self, Traces},
     upstream::{self, Endpoint, Upstream},
 };
 use control_plane_api::{
@@ -118,8 +119,13 @@ impl Listing {
 impl Server {
     /// `before`: the one before it, by whose lists calls to what does not run are told whose they are. What runs is believed
     /// only what it says itself, unless it is the same with another credential: calls wait for its start, and do not fail.
-    fn open(endpoint: Endpoint, epoch: watch::Sender<u64>, pins: Arc<Pins>, before: Option<&Self>) -> Self {
-        let upstream = upstream::open(endpoint.clone());
+    fn open(
+        endpoint: Endpoint,
+        epoch: watch::Sender<u64>,
+        (pins, traces): (Arc<Pins>, &Traces),
+        before: Option<&Self>,
+    ) -> Self {
+        let upstream = traces::around(traces, upstream::open(endpoint.clone()), &endpoint);
         let runs = !matches!(upstream.health().state, ServerState::Stopped | ServerState::Starting);
         let known = before.filter(|before| !runs || before.is_with_another_credential(&endpoint));
         let lists = known.and_then(Self::lists);
@@ -264,13 +270,14 @@ pub struct Servers {
     running: BTreeMap<Name, Arc<Server>>,
     epoch: watch::Sender<u64>,
     pins: Arc<Pins>,
+    traces: Traces,
 }
 
 impl Servers {
-    /// None yet; of those to come only what `pins` trust is offered.
+    /// None yet; of those to come only what `pins` trust is offered, and what they are asked is in `traces`.
     #[must_use]
-    pub fn new(pins: Arc<Pins>) -> Self {
-        Self { running: BTreeMap::new(), epoch: watch::channel(0).0, pins }
+    pub fn new(pins: Arc<Pins>, traces: Traces) -> Self {
+        Self { running: BTreeMap::new(), epoch: watch::channel(0).0, pins, traces }
     }
 
     /// Makes the running servers those of `endpoints`: starts new ones, lets go of gone ones, keeps unchanged ones.
@@ -280,7 +287,10 @@ impl Servers {
                 server.running.spec.send_replace(endpoint.spec.clone());
                 Server::new(endpoint.name, endpoint.spec, server.running.clone(), self.pins.clone())
             }
-            before => Server::open(endpoint, self.epoch.clone(), self.pins.clone(), before.map(AsRef::as_ref)),
+            before => {
+                let trust = (self.pins.clone(), &self.traces);
+                Server::open(endpoint, self.epoch.clone(), trust, before.map(AsRef::as_ref))
+            }
         };
         let next: BTreeMap<Name, Arc<Server>> =
             endpoints.into_iter().map(|e| (e.name.clone(), Arc::new(keep(e)))).collect();

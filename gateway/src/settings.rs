@@ -12,10 +12,12 @@
 //! ```
 
 mod state_dir;
+mod telemetry;
 mod tier;
 
 pub use state_dir::{StateDir, StateDirError};
 pub(crate) use state_dir::{make_private, replace_file, sync_parent};
+pub use telemetry::{AccessLogTarget, NoCollector, TelemetrySettings};
 pub use tier::{Key, TierKind, TierSettings};
 
 use crate::audit::Mode;
@@ -89,6 +91,9 @@ pub struct Settings {
     /// The program that confines the processes of servers [default: this one].
     #[arg(long = "confiner", hide = true)]
     pub confiner_given: Option<PathBuf>,
+    /// Where traces and the access log go.
+    #[command(flatten)]
+    pub telemetry: TelemetrySettings,
     /// How log lines look.
     #[arg(long, env = "MCP_GATEWAY_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,

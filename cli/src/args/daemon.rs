@@ -20,6 +20,19 @@ pub(crate) enum Command {
     /// Show whether both run, and where
     #[command(after_help = "Examples:\n  mcpctl daemon status\n  mcpctl daemon status --format json")]
     Status,
+    /// Show how much the gateway logs, or change it until it is started again
+    ///
+    /// A directive is a level (off, error, warn, info, debug, trace), or several with commas between, of which some are for
+    /// one module: `info,gateway::upstream=debug`. At start it is what the variable MCP_GATEWAY_LOG says.
+    #[command(after_help = "Examples:
+  mcpctl daemon log-level
+  mcpctl daemon log-level debug
+  mcpctl daemon log-level info,pingora_core=warn,gateway::upstream=trace")]
+    LogLevel {
+        /// How much to log from now on
+        #[arg(value_name = "DIRECTIVE")]
+        directive: Option<String>,
+    },
 }
 
 /// Where to listen, and how long to wait.

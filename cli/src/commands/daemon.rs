@@ -1,5 +1,6 @@
 //! `mcpctl daemon`: the control plane and the gateway on this machine, as two background processes.
 
+mod log_level;
 pub(super) mod port;
 pub(super) mod start;
 
@@ -32,6 +33,7 @@ pub(crate) async fn run(command: Command, invocation: &Invocation) -> Result<Exi
         Command::Start(args) => start::run(args, invocation).await.map(|()| ExitCode::SUCCESS),
         Command::Stop { wait } => stop(wait, invocation).await.map(|()| ExitCode::SUCCESS),
         Command::Status => status(invocation),
+        Command::LogLevel { directive } => log_level::run(directive, invocation).await.map(|()| ExitCode::SUCCESS),
     }
 }
 

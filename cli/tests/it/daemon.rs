@@ -1,6 +1,9 @@
-//! `daemon start|stop|status` with programs that misbehave. (With the real ones: the whole-system tests.)
+//! `daemon start|stop|status|log-level` with programs that misbehave. (With the real ones: the whole-system tests.)
 
-use crate::world::{Ran, World};
+use crate::{
+    stub::{Reply, Stub},
+    world::{Ran, World},
+};
 use std::net::TcpListener;
 
 fn start(world: &World, args: &[&str]) -> Ran {
@@ -55,4 +58,47 @@ fn a_port_that_is_taken_is_named_with_the_flag_for_another() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     start(&world, &["--api-port", &port]).fails(1, &[&format!("port {port} on 127.0.0.1 is taken"), "--api-port PORT"]);
+}
+
+/// A machine whose gateway is the stub.
+fn with_gateway(answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> (World, Stub) {
+    let stub = Stub::start(move |seen, _| match (seen.method.as_str(), seen.path.as_str()) {
+        ("GET" | "PUT", "/log") => answer(&seen.body),
+        _ => Reply::status(404),
+    });
+    let world = World::new();
+    world.private("gateway/local/admin-addr", stub.url.strip_prefix("http://").unwrap());
+    (world, stub)
+}
+
+#[test]
+fn a_gateway_is_asked_how_much_it_logs_and_told() {
+    let (world, stub) = with_gateway(|body| match body {
+        "" => Reply::new(200, "text/plain", "info,pingora_core=warn\n"),
+        directive => Reply::new(200, "text/plain", &format!("{directive}\n")),
+    });
+    let shown = world.run(&["daemon", "log-level"]);
+    assert_eq!(shown.succeeds(), "GATEWAY  LOGS\nlocal    info,pingora_core=warn\n");
+    let changed = world.run(&["daemon", "log-level", "debug,gateway::upstream=trace", "-o", "json"]);
+    let told: serde_json::Value = serde_json::from_str(changed.succeeds()).unwrap();
+    assert_eq!(told, serde_json::json!({"gateway": "local", "directive": "debug,gateway::upstream=trace"}));
+    let seen = stub.seen();
+    let asked: Vec<_> = seen.iter().map(|seen| (seen.method.as_str(), seen.body.as_str())).collect();
+    assert_eq!(asked, [("GET", ""), ("PUT", "debug,gateway::upstream=trace")]);
+}
+
+#[test]
+fn a_gateway_that_takes_no_directive_says_why() {
+    let (world, _stub) = with_gateway(|_| Reply::new(400, "text/plain", "`deubg` is neither a level nor a module's\n"));
+    world.run(&["daemon", "log-level", "deubg"]).fails(2, &["`deubg` is neither a level"]);
+    let (world, _stub) = with_gateway(|_| Reply::new(404, "text/plain", "try /healthz\n"));
+    world.run(&["daemon", "log-level"]).fails(1, &["gateway `local` answers 404", "try /healthz"]);
+}
+
+#[test]
+fn a_gateway_that_does_not_run_cannot_be_asked() {
+    let world = World::new();
+    world.run(&["daemon", "log-level"]).fails(6, &["gateway `local` cannot be asked: it never ran", "daemon start"]);
+    world.private("gateway/local/admin-addr", "127.0.0.1:9");
+    world.run(&["daemon", "log-level", "info"]).fails(6, &["gateway `local` cannot be asked", "daemon start"]);
 }

@@ -21,6 +21,8 @@ pub const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
 pub const PROGRESS_TOKEN: &str = "progressToken";
 /// W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
+/// What tracing systems add to it.
+pub const TRACESTATE: &str = "tracestate";
 
 /// The `_meta` of `params`; empty when absent or not an object.
 #[must_use]

@@ -1,10 +1,12 @@
 //! The gateway as a whole: a real listener, a real child process, both eras.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
+mod access;
 mod aggregation;
 mod batches;
 mod changing;
 mod client;
+mod collector;
 mod company;
 mod confinement;
 mod connecting;
@@ -45,6 +47,7 @@ mod shim;
 mod stale;
 mod tiers;
 mod tokens;
+mod traces;
 mod upstream;
 mod upstream_attacks;
 mod world;

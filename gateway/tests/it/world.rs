@@ -271,6 +271,12 @@ impl World {
         self.modern("weekly", who, "tools/call", json!({"name": tool, "arguments": arguments})).await
     }
 
+    /// What the admin listener answers at `path`.
+    pub(crate) async fn admin(&self, path: &str) -> String {
+        let address = std::fs::read_to_string(self.home.path().join("gateway/local/admin-addr")).unwrap();
+        self.http.get(format!("http://{address}{path}")).send().await.unwrap().text().await.unwrap()
+    }
+
     /// Every audit record so far, in the order of writing.
     pub(crate) fn audit(&self) -> Vec<AuditEvent> {
         audit_in(self.home.path())
