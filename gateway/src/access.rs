@@ -12,7 +12,6 @@ use control_plane_api::{
     name::Name,
     timestamp::Timestamp,
 };
-use prometheus::IntCounter;
 use scrubber::Scrubber;
 use serde::Serialize;
 use std::{
@@ -42,7 +41,7 @@ pub struct AccessLog(Option<Arc<Queue>>);
 
 struct Queue {
     lines: SyncSender<Job>,
-    dropped: IntCounter,
+    metrics: Metrics,
     scrubber: Scrubber,
 }
 
@@ -66,15 +65,10 @@ impl AccessLog {
                     .with_context(|| format!("the access log `{}` cannot be opened", path.display()))?,
             ),
         };
-        let dropped = IntCounter::new(
-            "mcpctl_access_lines_dropped_total",
-            "Lines of the access log that were lost: the disk was too slow or took none.",
-        )?;
-        metrics.adopt(dropped.clone())?;
         let (lines, jobs) = sync_channel(LINES_MAX);
-        let lost = dropped.clone();
+        let lost = metrics.clone();
         thread::Builder::new().name("access-log".to_owned()).spawn(move || write(&jobs, sink.as_mut(), &lost))?;
-        Ok(Self(Some(Arc::new(Queue { lines, dropped, scrubber }))))
+        Ok(Self(Some(Arc::new(Queue { lines, metrics: metrics.clone(), scrubber }))))
     }
 
     /// Writes down the exchange of which `event` tells the outcome; `upstream`: what of its time the server had.
@@ -84,7 +78,7 @@ impl AccessLog {
         let mut line = queue.scrubber.text(&text).into_owned().into_bytes();
         line.push(b'\n');
         if queue.lines.try_send(Job::Line(line)).is_err() {
-            queue.dropped.inc();
+            queue.metrics.access_lines_dropped(1);
         }
     }
 
@@ -150,7 +144,7 @@ impl<'a> Line<'a> {
 }
 
 /// Writes what comes until nobody can send any more.
-fn write(jobs: &Receiver<Job>, sink: &mut dyn Sink, lost: &IntCounter) {
+fn write(jobs: &Receiver<Job>, sink: &mut dyn Sink, lost: &Metrics) {
     let mut is_failing = false;
     while let Ok(mut job) = jobs.recv() {
         // As much as there is, and then all of it at once.
@@ -175,7 +169,7 @@ fn write(jobs: &Receiver<Job>, sink: &mut dyn Sink, lost: &IntCounter) {
         match taken.and_then(|()| sink.flush()) {
             Ok(()) => is_failing = false,
             Err(error) => {
-                lost.inc_by(lines);
+                lost.access_lines_dropped(lines);
                 if !std::mem::replace(&mut is_failing, true) {
                     tracing::error!(%error, "the access log cannot be written: its lines are lost until it can");
                 }

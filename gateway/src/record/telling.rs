@@ -9,12 +9,22 @@ use std::time::{Duration, Instant};
 #[derive(Default)]
 pub(super) struct Telling {
     pub(super) span: Option<Box<Served>>,
+    /// Of the trace that the span is part of, which outlives it.
+    pub(super) trace: Option<String>,
     /// Of the JSON-RPC error the client is given.
     code: Option<i64>,
     /// When the upstream was asked.
     asked: Option<Instant>,
     /// How long it took until the upstream last said something.
     upstream: Option<Duration>,
+}
+
+impl Telling {
+    /// Of an exchange with this span.
+    pub(super) fn of(span: Option<Box<Served>>) -> Self {
+        let trace = span.as_ref().map(|span| span.trace_id());
+        Self { span, trace, ..Self::default() }
+    }
 }
 
 impl Record {

@@ -16,7 +16,6 @@ use opentelemetry_sdk::{
     error::OTelSdkResult,
     trace::{BatchConfigBuilder, BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor},
 };
-use prometheus::{IntCounterVec, Opts};
 use std::{
     sync::{
         Arc,
@@ -34,14 +33,6 @@ const BATCH_MAX: usize = 512;
 
 /// What takes spans that have ended, for the collector at `url`.
 pub(super) fn processor(url: Url, settings: &TelemetrySettings, metrics: &Metrics) -> Result<Bounded> {
-    let dropped = IntCounterVec::new(
-        Opts::new("mcpctl_spans_dropped_total", "Spans that did not reach the collector."),
-        &["reason"],
-    )?;
-    for reason in ["queue_full", "export_failed"] {
-        dropped.with_label_values(&[reason]).reset();
-    }
-    metrics.adopt(dropped.clone())?;
     let client = http_client::builder(&url, CONNECT_TIMEOUT).timeout(settings.timeout()).build()?;
     let sender = Sender { client, runtime: Handle::current() };
     let otlp = Otlp::builder().with_http().with_http_client(sender).with_protocol(Protocol::HttpBinary);
@@ -53,9 +44,9 @@ pub(super) fn processor(url: Url, settings: &TelemetrySettings, metrics: &Metric
         .with_scheduled_delay(Duration::from_millis(settings.otlp_delay_ms));
     let waiting = Arc::<AtomicUsize>::default();
     let counted =
-        Counted { otlp, waiting: waiting.clone(), dropped: dropped.clone(), is_failing: AtomicBool::new(false) };
+        Counted { otlp, waiting: waiting.clone(), metrics: metrics.clone(), is_failing: AtomicBool::new(false) };
     let batches = BatchSpanProcessor::builder(counted).with_batch_config(config.build()).build();
-    Ok(Bounded { batches, waiting, queue_max, dropped })
+    Ok(Bounded { batches, waiting, queue_max, metrics: metrics.clone() })
 }
 
 /// Lets no more spans wait than may.
@@ -64,7 +55,7 @@ pub(super) struct Bounded {
     batches: BatchSpanProcessor,
     waiting: Arc<AtomicUsize>,
     queue_max: usize,
-    dropped: IntCounterVec,
+    metrics: Metrics,
 }
 
 impl SpanProcessor for Bounded {
@@ -79,7 +70,7 @@ impl SpanProcessor for Bounded {
         let another = |waiting| (waiting < self.queue_max).then_some(waiting + 1);
         match self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, another) {
             Ok(_) => self.batches.on_end(span),
-            Err(_) => self.dropped.with_label_values(&["queue_full"]).inc(),
+            Err(_) => self.metrics.spans_dropped("queue_full", 1),
         }
     }
 
@@ -101,7 +92,7 @@ impl SpanProcessor for Bounded {
 struct Counted {
     otlp: Otlp,
     waiting: Arc<AtomicUsize>,
-    dropped: IntCounterVec,
+    metrics: Metrics,
     is_failing: AtomicBool,
 }
 
@@ -116,7 +107,7 @@ impl SpanExporter for Counted {
             }
             Ok(()) => {}
             Err(error) => {
-                self.dropped.with_label_values(&["export_failed"]).inc_by(u64::try_from(spans).unwrap_or(u64::MAX));
+                self.metrics.spans_dropped("export_failed", spans);
                 if !self.is_failing.swap(true, Ordering::Relaxed) {
                     tracing::warn!(%error, "the collector takes no spans: they are dropped and counted until it does");
                 }
