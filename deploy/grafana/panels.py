@@ -89,7 +89,7 @@ OVERVIEW = [
     series("Latency", "s", "From the arrival of a request to the last byte of its reply, subscriptions left out. Dots are "
            "single exchanges with their trace.", *quantiles(OPERATIONS, f"{TIMED}, %G")),
     series("Where the time goes", "s", "Mean time of an exchange in each of its phases. All but `upstream` is the gateway's own.",
-           (rate(f"{PHASE}_sum", by="phase") + " / ignoring (phase) group_left ("
+           (rate(f"{PHASE}_sum", by="phase") + " / ignoring (phase) group_left () ("
             + rate(f"{PHASE}_count", 'phase="request_filters", %G') + " > 0)", "{{phase}}"),
            stacked=True),
     series("Open now", "none", "Exchanges that run, requests that wait for a place, streams and sessions.",
