@@ -53,9 +53,17 @@ pub(crate) enum IngestError {
     Receipt(#[from] serde_json::Error),
 }
 
+impl IngestError {
+    /// Whether it is the batch that is at fault.
+    pub(crate) fn is_refusal(&self) -> bool {
+        !matches!(self, Self::Store(_) | Self::Receipt(_))
+    }
+}
+
 /// What was taken of a batch.
 struct Taken {
     end: ChainEnd,
+    fresh: u64,
     uses: Vec<(String, Timestamp)>,
     /// What somebody should know of: it goes into mcpd's own log.
     notes: Vec<String>,
@@ -63,6 +71,8 @@ struct Taken {
 
 /// A batch that was taken in.
 pub(crate) struct Ingested {
+    /// How many of its records were not there yet.
+    pub(crate) fresh: u64,
     /// How far the gateway's records are stored.
     pub(crate) receipt: SignedText,
     /// Which tokens were used, and when.
@@ -98,7 +108,7 @@ pub(crate) async fn ingest(
         note(Change::begin(tx).await?, gateway, &notes).await?;
     }
     let receipt = Receipt { gateway: gateway.clone(), head: taken.end.head, time: Timestamp::now() };
-    Ok(Ingested { receipt: SignedText::new(&receipt, keys.signing())?, uses: taken.uses })
+    Ok(Ingested { fresh: taken.fresh, receipt: SignedText::new(&receipt, keys.signing())?, uses: taken.uses })
 }
 
 /// Verifies and keeps what is not there yet.
@@ -151,7 +161,8 @@ async fn take(
         }
     }
     let head = if fresh.is_empty() { end.head } else { verifier.head() };
-    Ok(Taken { end: ChainEnd { head, checkpoint: verifier.checkpoint().unwrap_or(end.checkpoint) }, uses, notes })
+    let end = ChainEnd { head, checkpoint: verifier.checkpoint().unwrap_or(end.checkpoint) };
+    Ok(Taken { end, fresh: fresh.len() as u64, uses, notes })
 }
 
 fn reader(gateway: &Name, trust: &Trust, end: ChainEnd) -> Verifier {

@@ -34,12 +34,13 @@ use crate::{
         Logins, Uses,
     },
     instances::Instances,
+    metrics::{self, Metrics},
     oauth::OauthClient,
     publish::Published,
     secrets::Keys,
     store::Store,
 };
-pub(crate) use addressed::{Addressed, LOOPBACK_HOSTS};
+pub(crate) use addressed::{Addressed, LOOPBACK_HOSTS, check as check_addressed};
 use axum::{Router, extract::Request, middleware};
 use control_plane_api::{
     access::{
@@ -78,6 +79,7 @@ pub(crate) struct App {
     pub(crate) instances: Instances,
     pub(crate) logins: Arc<Logins>,
     pub(crate) uses: Uses,
+    pub(crate) metrics: Metrics,
     pub(crate) started_at: Timestamp,
 }
 
@@ -348,7 +350,7 @@ fn audit_routes() -> Vec<Route> {
 /// The routes as a service. The checks of address and access are around everything, also around what is not there.
 pub(crate) fn router(app: App, addressed: Addressed) -> Router {
     let routes = routes();
-    let gate = authenticate::Gate::new(app.clone(), &routes);
+    let (gate, metrics) = (authenticate::Gate::new(app.clone(), &routes), app.metrics.clone());
     let mut router = Router::new();
     for route in routes {
         router = router.route(route.path, route.service);
@@ -363,6 +365,7 @@ pub(crate) fn router(app: App, addressed: Addressed) -> Router {
         .layer(middleware::from_fn_with_state(addressed, addressed::check))
         .layer(tower_http::trace::TraceLayer::new_for_http().make_span_with(span))
         .layer(middleware::from_fn(request_id::name))
+        .layer(middleware::from_fn_with_state(metrics, metrics::observe))
         .with_state(app)
 }
 

@@ -21,6 +21,7 @@ mod listener;
 pub mod log;
 pub mod maintenance;
 pub mod memory;
+mod metrics;
 mod oauth;
 mod publish;
 mod retention;

@@ -54,6 +54,13 @@ impl Default for Bounds {
     }
 }
 
+impl Bounds {
+    /// For who asks little and rarely.
+    pub(crate) fn for_scrapes() -> Self {
+        Self { connections_max: 64, write_timeout: Duration::from_secs(10), headers_max: 64, ..Self::default() }
+    }
+}
+
 /// The address a connection came to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Dialled(pub(crate) IpAddr);

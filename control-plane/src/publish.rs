@@ -141,7 +141,7 @@ impl Publisher {
 
     async fn revision(&self) -> Result<u64, StoreError> {
         let asked = async { self.store.read().await?.revision().await };
-        timeout(REVISION_TIMEOUT, asked).await.unwrap_or_else(|_| Err(StoreError::Silent(REVISION_TIMEOUT)))
+        timeout(REVISION_TIMEOUT, asked).await.unwrap_or_else(|_| Err(StoreError::silent(REVISION_TIMEOUT)))
     }
 
     async fn refresh(&mut self) -> Result<(), StoreError> {

@@ -1,6 +1,7 @@
 //! Starting and stopping: everything mcpd needs, in order, each failure with a hint.
 
 mod ready;
+mod scraped;
 
 use crate::{
     fetch::FetcherError,
@@ -8,6 +9,7 @@ use crate::{
     http::{self, Addressed, App},
     identity::{self, BootstrapError, Logins, Uses},
     listener::{self, Bounds},
+    metrics::{Metrics, Scraper},
     retention::Retention,
     rollback::RollbackError,
     secrets::{Keys, LastingKeyError, MasterKeyError, OpenKeysError},
@@ -16,6 +18,7 @@ use crate::{
 };
 use control_plane_api::timestamp::Timestamp;
 use ready::Ready;
+use scraped::Scraped;
 use std::{
     fs, io,
     net::SocketAddr,
@@ -39,6 +42,14 @@ pub enum StartError {
     /// The address is taken, or not ours.
     #[error("cannot listen on {address}: {source}")]
     Listen {
+        /// The address asked for.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The same of the address for metrics.
+    #[error("cannot listen on {address} for metrics: {source}")]
+    ListenMetrics {
         /// The address asked for.
         address: String,
         /// What the system said.
@@ -82,6 +93,9 @@ impl StartError {
                 "another program, perhaps another mcpd, has this port: stop it, or set MCPD_LISTEN to a free one"
             }
             Self::Listen { .. } => "set MCPD_LISTEN to `address:port` of this machine, such as 127.0.0.1:3000",
+            Self::ListenMetrics { .. } => {
+                "set MCPD_METRICS_LISTEN to a free `address:port` of this machine, such as 127.0.0.1:9231, or unset it"
+            }
             Self::Home(error) => error.hint(),
             Self::MasterKey(error) => error.hint(),
             Self::Open(error) => error.hint(),
@@ -147,11 +161,13 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), StartError> {
-    let address = listener.local_addr()?;
+    let (address, for_metrics) = (listener.local_addr()?, scraped::bind(settings).await?);
     let Ready { store, keys, presence, publisher, published, oauth, key_sets, instances, checkpoints, origin } =
         Box::pin(ready::patiently(settings, address)).await?;
     let addressed = Addressed::by(&settings.allowed_hosts, origin);
     let (logins, uses) = (Arc::new(Logins::new()), Uses::default());
+    let (metrics, started_at) = (Metrics::new(&http::routes()), Timestamp::now());
+    let scraper = Scraper::new(metrics.clone(), store.clone(), started_at);
     let app = App {
         store: store.clone(),
         keys,
@@ -160,12 +176,15 @@ pub async fn serve(
         instances: instances.clone(),
         logins: Arc::clone(&logins),
         uses: uses.clone(),
-        started_at: Timestamp::now(),
+        metrics,
+        started_at,
     };
-    let address_file = told(&settings.home, &address)?;
+    let address_file = told(settings.home.join(ADDRESS_FILE), &address)?;
     tracing::info!(%address, store = store.name(), home = %settings.home.display(), "Serving");
 
     let (stopping, stopped) = watch::channel(false);
+    let start = |listener| Scraped::start(listener, scraper, addressed.clone(), (settings, stopped.clone()));
+    let scraped = for_metrics.map(start).transpose()?;
     let publishing = tokio::spawn(publisher.run(presence, stopped.clone()));
     let renewing = tokio::spawn(oauth.renew(stopped.clone()));
     let noting = tokio::spawn(uses.run(store.clone(), published, stopped.clone()));
@@ -201,14 +220,14 @@ pub async fn serve(
     if timeout(DRAIN_TIMEOUT, noting).await.is_err() {
         tracing::warn!("The last uses of tokens were not written down");
     }
+    scraped.into_iter().for_each(Scraped::end);
     forget(&address_file, &address);
     close(&store).await;
     Ok(())
 }
 
-/// Writes down where mcpd listens; the file.
-fn told(home: &Path, address: &SocketAddr) -> Result<PathBuf, StartError> {
-    let file = home.join(ADDRESS_FILE);
+/// Writes down in `file` where mcpd listens.
+fn told(file: PathBuf, address: &SocketAddr) -> Result<PathBuf, StartError> {
     PrivateFile::write(&file, &format!("{address}\n"))?.put()?;
     Ok(file)
 }

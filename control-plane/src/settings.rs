@@ -94,6 +94,10 @@ pub struct Settings {
     /// Address and port of the REST API; port 0 takes a free one, see `$MCPCTL_HOME/mcpd.addr`.
     #[arg(long, env = "MCPD_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS:PORT", global = true)]
     pub listen: String,
+    /// Address and port for metrics (`GET /metrics`); absent: there are none. Port 0 takes a free one, see
+    /// `$MCPCTL_HOME/mcpd-metrics.addr`.
+    #[arg(long, env = "MCPD_METRICS_LISTEN", value_name = "ADDRESS:PORT", global = true)]
+    pub metrics_listen: Option<String>,
     /// Host names by which this control plane may be addressed, without ports; a reverse proxy's public name belongs here.
     #[arg(long, env = "MCPD_ALLOWED_HOSTS", value_delimiter = ',', default_value = LOOPBACK_HOSTS, value_name = "NAME", global = true)]
     pub allowed_hosts: Vec<String>,

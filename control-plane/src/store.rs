@@ -12,6 +12,7 @@ mod change;
 mod ciphertexts;
 mod connections;
 mod consents;
+mod figures;
 mod gateways;
 mod in_use;
 mod instances;
@@ -36,6 +37,7 @@ pub(crate) use change::{Change, OWN_EPOCH, OWN_NAME, own_name};
 pub(crate) use ciphertexts::{Ciphertext, Place};
 pub(crate) use connections::StoredConnection;
 pub(crate) use consents::{StoredRegistration, StoredTicket};
+pub(crate) use figures::{CredentialEnd, InstanceCount, SeenGateway};
 pub(crate) use gateways::{EnrolledGateway, JoinGrant};
 pub(crate) use in_use::Presence;
 pub(crate) use instances::{Order, StoredInstance};
@@ -56,7 +58,10 @@ pub(crate) use sessions::{LAPTOP_SESSION_LIFETIME_MS, SESSION_LIFETIME_MS, Sessi
 pub(crate) use tokens::{TokenHolder, TokenRow};
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 /// Channel on which replicas tell each other that there is a new revision.
 pub(crate) const REVISION_CHANNEL: &str = "mcpd_revision";
@@ -78,14 +83,36 @@ pub(crate) enum Tx {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
     #[error("the database failed: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
     #[error("the database did not answer within {0:?}")]
     Silent(Duration),
     #[error("the database holds {what} that this version of mcpd cannot read: {reason}")]
     Unreadable { what: String, reason: String },
 }
 
+/// Statements of this process that failed.
+static FAILURES: AtomicU64 = AtomicU64::new(0);
+
+/// How many statements of this process failed since it began, whoever asked for them.
+pub(crate) fn failures() -> u64 {
+    FAILURES.load(Ordering::Relaxed)
+}
+
+// By hand, so that none is forgotten in the count.
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        FAILURES.fetch_add(1, Ordering::Relaxed);
+        Self::Database(error)
+    }
+}
+
 impl StoreError {
+    /// Nothing came within `waited`.
+    pub(crate) fn silent(waited: Duration) -> Self {
+        FAILURES.fetch_add(1, Ordering::Relaxed);
+        Self::Silent(waited)
+    }
+
     /// Whether the same may work a moment later.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
@@ -137,6 +164,15 @@ impl Store {
             Self::Sqlite(_) => "sqlite",
             Self::Postgres(..) => "postgres",
         }
+    }
+
+    /// How many connections to the database there are that nobody uses now, and how many that somebody does.
+    pub(crate) fn connections(&self) -> (u64, u64) {
+        let (all, idle) = match self {
+            Self::Sqlite(pool) => (pool.size(), pool.num_idle()),
+            Self::Postgres(pool, _) => (pool.size(), pool.num_idle()),
+        };
+        (idle as u64, u64::from(all).saturating_sub(idle as u64))
     }
 
     /// A transaction that sees one state of the database throughout.

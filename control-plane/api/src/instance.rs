@@ -82,15 +82,26 @@ pub enum InstanceState {
     Stopped,
 }
 
-impl fmt::Display for InstanceState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl InstanceState {
+    /// All there are.
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Starting, Self::Running, Self::BackingOff, Self::Stopped];
+
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Pending => "pending",
             Self::Starting => "starting",
             Self::Running => "running",
             Self::BackingOff => "backing_off",
             Self::Stopped => "stopped",
-        })
+        }
+    }
+}
+
+impl fmt::Display for InstanceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

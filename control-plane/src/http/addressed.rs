@@ -73,7 +73,7 @@ impl Addressed {
 }
 
 /// Lets a request through, and its answer if it comes in time.
-pub(super) async fn check(
+pub(crate) async fn check(
     State(addressed): State<Addressed>,
     request: Request,
     next: Next,

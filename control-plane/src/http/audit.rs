@@ -30,7 +30,13 @@ pub(super) async fn ship(
     Extension(CallingGateway(gateway)): Extension<CallingGateway>,
     Body(batch): Body<AuditBatch>,
 ) -> Result<Json<SignedText>, ApiError> {
-    let ingested = audit::ingest(&app.store, &app.keys, (&gateway.name, gateway.owner.as_ref()), &batch).await?;
+    let ingested = audit::ingest(&app.store, &app.keys, (&gateway.name, gateway.owner.as_ref()), &batch).await;
+    let ingested = ingested.inspect_err(|error| {
+        if error.is_refusal() {
+            app.metrics.refused_records();
+        }
+    })?;
+    app.metrics.took_records(ingested.fresh);
     for (token_id, time) in &ingested.uses {
         app.uses.note(token_id, *time);
     }

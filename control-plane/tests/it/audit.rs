@@ -16,7 +16,7 @@ use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
 /// An event, `minute` minutes after nine.
-fn event(id: &str, minute: u64, phase: &str, outcome: &str) -> Value {
+pub(crate) fn event(id: &str, minute: u64, phase: &str, outcome: &str) -> Value {
     json!({
         "id": id, "gateway": "laptop", "seq": 0, "time": format!("2026-07-28T09:{minute:02}:00.000Z"), "phase": phase,
         "action": "mcp_call", "method": "tools/call", "user": "ann", "project": "w", "target": "slack_get_messages",
@@ -26,13 +26,13 @@ fn event(id: &str, minute: u64, phase: &str, outcome: &str) -> Value {
 }
 
 /// The audit log of gateway `laptop`.
-struct Log {
+pub(crate) struct Log {
     chain: Chain,
     key: SigningKey,
 }
 
 impl Log {
-    fn new(epoch: u64) -> Self {
+    pub(crate) fn new(epoch: u64) -> Self {
         let chain = Chain::new("laptop".parse().unwrap(), epoch, Head::NONE, Hash::NONE);
         Self { chain, key: SigningKey::from_bytes(&[5; 32]) }
     }
@@ -42,7 +42,7 @@ impl Log {
         self.chain.event(&mut event).unwrap()
     }
 
-    fn events(&mut self, events: &[Value]) -> Vec<String> {
+    pub(crate) fn events(&mut self, events: &[Value]) -> Vec<String> {
         events.iter().map(|one| self.event(one).text).collect()
     }
 
@@ -54,7 +54,7 @@ impl Log {
         self.chain.checkpoint(&self.key, time).unwrap()
     }
 
-    fn batch(&self, records: &[String]) -> Value {
+    pub(crate) fn batch(&self, records: &[String]) -> Value {
         json!({"key": hex::encode(self.key.verifying_key()), "records": records})
     }
 }

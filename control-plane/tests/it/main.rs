@@ -19,6 +19,7 @@ mod gateways;
 mod instances;
 mod issuers;
 mod laptops;
+mod metrics;
 mod oauth;
 mod objects;
 mod openapi;

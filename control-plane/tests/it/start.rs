@@ -40,6 +40,15 @@ async fn a_port_that_is_taken_is_named() {
 }
 
 #[tokio::test]
+async fn a_port_for_metrics_that_is_taken_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = settings(home.path(), "");
+    settings.metrics_listen = Some(taken.local_addr().unwrap().to_string());
+    check(&settings, "for metrics", "MCPD_METRICS_LISTEN").await;
+}
+
+#[tokio::test]
 async fn a_home_that_cannot_be_written_is_named() {
     let home = tempfile::tempdir().unwrap();
     written(home.path(), "file", "", 0o600);

@@ -30,16 +30,43 @@ pub enum GatewayState {
     Gone,
 }
 
-impl fmt::Display for GatewayState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl GatewayState {
+    /// All there are.
+    pub const ALL: [Self; 6] = [Self::Running, Self::Behind, Self::Stale, Self::Rejected, Self::Draining, Self::Gone];
+
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Running => "running",
             Self::Behind => "behind",
             Self::Stale => "stale",
             Self::Rejected => "rejected",
             Self::Draining => "draining",
             Self::Gone => "gone",
-        })
+        }
+    }
+
+    /// Of a gateway that was last heard of at `heard_at` and then had `reported` what it has in force, and whether it takes
+    /// nothing new; at `now`, with `newest` as the newest revision.
+    #[must_use]
+    pub fn of(reported: Option<(&ConfigState, bool)>, heard_at: Timestamp, newest: u64, now: Timestamp) -> Self {
+        let silent_ms = now.as_millis().saturating_sub(heard_at.as_millis());
+        match reported {
+            _ if silent_ms > GONE_AFTER_MS => Self::Gone,
+            _ if silent_ms > STALE_AFTER_MS => Self::Stale,
+            None => Self::Behind,
+            Some((ConfigState::Rejected { .. }, _)) => Self::Rejected,
+            Some((ConfigState::Applied { .. }, true)) => Self::Draining,
+            Some((ConfigState::Applied { revision }, false)) if *revision < newest => Self::Behind,
+            Some((ConfigState::Applied { .. }, false)) => Self::Running,
+        }
+    }
+}
+
+impl fmt::Display for GatewayState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -79,19 +106,8 @@ impl GatewaySummary {
     /// How it is at `now`, with `newest` as the newest revision.
     #[must_use]
     pub fn state(&self, newest: u64, now: Timestamp) -> GatewayState {
-        let silent_ms = now.as_millis().saturating_sub(self.seen_at.unwrap_or(self.enrolled_at).as_millis());
-        let status = match &self.status {
-            _ if silent_ms > GONE_AFTER_MS => return GatewayState::Gone,
-            _ if silent_ms > STALE_AFTER_MS => return GatewayState::Stale,
-            None => return GatewayState::Behind,
-            Some(status) => status,
-        };
-        match &status.config {
-            ConfigState::Rejected { .. } => GatewayState::Rejected,
-            ConfigState::Applied { .. } if status.draining => GatewayState::Draining,
-            ConfigState::Applied { revision } if *revision < newest => GatewayState::Behind,
-            ConfigState::Applied { .. } => GatewayState::Running,
-        }
+        let reported = self.status.as_ref().map(|status| (&status.config, status.draining));
+        GatewayState::of(reported, self.seen_at.unwrap_or(self.enrolled_at), newest, now)
     }
 
     /// The revision it has in force, as far as it has reported; 0 before its first report.
