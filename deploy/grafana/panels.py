@@ -252,7 +252,7 @@ UPSTREAMS = [
            f"mcpctl_upstream_breaker_open{{{AT}}}", "{{instance}} {{server}}", bad=True),
     series("Requests", "reqps", "What gateways ask servers: clients' requests and their own lists and probes.",
            (rate(f"{CLIENT}_count", AT, "server"), "{{server}}"), stacked=True),
-    series("Errors", "reqps", "What did not end well, by kind.",
+    series("Errors", "reqps", "What did not end well: `error` is an answer that is one, the other words say why there is none.",
            (rate(f"{CLIENT}_count", f'{AT}, error_type!=""', "server, error_type"), "{{server}} {{error_type}}")),
     series("p50", "s", "Half of a server's answers are quicker.", (quantile(0.5, CLIENT, AT, "server"), "{{server}}")),
     series("p95", "s", "One of twenty answers is slower.", (quantile(0.95, CLIENT, AT, "server"), "{{server}}")),
