@@ -1,6 +1,6 @@
 //! The one trait every filter implements, and what a filter can answer.
 
-use crate::Exchange;
+use crate::{Cause, Exchange};
 use async_trait::async_trait;
 use http::{HeaderName, HeaderValue, StatusCode};
 use protocol::{Message, RpcError};
@@ -69,11 +69,14 @@ pub struct LocalReply {
     pub error: RpcError,
     /// What the audit log is told.
     pub reason: String,
+    /// What it is counted by.
+    pub cause: Cause,
 }
 
 impl LocalReply {
-    /// A refusal inside the protocol: HTTP 200 with a JSON-RPC error.
-    pub fn refusal(code: i64, told: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { status: StatusCode::OK, headers: Vec::new(), error: RpcError::new(code, told), reason: reason.into() }
+    /// A refusal inside the protocol, for `cause`: HTTP 200 with a JSON-RPC error.
+    pub fn refusal(cause: Cause, code: i64, told: impl Into<String>, reason: impl Into<String>) -> Self {
+        let (headers, error) = (Vec::new(), RpcError::new(code, told));
+        Self { status: StatusCode::OK, headers, error, reason: reason.into(), cause }
     }
 }

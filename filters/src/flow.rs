@@ -4,7 +4,7 @@
 //! Remembered is who read, not in which conversation: clients have none that the gateway could trust. Resources and
 //! prompts count as whatever the server's tools bring in. What a result says is deliberately not looked at.
 
-use crate::{Exchange, Filter, LocalReply, Target};
+use crate::{Cause, Exchange, Filter, LocalReply, Target};
 use async_trait::async_trait;
 use control_plane_api::{
     flow::{Flow, FlowRule},
@@ -141,7 +141,7 @@ impl FlowFilter {
             private.name,
             self.window_ms.saturating_add(59_999) / 60_000
         );
-        Some(LocalReply::refusal(code::INVALID_PARAMS, told.clone(), told))
+        Some(LocalReply::refusal(Cause::Flow, code::INVALID_PARAMS, told.clone(), told))
     }
 }
 

@@ -5,6 +5,7 @@
 //! implements.
 
 pub mod authentication;
+pub mod cause;
 pub mod chain;
 pub mod exchange;
 pub mod filter;
@@ -16,6 +17,7 @@ pub mod redaction;
 pub mod relevance_policy;
 pub mod testing;
 
-pub use chain::Chain;
+pub use cause::Cause;
+pub use chain::{Chain, Meter};
 pub use exchange::{Credential, Exchange, Names, Principal, Target};
 pub use filter::{Filter, LocalReply, Verdict};

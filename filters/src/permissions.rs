@@ -9,7 +9,7 @@
 //! may do something, but not by a gateway that was cut off from its control plane for long, is told that much.
 //! Lists are pruned by the same decision that guards calls; the guard on calls is the one that matters.
 
-use crate::{Exchange, Filter, LocalReply, Names, Principal, Target, Verdict, originals};
+use crate::{Cause, Exchange, Filter, LocalReply, Names, Principal, Target, Verdict, originals};
 use async_trait::async_trait;
 use control_plane_api::{name::Name, snapshot::Snapshot};
 use http::StatusCode;
@@ -173,7 +173,7 @@ impl Permissions {
             (false, Some(Primitive::Resource(uri)), _) => format!("unknown resource `{uri}`"),
             (false, None, _) => "unknown project".to_owned(),
         };
-        let mut reply = LocalReply::refusal(code::INVALID_PARAMS, told, reason);
+        let mut reply = LocalReply::refusal(Cause::from(denial), code::INVALID_PARAMS, told, reason);
         if let Some(Primitive::Resource(uri)) = primitive {
             // As for any resource that is not there (2026-07-28 server/resources).
             reply.error = reply.error.with_data(&BTreeMap::from([("uri", uri)]));

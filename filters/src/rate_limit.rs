@@ -11,7 +11,7 @@ mod rates;
 
 pub use rates::{Excess, Hold, Rates, Refused};
 
-use crate::{Exchange, Filter, LocalReply, exchange::Limited};
+use crate::{Cause, Exchange, Filter, LocalReply, exchange::Limited};
 use async_trait::async_trait;
 use control_plane_api::{limits::Limits, name::Name, profile::ProfileLimits, snapshot::Snapshot};
 use http::{HeaderValue, StatusCode, header};
@@ -117,7 +117,13 @@ fn refusal(excess: &Excess) -> LocalReply {
     let error = RpcError::new(code::INTERNAL_ERROR, told).with_data(&json!({"retryAfterMs": wait_ms}));
     let seconds = HeaderValue::from(wait_ms.div_ceil(1_000).max(1));
     let headers = vec![(header::RETRY_AFTER, seconds)];
-    LocalReply { status: StatusCode::TOO_MANY_REQUESTS, headers, error, reason: excess.to_string() }
+    LocalReply {
+        status: StatusCode::TOO_MANY_REQUESTS,
+        headers,
+        error,
+        reason: excess.to_string(),
+        cause: Cause::Limited,
+    }
 }
 
 #[cfg(test)]

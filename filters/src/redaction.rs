@@ -2,7 +2,7 @@
 //! out of every message by the [`Scrubber`]. The same filter refuses requests that hold a token of ours: a client's token is
 //! for the gateway and for no server.
 
-use crate::{Exchange, Filter, LocalReply, Verdict};
+use crate::{Cause, Exchange, Filter, LocalReply, Verdict};
 use async_trait::async_trait;
 use bytes::Bytes;
 use control_plane_api::token;
@@ -69,6 +69,7 @@ impl Filter for Redaction {
             let told = "the request holds an access token of mcpctl, which is for this gateway only: take it out, and \
                         revoke it with `mcpctl token revoke` if anybody else may have seen it";
             return ControlFlow::Break(LocalReply::refusal(
+                Cause::Secret,
                 code::INVALID_PARAMS,
                 told,
                 "an access token of mcpctl in the request",

@@ -19,7 +19,7 @@ use crate::{
     audit::Auditor,
     config::{Freshness, Progress},
     load::{Load, Room},
-    metrics::Metrics,
+    metrics::{Format, Metrics, Seen},
     report::{Report, Reporter},
     settings::Settings,
 };
@@ -44,7 +44,6 @@ use tokio::{sync::Semaphore, time::timeout};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
-const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Connections at once; a further one is closed.
 const CONNECTIONS_MAX: usize = 64;
@@ -118,12 +117,12 @@ impl Admin {
         if !head.headers.get_all(ORIGIN).iter().all(admitted) {
             return refusal(StatusCode::FORBIDDEN, "this Origin is not admitted (MCP_GATEWAY_ALLOWED_ORIGINS)");
         }
-        self.state.answer(&head.method, head.uri.path())
+        self.state.answer(&head.method, head.uri.path(), Format::of(&head.headers))
     }
 }
 
 impl State {
-    fn answer(&self, method: &Method, path: &str) -> Answer {
+    fn answer(&self, method: &Method, path: &str, format: Format) -> Answer {
         if !matches!(*method, Method::GET | Method::HEAD) {
             return refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here");
         }
@@ -137,8 +136,8 @@ impl State {
                 Some(revision) => (StatusCode::OK, TEXT, format!("revision {revision} is in force\n")),
                 None => refusal(StatusCode::SERVICE_UNAVAILABLE, "no configuration is in force yet"),
             },
-            "/metrics" => match self.scrape() {
-                Ok(text) => (StatusCode::OK, PROMETHEUS_TEXT, text),
+            "/metrics" => match self.metrics.scrape(&self.seen(), format) {
+                Ok(text) => (StatusCode::OK, format.media(), text),
                 Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
             },
             "/status" => (StatusCode::OK, JSON, serde_json::to_string(&self.own_status()).unwrap_or_default()),
@@ -169,12 +168,15 @@ impl State {
         }
     }
 
-    fn scrape(&self) -> Result<String, prometheus::Error> {
-        self.metrics.revision(self.progress.revision_in_force());
-        self.metrics.age(self.freshness.age());
-        self.metrics.backlog(self.auditor.backlog());
-        self.metrics.upstreams(&self.report.servers());
-        self.metrics.render()
+    fn seen(&self) -> Seen {
+        Seen {
+            servers: self.report.servers(),
+            revision: self.progress.revision_in_force(),
+            age: self.freshness.age(),
+            rejected: self.progress.refused(),
+            in_flight: self.report.in_flight(),
+            audit: self.auditor.standing(),
+        }
     }
 }
 
@@ -244,7 +246,7 @@ mod tests {
         }
 
         fn check(&self, method: &Method, path: &str, status: u16, text: &str) {
-            let (found, _, body) = self.admin.state.answer(method, path);
+            let (found, _, body) = self.admin.state.answer(method, path, Format::OpenMetrics);
             assert_eq!(found.as_u16(), status, "{path}: {body}");
             assert!(body.contains(text), "{path}: {body}");
         }
@@ -276,7 +278,7 @@ mod tests {
     async fn the_machine_is_told_how_its_gateway_is() {
         let fixture = Fixture::new();
         fixture.admin.state.progress.applied(3);
-        let (_, media, body) = fixture.admin.state.answer(&Method::GET, "/status");
+        let (_, media, body) = fixture.admin.state.answer(&Method::GET, "/status", Format::OpenMetrics);
         let told: OwnStatus = serde_json::from_str(&body).unwrap();
         assert_eq!((media, told.revision, told.contact.problem), (JSON, Some(3), None));
         assert!(told.contact.reached_at.is_some(), "what comes from a file is always confirmed");

@@ -24,6 +24,7 @@
 //! ```
 
 mod disk;
+mod lag;
 mod record;
 mod recovery;
 mod segment;
@@ -143,6 +144,19 @@ pub enum AuditError {
     Closed,
 }
 
+/// How the log is, for metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// See [`Auditor::backlog`].
+    pub backlog: u64,
+    /// Records that wait for the disk.
+    pub queue: usize,
+    /// Age of the oldest record of the backlog; nothing where there is none.
+    pub ship_lag: Duration,
+    /// Room the log takes on disk, with what is reserved.
+    pub spool_bytes: u64,
+}
+
 /// What the writer is told.
 enum Order {
     Append(Box<AuditEvent>, Option<oneshot::Sender<Result<(), AuditError>>>),
@@ -185,7 +199,7 @@ impl Auditor {
         let clock = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(unusable)?;
         let (orders, waiting) = mpsc::channel(usize::try_from(options.queue_max).unwrap_or(usize::MAX).max(1));
         let spool = Arc::new(Spool::new(dir, options.delivery, &recovered));
-        let mut writer = Writer::new(disk, Arc::clone(&spool), options, (signer, &recovered));
+        let mut writer = Writer::new(disk, Arc::clone(&spool), options, (signer, &recovered, metrics.clone()));
         let orphans = recovered.orphans();
         if !orphans.is_empty() {
             tracing::warn!(
@@ -228,6 +242,17 @@ impl Auditor {
     #[must_use]
     pub fn backlog(&self) -> u64 {
         self.spool.backlog()
+    }
+
+    /// How the log is.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        Standing {
+            backlog: self.spool.backlog(),
+            queue: self.orders.max_capacity() - self.orders.capacity(),
+            ship_lag: self.spool.lag(),
+            spool_bytes: self.spool.bytes(),
+        }
     }
 
     /// Ends the log: what was appended before is durable when this returns, what comes later fails.

@@ -22,7 +22,7 @@ use crate::{
 use async_trait::async_trait;
 use classify::Classified;
 use control_plane_api::limits::Limits;
-use filters::LocalReply;
+use filters::{Cause, LocalReply};
 use http::{Method, StatusCode, header};
 use legacy::Sessions;
 use pingora_core::{
@@ -61,7 +61,7 @@ impl Edge {
     /// Serves whatever pipeline is in force in `live`, as far as `load` has room.
     #[must_use]
     pub fn new(live: Arc<Live>, settings: Arc<Settings>, load: Arc<Load>) -> Self {
-        let sessions = Arc::<Sessions>::default();
+        let sessions = Arc::new(Sessions::new(live.metrics().clone()));
         let limits = live.clone();
         tokio::spawn(Sessions::keep_swept(Arc::downgrade(&sessions), move || limits.limits()));
         Self { live, settings, sessions, places: Places::default(), load }
@@ -147,7 +147,7 @@ impl Edge {
     }
 
     /// The refusal of a request for which there is no room, for that `reason`.
-    fn shed(&self, reason: &str, pipeline: &Pipeline) -> LocalReply {
+    fn shed(&self, reason: &'static str, pipeline: &Pipeline) -> LocalReply {
         pipeline.metrics.shed(reason);
         self.live.refusals().shed();
         overloaded()
@@ -250,6 +250,7 @@ fn malformed(told: &str) -> LocalReply {
         headers: Vec::new(),
         error: RpcError::new(code::INVALID_REQUEST, told),
         reason: String::new(),
+        cause: Cause::Malformed,
     }
 }
 
@@ -267,5 +268,6 @@ fn unavailable(told: &str) -> LocalReply {
         headers: vec![(header::RETRY_AFTER, http::HeaderValue::from_static("1"))],
         error: RpcError::new(code::INTERNAL_ERROR, told),
         reason: told.to_owned(),
+        cause: Cause::Unavailable,
     }
 }

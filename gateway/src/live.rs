@@ -146,6 +146,12 @@ impl Live {
         self.pipeline().map(|pipeline| pipeline.limits.clone()).unwrap_or_default()
     }
 
+    /// Where this gateway counts.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.means.metrics
+    }
+
     /// What was refused for being too much.
     #[must_use]
     pub fn refusals(&self) -> &Arc<Refusals> {

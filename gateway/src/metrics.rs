@@ -1,404 +1,205 @@
 //! What a gateway counts and times, for Prometheus.
 //!
-//! Names follow the Prometheus practices and the OpenTelemetry conventions for MCP. Every label is bounded: methods
-//! this program does not know become `other`, servers come from the configuration, and no label holds anything a
-//! client chose. Deliberately unknown here: who scrapes, and when; see [`crate::admin`].
+//! Names follow the Prometheus practices and the OpenTelemetry conventions for MCP; `docs/metrics.md` lists them, and is
+//! written from here. Every label is bounded: its words are a closed list in code, or names of servers and tools that
+//! [`places`] counts; a label holds nothing that a client chose. Deliberately unknown here: who scrapes, and when; see
+//! [`crate::admin`].
 //!
 //! ```
-//! # use control_plane_api::audit::{Decision, Outcome};
+//! # use control_plane_api::name::Name;
+//! # use filters::Cause;
 //! let metrics = gateway::metrics::Metrics::new()?;
-//! metrics.operation("tools/call", Outcome::Ok, std::time::Duration::from_millis(12));
-//! metrics.decision(Decision::Deny);
-//! assert!(metrics.render()?.contains("mcpctl_policy_decisions_total{decision=\"deny\"} 1"));
-//! # Ok::<(), prometheus::Error>(())
+//! let server: Name = "slack".parse().unwrap();
+//! metrics.denied(Cause::Argument, Some(&server));
+//! let line = "mcpctl_policy_decisions_total{decision=\"deny\",reason=\"argument\",server=\"slack\"} 1";
+//! assert!(metrics.render()?.contains(line));
+//! # Ok::<(), std::fmt::Error>(())
 //! ```
 
-use control_plane_api::{
-    audit::{Decision, Outcome, RelevanceOutcome},
-    gateway::{ServerState, ServerStatus},
-    name::Name,
-};
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
-};
-use protocol::method;
-use std::time::Duration;
+mod asked;
+mod course;
+mod families;
+mod filters;
+mod labels;
+mod places;
+mod process;
+mod seen;
+mod text;
 
-/// Seconds; the buckets OpenTelemetry gives for `mcp.server.operation.duration`.
-const OPERATION_BUCKETS: [f64; 14] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
-/// Seconds; filtering is expected to be far shorter than a call.
-const FILTER_BUCKETS: [f64; 11] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0];
+pub use asked::Asked;
+pub use course::{Course, Phase};
+pub use filters::FilterMeter;
+pub use labels::TraceId;
+pub use places::{SERVER_LABELS_MAX, TOOL_LABELS_MAX};
+pub use seen::Seen;
+pub use text::Format;
 
-/// Methods that are a label of their own.
-const METHODS: [&str; 15] = [
-    method::DISCOVER,
-    method::INITIALIZE,
-    method::INITIALIZED,
-    method::CANCELLED,
-    method::PING,
-    method::TOOLS_LIST,
-    method::TOOLS_CALL,
-    method::PROMPTS_LIST,
-    method::PROMPTS_GET,
-    method::RESOURCES_LIST,
-    method::TEMPLATES_LIST,
-    method::RESOURCES_READ,
-    method::COMPLETE,
-    method::LISTEN,
-    method::SET_LEVEL,
-];
+use ::filters::Cause;
+use control_plane_api::{audit::RelevanceOutcome, name::Name};
+use families::Families;
+use filters_relevance::select::BYTES_PER_TOKEN;
+use labels::{Decided, Items, Limit, OfServer, OfTier, Reason, Stage, Taken};
+use parking_lot::Mutex;
+use places::Places;
+use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// Everything this gateway counts. Cheap to clone; every clone counts into the same.
 #[derive(Debug, Clone)]
-pub struct Metrics {
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     registry: Registry,
-    operations: HistogramVec,
-    decisions: IntCounterVec,
-    filter_items: IntCounterVec,
-    filter_bytes: IntCounterVec,
-    filter_duration: Histogram,
-    filter_fallbacks: IntCounterVec,
-    upstream_up: IntGaugeVec,
-    upstream_dropped: IntCounterVec,
-    redactions: IntCounterVec,
-    config_revision: IntGauge,
-    config_age: IntGauge,
-    audit_append_failures: IntCounter,
-    audit_backlog: IntGauge,
-    limited: IntCounterVec,
-    shed: IntCounterVec,
-    waiting: IntGauge,
-    breaker_open: IntGaugeVec,
+    families: Families,
+    places: Places,
+    /// One scrape at a time: what it shows is put there for it.
+    scraping: Mutex<()>,
+}
+
+/// Something that lasts; dropping it ends it.
+#[derive(Debug)]
+pub struct Lasting(Gauge);
+
+impl Drop for Lasting {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Metrics {
     /// A registry of its own with every metric at zero.
     ///
     /// # Errors
-    /// Never in practice: only when two metrics have one name.
-    pub fn new() -> Result<Self, prometheus::Error> {
-        let registry = Registry::new();
-        let operations = HistogramOpts::new(
-            "mcp_server_operation_duration_seconds",
-            "Time from the request's arrival to the reply's last byte.",
-        );
-        let filter_duration =
-            HistogramOpts::new("mcpctl_filter_duration_seconds", "Time relevance filtering took for one result.");
-        let metrics = Self {
-            operations: HistogramVec::new(
-                operations.buckets(OPERATION_BUCKETS.to_vec()),
-                &["mcp_method_name", "outcome"],
-            )?,
-            decisions: counters("mcpctl_policy_decisions_total", "Requests decided upon.", &["decision"])?,
-            filter_items: counters(
-                "mcpctl_filter_items_total",
-                "Records of results, kept or dropped by relevance filtering.",
-                &["action", "server"],
-            )?,
-            filter_bytes: counters(
-                "mcpctl_filter_bytes_total",
-                "Bytes of results into and out of relevance filtering.",
-                &["stage"],
-            )?,
-            filter_duration: Histogram::with_opts(filter_duration.buckets(FILTER_BUCKETS.to_vec()))?,
-            filter_fallbacks: counters(
-                "mcpctl_filter_fallbacks_total",
-                "Results that were judged by less than there is, or not at all, or cannot be cut.",
-                &["reason"],
-            )?,
-            upstream_up: gauges(
-                "mcpctl_upstream_up",
-                "Whether a configured server answers (1) or not (0).",
-                &["server"],
-            )?,
-            upstream_dropped: counters(
-                "mcpctl_upstream_messages_dropped_total",
-                "What a server sent where only messages may be and what is none; dropped.",
-                &["server"],
-            )?,
-            redactions: counters(
-                "mcpctl_redactions_total",
-                "Times a credential was blotted out of what was to leave: replies.",
-                &["from"],
-            )?,
-            config_revision: IntGauge::new("mcpctl_config_revision", "Configuration revision in force; 0: none.")?,
-            config_age: IntGauge::new(
-                "mcpctl_config_age_seconds",
-                "Time since the control plane confirmed the configuration in force; 0 where there is none to ask.",
-            )?,
-            audit_append_failures: IntCounter::new(
-                "mcpctl_audit_append_failures_total",
-                "Audit records that could not be made durable; each refused a call.",
-            )?,
-            audit_backlog: IntGauge::new("mcpctl_audit_backlog", "Audit records that mcpd has yet to acknowledge.")?,
-            limited: counters(
-                "mcpctl_requests_limited_total",
-                "Requests refused because their user, or the profile's limits, had no more.",
-                &["limit"],
-            )?,
-            shed: counters("mcpctl_requests_shed_total", "Requests refused for want of resources.", &["reason"])?,
-            waiting: IntGauge::new("mcpctl_requests_waiting", "Requests that wait for an exchange to end.")?,
-            breaker_open: gauges(
-                "mcpctl_upstream_breaker_open",
-                "Whether a failing server is left alone (1) or not (0).",
-                &["server"],
-            )?,
-            registry,
-        };
-        metrics.register()?;
+    /// Never in practice: only when what is registered cannot be written as text.
+    pub fn new() -> Result<Self, fmt::Error> {
+        let mut registry = Registry::default();
+        let families = Families::register(&mut registry);
+        registry.register_collector(Box::new(process::Process));
+        let inner = Inner { registry, families, places: Places::default(), scraping: Mutex::default() };
+        let metrics = Self(Arc::new(inner));
+        metrics.render()?;
         Ok(metrics)
     }
 
-    fn register(&self) -> Result<(), prometheus::Error> {
-        let version = Opts::new("mcpctl_build_info", "Version of this binary; always 1.")
-            .const_label("version", env!("CARGO_PKG_VERSION"))
-            .const_label("component", "gateway");
-        let build_info = IntGauge::with_opts(version)?;
-        build_info.set(1);
-        let all: [Box<dyn prometheus::core::Collector>; 18] = [
-            Box::new(build_info),
-            Box::new(self.operations.clone()),
-            Box::new(self.decisions.clone()),
-            Box::new(self.filter_items.clone()),
-            Box::new(self.filter_bytes.clone()),
-            Box::new(self.filter_duration.clone()),
-            Box::new(self.filter_fallbacks.clone()),
-            Box::new(self.upstream_up.clone()),
-            Box::new(self.upstream_dropped.clone()),
-            Box::new(self.redactions.clone()),
-            Box::new(self.config_revision.clone()),
-            Box::new(self.config_age.clone()),
-            Box::new(self.audit_append_failures.clone()),
-            Box::new(self.audit_backlog.clone()),
-            Box::new(self.limited.clone()),
-            Box::new(self.shed.clone()),
-            Box::new(self.waiting.clone()),
-            Box::new(self.breaker_open.clone()),
-        ];
-        all.into_iter().try_for_each(|collector| self.registry.register(collector))
+    /// A request about a primitive of `server`, or about none, was let pass.
+    pub fn allowed(&self, server: Option<&Name>) {
+        let place = self.0.places.of(server);
+        let decided = || Decided { decision: "allow", reason: "allowed", server: place.label.clone() };
+        place.allowed.get_or_init(|| self.0.families.decisions.get_or_create_owned(&decided())).inc();
     }
 
-    /// An exchange ended.
-    pub fn operation(&self, method: &str, outcome: Outcome, elapsed: Duration) {
-        let labels = [method_label(method), outcome_label(outcome)];
-        self.operations.with_label_values(&labels).observe(elapsed.as_secs_f64());
-    }
-
-    /// A request was allowed or denied.
-    pub fn decision(&self, decision: Decision) {
-        let label = match decision {
-            Decision::Allow => "allow",
-            Decision::Deny => "deny",
-        };
-        self.decisions.with_label_values(&[label]).inc();
+    /// The same was refused for `cause`.
+    pub fn denied(&self, cause: Cause, server: Option<&Name>) {
+        let server = self.0.places.of(server).label.clone();
+        let decided = Decided { decision: "deny", reason: cause.as_str(), server };
+        self.0.families.decisions.get_or_create(&decided).inc();
     }
 
     /// A result of `server` went through relevance filtering, or was held to its budget.
     pub fn relevance(&self, server: &Name, outcome: &RelevanceOutcome) {
+        let (families, place) = (&self.0.families, self.0.places.of(Some(server)));
+        let server = || place.label.clone();
         let dropped = outcome.total.saturating_sub(outcome.kept);
-        self.filter_items.with_label_values(&["kept", server.as_str()]).inc_by(outcome.kept);
-        self.filter_items.with_label_values(&["dropped", server.as_str()]).inc_by(dropped);
-        self.filter_bytes.with_label_values(&["in"]).inc_by(outcome.bytes_before);
-        self.filter_bytes.with_label_values(&["out"]).inc_by(outcome.bytes_after);
-        self.filter_duration.observe(Duration::from_millis(outcome.elapsed_ms).as_secs_f64());
+        for (action, records) in [("kept", outcome.kept), ("dropped", dropped)] {
+            families.items.get_or_create(&Items { action, server: server() }).inc_by(records);
+        }
+        for (stage, bytes) in [("in", outcome.bytes_before), ("out", outcome.bytes_after)] {
+            families.bytes.get_or_create(&Stage { stage, server: server() }).inc_by(bytes);
+        }
+        let saved = outcome.bytes_before.saturating_sub(outcome.bytes_after) / BYTES_PER_TOKEN as u64;
+        families.saved.get_or_create(&OfServer { server: server() }).inc_by(saved);
+        let elapsed = Duration::from_millis(outcome.elapsed_ms);
+        families.relevance.get_or_create(&OfTier::of(&outcome.tier)).observe(elapsed.as_secs_f64());
         if let Some(fallback) = outcome.fallback {
-            self.filter_fallbacks.with_label_values(&[fallback.as_str()]).inc();
+            families.fallbacks.get_or_create(&Reason { reason: fallback.as_str() }).inc();
         }
     }
 
     /// An audit record could not be made durable.
     pub fn audit_append_failed(&self) {
-        self.audit_append_failures.inc();
+        self.0.families.append_failures.inc();
     }
 
-    /// How the configured servers are; servers not named any more disappear.
-    pub fn upstreams(&self, servers: &[ServerStatus]) {
-        self.upstream_up.reset();
-        for server in servers {
-            let up = i64::from(server.state == ServerState::Ready);
-            self.upstream_up.with_label_values(&[server.name.as_str()]).set(up);
-        }
+    /// `records` audit records were written and synced at once, in that time.
+    pub fn audit_flushed(&self, records: u64, elapsed: Duration) {
+        self.0.families.flush.observe(elapsed.as_secs_f64());
+        // A batch has at most a few thousand records, which a float holds exactly.
+        self.0.families.batch.observe(u32::try_from(records).unwrap_or(u32::MAX).into());
     }
 
     /// Something that `server` sent in place of a message was dropped.
     pub fn upstream_message_dropped(&self, server: &Name) {
-        self.upstream_dropped.with_label_values(&[server.as_str()]).inc();
+        let server = self.0.places.of(Some(server)).label.clone();
+        self.0.families.messages_dropped.get_or_create(&OfServer { server }).inc();
     }
 
     /// Credentials were blotted out `times` times of what was to leave, which is `from` (`reply`).
     pub fn redacted(&self, from: &'static str, times: u64) {
-        self.redactions.with_label_values(&[from]).inc_by(times);
+        self.0.families.redactions.get_or_create(&Taken { from }).inc_by(times);
     }
 
     /// A request was more than `limit` permits its user.
-    pub fn limited(&self, limit: &str) {
-        self.limited.with_label_values(&[limit]).inc();
+    pub fn limited(&self, limit: &'static str) {
+        self.0.families.limited.get_or_create(&Limit { limit }).inc();
     }
 
     /// A request was refused because the gateway has no more, for that `reason`.
-    pub fn shed(&self, reason: &str) {
-        self.shed.with_label_values(&[reason]).inc();
+    pub fn shed(&self, reason: &'static str) {
+        self.0.families.shed.get_or_create(&Reason { reason }).inc();
     }
 
     /// Requests that wait for an exchange to end.
     pub fn waiting(&self, requests: usize) {
-        self.waiting.set(i64::try_from(requests).unwrap_or(i64::MAX));
+        self.0.families.waiting.set(gauge(requests));
+    }
+
+    /// Sessions of clients of older revisions.
+    pub fn sessions(&self, open: usize) {
+        self.0.families.sessions.set(gauge(open));
+    }
+
+    /// A client opened an event stream that lasts, until what comes back is dropped.
+    #[must_use]
+    pub fn stream(&self) -> Lasting {
+        let streams = self.0.families.streams.clone();
+        streams.inc();
+        Lasting(streams)
     }
 
     /// Whether `server` is left alone because it fails; none: it is not there any more.
     pub fn breaker(&self, server: &Name, open: Option<bool>) {
+        let place = self.0.places.of(Some(server));
+        // Of servers without a label of their own one would speak for all.
+        if self.0.places.is_other(&place) {
+            return;
+        }
+        let of = OfServer { server: place.label.clone() };
         match open {
-            Some(open) => self.breaker_open.with_label_values(&[server.as_str()]).set(i64::from(open)),
-            // Fails where it never was open.
-            None => drop(self.breaker_open.remove_label_values(&[server.as_str()])),
+            Some(open) => {
+                self.0.families.breaker_open.get_or_create(&of).set(i64::from(open));
+            }
+            None => {
+                self.0.families.breaker_open.remove(&of);
+            }
         }
     }
 
-    /// How long ago the configuration in force was confirmed.
-    pub fn age(&self, age: Duration) {
-        self.config_age.set(gauge(age.as_secs()));
-    }
-
-    /// The configuration revision in force; none: 0.
-    pub fn revision(&self, revision: Option<u64>) {
-        self.config_revision.set(gauge(revision.unwrap_or_default()));
-    }
-
-    /// Audit records not yet acknowledged.
-    pub fn backlog(&self, records: u64) {
-        self.audit_backlog.set(gauge(records));
-    }
-
-    /// Everything in the Prometheus text format, version 0.0.4.
+    /// Everything as `OpenMetrics` text 1.0.
     ///
     /// # Errors
-    /// Never in practice: only when a metric is malformed.
-    pub fn render(&self) -> Result<String, prometheus::Error> {
-        TextEncoder::new().encode_to_string(&self.registry.gather())
+    /// Never in practice: only when a metric cannot be written as text.
+    pub fn render(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.0.registry)?;
+        Ok(text)
     }
 }
 
-fn counters(name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
-    IntCounterVec::new(Opts::new(name, help), labels)
-}
-
-fn gauges(name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
-    IntGaugeVec::new(Opts::new(name, help), labels)
-}
-
-fn gauge(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn method_label(method: &str) -> &'static str {
-    METHODS.into_iter().find(|known| *known == method).unwrap_or("other")
-}
-
-fn outcome_label(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Ok => "ok",
-        Outcome::InputRequired => "input_required",
-        Outcome::ToolError => "tool_error",
-        Outcome::Error => "error",
-        Outcome::Denied => "denied",
-        Outcome::Cancelled => "cancelled",
-        Outcome::Partial => "partial",
-        Outcome::Unknown => "unknown",
-    }
+/// The value of a gauge that counts.
+fn gauge(value: impl TryInto<i64>) -> i64 {
+    value.try_into().unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use control_plane_api::audit::Fallback;
-
-    fn check(record: impl FnOnce(&Metrics), expected: &[&str]) {
-        let metrics = Metrics::new().unwrap();
-        record(&metrics);
-        let text = metrics.render().unwrap();
-        for line in expected {
-            assert!(text.lines().any(|found| found == *line), "no `{line}` in\n{text}");
-        }
-    }
-
-    #[test]
-    fn a_method_nobody_knows_is_no_label_of_its_own() {
-        let record = |metrics: &Metrics| {
-            for method in ["evil/1", "evil/2", "tools/call"] {
-                metrics.operation(method, Outcome::Ok, Duration::from_millis(15));
-            }
-        };
-        check(
-            record,
-            &[
-                "mcp_server_operation_duration_seconds_count{mcp_method_name=\"other\",outcome=\"ok\"} 2",
-                "mcp_server_operation_duration_seconds_bucket{mcp_method_name=\"tools/call\",outcome=\"ok\",le=\"0.02\"} 1",
-            ],
-        );
-    }
-
-    #[test]
-    fn relevance_tells_what_was_kept_and_what_it_saved() {
-        let outcome = RelevanceOutcome {
-            kept: 30,
-            total: 100,
-            bytes_before: 5000,
-            bytes_after: 900,
-            elapsed_ms: 40,
-            tier: "static+bm25".to_owned(),
-            fallback: Some(Fallback::Deadline),
-        };
-        check(
-            |metrics| metrics.relevance(&"slack".parse().unwrap(), &outcome),
-            &[
-                "mcpctl_filter_items_total{action=\"dropped\",server=\"slack\"} 70",
-                "mcpctl_filter_items_total{action=\"kept\",server=\"slack\"} 30",
-                "mcpctl_filter_bytes_total{stage=\"out\"} 900",
-                "mcpctl_filter_duration_seconds_count 1",
-                "mcpctl_filter_fallbacks_total{reason=\"deadline\"} 1",
-            ],
-        );
-    }
-
-    #[test]
-    fn a_server_that_is_gone_disappears() {
-        let status = |name: &str, state| ServerStatus {
-            name: name.parse().unwrap(),
-            state,
-            era: None,
-            error: None,
-            restarts: 0,
-            pid: None,
-            since: None,
-            stderr: Vec::new(),
-            tested: 0,
-            probed: None,
-            tools: Vec::new(),
-            problems: Vec::new(),
-        };
-        let metrics = Metrics::new().unwrap();
-        metrics.upstreams(&[status("slack", ServerState::Ready), status("jira", ServerState::Failed)]);
-        assert!(metrics.render().unwrap().contains("mcpctl_upstream_up{server=\"jira\"} 0"));
-        metrics.upstreams(&[status("slack", ServerState::Ready)]);
-        let text = metrics.render().unwrap();
-        assert!(text.contains("mcpctl_upstream_up{server=\"slack\"} 1") && !text.contains("jira"), "{text}");
-    }
-
-    #[test]
-    fn the_state_of_the_gateway_is_there_from_the_start() {
-        check(
-            |metrics| {
-                metrics.revision(Some(7));
-                metrics.backlog(3);
-                metrics.audit_append_failed();
-            },
-            &[
-                concat!("mcpctl_build_info{component=\"gateway\",version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
-                "mcpctl_config_revision 7",
-                "mcpctl_audit_backlog 3",
-                "mcpctl_audit_append_failures_total 1",
-            ],
-        );
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ mod term;
 use crate::{
     catalog::Catalog,
     chain,
-    metrics::Metrics,
+    metrics::{Metrics, Phase},
     record::{Ledger, Record},
     router::Router,
     servers::Server,
@@ -22,12 +22,10 @@ use crate::{
 };
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use control_plane_api::{
-    audit::{Decision, Outcome},
-    limits::Limits,
-    oauth::OauthMode,
+use control_plane_api::{audit::Outcome, limits::Limits, name::Name, oauth::OauthMode};
+use filters::{
+    Cause, Chain, Exchange, LocalReply, Names as _, Principal, Verdict, authentication::Authentication, originals,
 };
-use filters::{Chain, Exchange, LocalReply, Names as _, Principal, Verdict, authentication::Authentication, originals};
 use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode};
 use protocol::{Members, Message, Response, RpcError, code};
@@ -112,7 +110,7 @@ impl Pipeline {
         let (authentication, router) = (parts.authentication.clone(), parts.router.clone());
         let scrubber = parts.scrubber.clone();
         Self {
-            chain: chain::assemble(parts),
+            chain: metered(chain::assemble(parts), &metrics),
             authentication,
             router,
             catalog,
@@ -167,21 +165,25 @@ impl Pipeline {
 
     /// Serves one exchange: judged, written down, sent, filtered, written down, answered. Dropping the future cancels it.
     pub async fn serve(&self, mut record: Record, client: Client) {
+        record.observed_by(&self.metrics);
         // The user's word to the gateway itself is not the server's to see.
         let reaction = connect::take_reaction(&mut record.exchange.request.params);
         // Everything that can refuse the request refuses it here.
         if let ControlFlow::Break(reply) = self.chain.on_request(&mut record.exchange).await {
             return self.refuse(record, reply, client).await;
         }
-        self.metrics.decision(Decision::Allow);
+        self.metrics.allowed(server_of(&record.exchange));
         if self.central_of(&record.exchange).is_some() {
             central::begin_trace(&mut record.exchange);
         }
         // Nothing leaves for an upstream before the intent is durable.
+        record.enters(Phase::AuditIntent);
         let patience = Duration::from_millis(self.limits.audit_intent_timeout_ms);
         if !matches!(timeout(patience, record.intent()).await, Ok(Ok(()))) {
+            record.fails();
             return send(&client, Outgoing::Local(unrecorded())).await;
         }
+        record.enters(Phase::Upstream);
         let Some(upstream) = self.upstream_of(&record.exchange) else {
             let error = RpcError::new(code::METHOD_NOT_FOUND, format!("method `{}` is not known", record.method()));
             return self.finish(record, Err(error), client).await;
@@ -246,7 +248,9 @@ impl Pipeline {
                     return self.finish(record, payload, client).await;
                 }
             };
+            record.enters(Phase::ReplyFilters);
             if self.chain.on_message(&mut record.exchange, &mut message).await == Verdict::Drop {
+                record.enters(Phase::Upstream);
                 continue;
             }
             match message {
@@ -254,7 +258,10 @@ impl Pipeline {
                     let payload = translation::of(&record.exchange, response.payload);
                     return self.finish(record, payload, client).await;
                 }
-                other => send(&client, Outgoing::Message(other)).await,
+                other => {
+                    record.enters(Phase::Upstream);
+                    send(&client, Outgoing::Message(other)).await;
+                }
             }
         }
         let error = RpcError::new(code::INTERNAL_ERROR, "the server ended without an answer");
@@ -312,10 +319,6 @@ impl Pipeline {
         self.alarm(&record);
         let message = Message::Response(Response { id: Some(record.exchange.request.id.clone()), payload });
         let bytes = message.to_json().len();
-        self.metrics.operation(record.method(), outcome, record.elapsed());
-        if let (Some(done), Some(target)) = (&record.exchange.relevance, &record.exchange.target) {
-            self.metrics.relevance(&target.server, done);
-        }
         match record.close(outcome, bytes).await {
             Ok(()) => send(&client, Outgoing::Message(message)).await,
             Err(_) => send(&client, Outgoing::Local(unrecorded())).await,
@@ -323,8 +326,7 @@ impl Pipeline {
     }
 
     async fn refuse(&self, record: Record, mut reply: LocalReply, client: Client) {
-        self.metrics.decision(Decision::Deny);
-        self.metrics.operation(record.method(), Outcome::Denied, record.elapsed());
+        self.metrics.denied(reply.cause, server_of(&record.exchange));
         if let Some(limited) = record.exchange.limited {
             self.metrics.limited(limited.reason);
             if limited.counted {
@@ -375,6 +377,17 @@ fn caller_of(exchange: &Exchange) -> Caller {
     Caller { principal: exchange.principal.name().cloned(), affinity: exchange.affinity.clone() }
 }
 
+/// Whose primitive `exchange` is about.
+fn server_of(exchange: &Exchange) -> Option<&Name> {
+    exchange.target.as_ref().map(|target| &target.server)
+}
+
+/// `chain`, of whose filters `metrics` learn how long they take.
+fn metered(chain: Chain, metrics: &Metrics) -> Chain {
+    let meter = metrics.filters(chain.names());
+    chain.metered(Box::new(meter))
+}
+
 /// What the client is told of an upstream's failure.
 fn told(error: &UpstreamError) -> RpcError {
     RpcError::new(code::INTERNAL_ERROR, error.to_string())
@@ -390,6 +403,7 @@ fn unrecorded() -> LocalReply {
             "the audit log cannot be written, so nothing is served; see the gateway's log (disk full?)",
         ),
         reason: "audit log not writable".to_owned(),
+        cause: Cause::Unrecorded,
     }
 }
 

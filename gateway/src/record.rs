@@ -9,9 +9,10 @@ use crate::{
     audit::{AuditError, Auditor},
     config::Freshness,
     drain::{InFlight, Running},
+    metrics::{Course, Metrics, Phase, TraceId},
 };
 use control_plane_api::{
-    audit::{Action, AuditEvent, Decision, Outcome, Phase},
+    audit::{self, Action, AuditEvent, Decision, Outcome},
     name::Name,
     timestamp::Timestamp,
 };
@@ -57,6 +58,8 @@ pub struct Record {
     decision: Decision,
     reason: String,
     closed: bool,
+    /// Where its time goes; none for what is only written down, and once it was told.
+    course: Option<Course>,
     /// Until the record is dropped; none for who only listens, which ends with the pipeline.
     _running: Option<Running>,
 }
@@ -79,6 +82,7 @@ impl Record {
             decision: Decision::Allow,
             reason: String::new(),
             closed: false,
+            course: None,
             _running: running,
         }
     }
@@ -101,6 +105,31 @@ impl Record {
         self.started.elapsed()
     }
 
+    /// `metrics` are told where the time of the exchange goes and how it ends.
+    pub fn observed_by(&mut self, metrics: &Metrics) {
+        self.course = Some(metrics.course(self.started));
+    }
+
+    /// The exchange goes on with `phase`.
+    pub fn enters(&mut self, phase: Phase) {
+        if let Some(course) = &mut self.course {
+            course.enter(phase);
+        }
+    }
+
+    /// The exchange goes no further, because it could not be written down.
+    pub fn fails(&mut self) {
+        self.tell(Outcome::Error);
+    }
+
+    /// Tells metrics how it ended, once.
+    fn tell(&mut self, outcome: Outcome) {
+        if let Some(course) = self.course.take() {
+            let trace = traceparent(&self.exchange).as_deref().and_then(trace_id).and_then(TraceId::new);
+            course.end((&self.method, &self.exchange), outcome, trace);
+        }
+    }
+
     /// Notes that `bytes` of the reply leave for the client.
     pub fn passed(&mut self, bytes: &[u8]) {
         self.passed_bytes += bytes.len();
@@ -120,7 +149,7 @@ impl Record {
     pub async fn intent(&mut self) -> Result<(), AuditError> {
         self.reason =
             self.exchange.allowed_by.as_ref().map(|p| format!("allowed by profile `{p}`")).unwrap_or_default();
-        self.ledger.auditor.append(self.event(Phase::Intent, Outcome::Unknown, 0)).await
+        self.ledger.auditor.append(self.event(audit::Phase::Intent, Outcome::Unknown, 0)).await
     }
 
     /// Notes that the decision is another one now, by `revision`, which is newer than the one under which it began.
@@ -153,16 +182,20 @@ impl Record {
     /// [`AuditError`] when it is not durable: then the result may not be sent.
     pub async fn close(mut self, outcome: Outcome, reply_bytes: usize) -> Result<(), AuditError> {
         self.closed = true;
-        let event = self.event(Phase::Outcome, outcome, reply_bytes);
-        self.ledger.auditor.append(event).await
+        let event = self.event(audit::Phase::Outcome, outcome, reply_bytes);
+        self.enters(Phase::AuditOutcome);
+        let written = self.ledger.auditor.append(event).await;
+        self.tell(if written.is_ok() { outcome } else { Outcome::Error });
+        written
     }
 
     /// Closes the record without writing it down: it is counted, and the count is written down.
     pub fn forget(mut self) {
         self.closed = true;
+        self.tell(Outcome::Denied);
     }
 
-    fn event(&self, phase: Phase, outcome: Outcome, reply_bytes: usize) -> AuditEvent {
+    fn event(&self, phase: audit::Phase, outcome: Outcome, reply_bytes: usize) -> AuditEvent {
         let exchange = &self.exchange;
         let meta = meta::of(&exchange.request.params);
         // Whatever a client chose may hold what it must not.
@@ -192,7 +225,7 @@ impl Record {
             client: meta.get(meta::CLIENT_INFO).and_then(meta::implementation).as_deref().map(clean),
             peer: exchange.peer.map(|peer| peer.to_string()),
             request_id: Some(clean(&exchange.request.id.to_string())),
-            trace_id: meta.read::<String>(meta::TRACEPARENT).as_deref().and_then(trace_id),
+            trace_id: meta.read::<String>(meta::TRACEPARENT).as_deref().and_then(trace_id).map(str::to_owned),
             revision: self.ledger.revision,
             stale_s: self.ledger.freshness.stale_s(),
             duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -217,7 +250,8 @@ impl Drop for Record {
     fn drop(&mut self) {
         if !self.closed {
             let outcome = if self.passed_bytes > 0 { Outcome::Partial } else { Outcome::Cancelled };
-            let event = self.event(Phase::Outcome, outcome, self.passed_bytes);
+            self.tell(outcome);
+            let event = self.event(audit::Phase::Outcome, outcome, self.passed_bytes);
             let auditor = self.ledger.auditor.clone();
             tokio::spawn(async move { auditor.append(event).await });
         }
@@ -251,12 +285,16 @@ fn arguments_digest(exchange: &Exchange) -> Option<String> {
 }
 
 /// The trace id of a W3C `traceparent`.
-fn trace_id(traceparent: &str) -> Option<String> {
-    traceparent
-        .split('-')
-        .nth(1)
-        .filter(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()))
-        .map(str::to_owned)
+fn trace_id(traceparent: &str) -> Option<&str> {
+    traceparent.split('-').nth(1).filter(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// The `traceparent` of the request; what has none is not taken apart for it.
+fn traceparent(exchange: &Exchange) -> Option<String> {
+    let params = &exchange.request.params;
+    let told = params.get("_meta")?.get().as_bytes();
+    memchr::memmem::find(told, meta::TRACEPARENT.as_bytes())?;
+    meta::of(params).read(meta::TRACEPARENT)
 }
 
 #[cfg(test)]
@@ -274,7 +312,7 @@ mod tests {
     #[test]
     fn a_trace_id_is_read_only_from_a_whole_traceparent() {
         let id = "4bf92f3577b34da6a3ce929d0e0e4736";
-        assert_eq!(trace_id(&format!("00-{id}-00f067aa0ba902b7-01")).as_deref(), Some(id));
+        assert_eq!(trace_id(&format!("00-{id}-00f067aa0ba902b7-01")), Some(id));
         assert_eq!(trace_id("junk"), None);
         assert_eq!(trace_id("00-zz-1-1"), None);
     }

@@ -7,7 +7,7 @@
 use crate::seal::{Bound, Sealer};
 use async_trait::async_trait;
 use control_plane_api::name::Name;
-use filters::{Exchange, Filter, LocalReply, Target, Verdict};
+use filters::{Cause, Exchange, Filter, LocalReply, Target, Verdict};
 use http::StatusCode;
 use protocol::{Members, Message, RpcError, code, meta, method};
 use serde::{Deserialize, Serialize};
@@ -237,7 +237,7 @@ fn digest(exchange: &Exchange) -> [u8; 32] {
 fn knows_tasks(exchange: &Exchange) -> Result<(), LocalReply> {
     let refuse = |status: StatusCode, error: RpcError| {
         let reason = error.message.clone();
-        Err(LocalReply { status, headers: Vec::new(), error, reason })
+        Err(LocalReply { status, headers: Vec::new(), error, reason, cause: Cause::Malformed })
     };
     if exchange.request.method == method::TASKS_RESULT {
         let told = "method `tasks/result` does not belong to this revision";
@@ -252,7 +252,7 @@ fn knows_tasks(exchange: &Exchange) -> Result<(), LocalReply> {
 }
 
 fn refused(told: &str) -> LocalReply {
-    LocalReply::refusal(code::INVALID_PARAMS, told, told)
+    LocalReply::refusal(Cause::Sealed, code::INVALID_PARAMS, told, told)
 }
 
 #[cfg(test)]

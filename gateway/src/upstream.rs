@@ -174,7 +174,24 @@ pub enum UpstreamError {
     },
 }
 
+/// The word of [`UpstreamError::Lost`].
+const LOST: &str = "lost";
+
 impl UpstreamError {
+    /// One word of a closed list, for counting.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::Lost { .. } => LOST,
+            Self::TimedOut { .. } => "timed_out",
+            Self::Unusable { .. } => "unusable",
+            Self::NeedsConsent { .. } => "needs_consent",
+            Self::TokenRefused { .. } => "token_refused",
+            Self::Forgotten { .. } => "forgotten",
+        }
+    }
+
     /// What happened, without the server's name in front.
     #[must_use]
     pub fn reason(&self) -> String {

@@ -3,7 +3,7 @@
 //! Constant answers: what exactly was wrong with a token is told to the audit log only. Without any issuer nobody can be
 //! sent anywhere, and challenges say no more than `Bearer`.
 
-use crate::LocalReply;
+use crate::{Cause, LocalReply};
 use control_plane_api::snapshot::Snapshot;
 use http::{HeaderValue, StatusCode, header};
 use protocol::{RpcError, code};
@@ -84,15 +84,17 @@ impl Challenges {
 
     /// The answer to a request to `endpoint` that is refused for `refusal`.
     pub(super) fn reply(&self, refusal: &Refusal, endpoint: &str) -> LocalReply {
-        let (status, told) = match refusal {
-            Refusal::Missing => {
-                (StatusCode::UNAUTHORIZED, "authentication required: send a token as `Authorization: Bearer …`")
-            }
+        let unauthorized = |cause, told| (StatusCode::UNAUTHORIZED, cause, told);
+        let (status, cause, told) = match refusal {
+            Refusal::Missing => unauthorized(
+                Cause::Unauthenticated,
+                "authentication required: send a token as `Authorization: Bearer …`",
+            ),
             Refusal::Malformed | Refusal::Unknown | Refusal::Rejected(_) => {
-                (StatusCode::UNAUTHORIZED, "the token is not valid")
+                unauthorized(Cause::Unauthenticated, "the token is not valid")
             }
-            Refusal::Expired => (StatusCode::UNAUTHORIZED, "the token has expired"),
-            Refusal::Scope(_) => (StatusCode::FORBIDDEN, "the token lacks a scope that is needed here"),
+            Refusal::Expired => unauthorized(Cause::Expired, "the token has expired"),
+            Refusal::Scope(_) => (StatusCode::FORBIDDEN, Cause::Scope, "the token lacks a scope that is needed here"),
         };
         let challenge = HeaderValue::try_from(self.challenge(refusal, endpoint));
         LocalReply {
@@ -100,6 +102,7 @@ impl Challenges {
             headers: vec![(header::WWW_AUTHENTICATE, challenge.unwrap_or_else(|_| HeaderValue::from_static("Bearer")))],
             error: RpcError::new(code::INVALID_REQUEST, told),
             reason: refusal.to_string(),
+            cause,
         }
     }
 

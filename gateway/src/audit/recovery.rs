@@ -6,6 +6,7 @@
 
 use super::{
     AuditError,
+    lag::Lag,
     record::unknown_outcome,
     segment::{self, Line, Lines, Segment},
     spool::{self, Cursor},
@@ -18,6 +19,7 @@ use control_plane_api::{
         verify::{Broken, Fault, Start, Trust, Verifier},
     },
     name::Name,
+    timestamp::Timestamp,
 };
 use std::{
     collections::BTreeMap,
@@ -66,6 +68,8 @@ pub(super) struct Recovered {
     pub(super) acknowledged: Cursor,
     /// Exchanges without an outcome, by id.
     pub(super) open: BTreeMap<String, AuditEvent>,
+    /// When the first exchange began whose record is not acknowledged.
+    pub(super) owed_since: Option<Timestamp>,
 }
 
 impl Recovered {
@@ -76,7 +80,16 @@ impl Recovered {
         open.into_iter().map(unknown_outcome).collect()
     }
 
+    /// How long what is not acknowledged has been owed.
+    pub(super) fn lag(&self) -> Lag {
+        let (first, last) = (self.acknowledged.head.seq + 1, self.last.seq);
+        self.owed_since.map(|at| Lag::recovered(first, last, at)).unwrap_or_default()
+    }
+
     fn take(&mut self, event: AuditEvent) {
+        if event.seq > self.acknowledged.head.seq {
+            self.owed_since.get_or_insert(event.time);
+        }
         match event.phase {
             Phase::Intent => {
                 self.open.insert(event.id.clone(), event);
@@ -103,7 +116,7 @@ pub(super) fn recover(dir: &Path, gateway: &Name) -> Result<Recovered, SpoolErro
     };
     let mut recovery = Recovery {
         verifier: Verifier::new(gateway.clone(), Trust::LinksOnly, start),
-        recovered: Recovered { last: head, checkpoint, acknowledged, open },
+        recovered: Recovered { last: head, checkpoint, acknowledged, open, owed_since: None },
         lengths: Vec::new(),
     };
     for segment in &segments {

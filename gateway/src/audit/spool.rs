@@ -5,13 +5,17 @@
 
 use super::{
     Delivery,
+    lag::Lag,
     recovery::Recovered,
     segment::{self, Line, Lines},
 };
 use crate::settings::{replace_file, sync_parent};
-use control_plane_api::audit::{
-    AuditEvent, Phase,
-    chain::{Body, Hash, Head},
+use control_plane_api::{
+    audit::{
+        AuditEvent, Phase,
+        chain::{Body, Hash, Head},
+    },
+    timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -22,6 +26,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 use tokio::sync::watch;
 
@@ -52,6 +57,7 @@ pub(super) struct Spool {
     acknowledged: Mutex<Cursor>,
     failing: AtomicBool,
     open: Mutex<BTreeMap<String, AuditEvent>>,
+    lag: Mutex<Lag>,
 }
 
 /// Where the shipper stands: the next record, and where it lies if that is known.
@@ -71,11 +77,17 @@ impl Spool {
             acknowledged: Mutex::new(recovered.acknowledged),
             failing: AtomicBool::new(false),
             open: Mutex::new(recovered.open.clone()),
+            lag: Mutex::new(recovered.lag()),
         }
     }
 
     pub(super) fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Room it takes on disk; nothing where the directory cannot be read.
+    pub(super) fn bytes(&self) -> u64 {
+        segment::bytes(&self.dir).unwrap_or_default()
     }
 
     /// Whether the last write failed.
@@ -91,6 +103,14 @@ impl Spool {
         match self.delivery {
             Delivery::ControlPlane => self.durable.borrow().saturating_sub(self.acknowledged()),
             Delivery::FilesOnly => 0,
+        }
+    }
+
+    /// Age of the oldest record the control plane has yet to acknowledge; nothing where none is to get them.
+    pub(super) fn lag(&self) -> Duration {
+        match self.delivery {
+            Delivery::ControlPlane => self.lag.lock().unwrap_or_else(PoisonError::into_inner).at(Timestamp::now()),
+            Delivery::FilesOnly => Duration::ZERO,
         }
     }
 
@@ -112,6 +132,8 @@ impl Spool {
             }
         }
         drop(open);
+        let first = *self.durable.borrow() + 1;
+        self.lag.lock().unwrap_or_else(PoisonError::into_inner).durable(first, last, Timestamp::now());
         self.durable.send_replace(last);
     }
 
@@ -185,6 +207,7 @@ impl Spool {
         replace_file(&self.dir.join(CURSOR), &serde_json::to_vec(&cursor)?)?;
         *self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner) = cursor;
         let seq = cursor.head.seq;
+        self.lag.lock().unwrap_or_else(PoisonError::into_inner).acknowledged(seq);
         let shipped: Vec<_> =
             segment::list(&self.dir)?.into_iter().filter(|one| one.end.is_some_and(|end| end <= seq + 1)).collect();
         if shipped.is_empty() {

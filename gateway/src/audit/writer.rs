@@ -13,6 +13,7 @@ use super::{
     segment,
     spool::Spool,
 };
+use crate::metrics::Metrics;
 use control_plane_api::{
     audit::{AuditEvent, chain::Chain},
     timestamp::Timestamp,
@@ -43,6 +44,7 @@ pub(super) struct Writer {
     spool: Arc<Spool>,
     options: AuditOptions,
     signer: Signer,
+    metrics: Metrics,
     chain: Chain,
     /// Records since the last checkpoint.
     unsigned: u64,
@@ -78,14 +80,14 @@ impl Writer {
         disk: Box<dyn Disk>,
         spool: Arc<Spool>,
         options: AuditOptions,
-        (signer, recovered): (Signer, &Recovered),
+        (signer, recovered, metrics): (Signer, &Recovered, Metrics),
     ) -> Self {
         let now = u64::try_from(Timestamp::now().as_millis()).unwrap_or_default();
         // Grows even if the clock went back, and is not used again even if the files were lost.
         let epoch = now.max(recovered.last.epoch + 1);
         let chain = Chain::new(signer.gateway.clone(), epoch, recovered.last, recovered.checkpoint);
         let (unsigned, signed) = (0, Instant::now());
-        Self { disk, spool, options, signer, chain, unsigned, signed, active: None, failing: false }
+        Self { disk, spool, options, signer, metrics, chain, unsigned, signed, active: None, failing: false }
     }
 
     /// Writes what comes until told to close or nobody can append any more.
@@ -164,10 +166,12 @@ impl Writer {
             return Ok(());
         }
         let active = self.room_for(bytes.len() as u64)?;
+        let begun = Instant::now();
         let written = active.file.write_at(&bytes, active.offset).and_then(|()| active.file.sync());
         match written {
             Ok(()) => {
                 active.offset += bytes.len() as u64;
+                self.metrics.audit_flushed(more, begun.elapsed());
                 self.chain = chain;
                 self.unsigned = if signs { 0 } else { self.unsigned + more };
                 self.spool.committed(self.chain.head().seq, events);

@@ -1,11 +1,18 @@
 //! How far configuration got: one value, written by the intake, read by readiness, reports and metrics.
 
 use control_plane_api::{gateway::ConfigState, validate::Violation};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 use tokio::sync::watch;
 
 /// What is in force and what became of the newest offer. Cheap to clone; every clone sees the same.
 #[derive(Debug, Clone)]
-pub struct Progress(watch::Sender<Option<ConfigState>>);
+pub struct Progress {
+    state: watch::Sender<Option<ConfigState>>,
+    refused: Arc<AtomicU64>,
+}
 
 impl Default for Progress {
     fn default() -> Self {
@@ -17,30 +24,36 @@ impl Progress {
     /// Nothing is in force yet.
     #[must_use]
     pub fn new() -> Self {
-        Self(watch::Sender::new(None))
+        Self { state: watch::Sender::new(None), refused: Arc::default() }
     }
 
     /// What became of the newest offer; none before the first.
     #[must_use]
     pub fn state(&self) -> Option<ConfigState> {
-        self.0.borrow().clone()
+        self.state.borrow().clone()
     }
 
     /// The revision in force; none before the first.
     #[must_use]
     pub fn revision_in_force(&self) -> Option<u64> {
-        in_force(self.0.borrow().as_ref())
+        in_force(self.state.borrow().as_ref())
+    }
+
+    /// How many offers were refused since the process began.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Waits until a configuration is in force.
     pub async fn ready(&self) {
         // The sender is `self`, so waiting cannot fail.
-        let _ = self.0.subscribe().wait_for(|state| in_force(state.as_ref()).is_some()).await;
+        let _ = self.state.subscribe().wait_for(|state| in_force(state.as_ref()).is_some()).await;
     }
 
     /// Sees every later change.
     pub(crate) fn subscribe(&self) -> watch::Receiver<Option<ConfigState>> {
-        self.0.subscribe()
+        self.state.subscribe()
     }
 
     pub(crate) fn applied(&self, revision: u64) {
@@ -49,11 +62,12 @@ impl Progress {
 
     /// `in_force` is 0 when nothing is.
     pub(crate) fn rejected(&self, revision: u64, in_force: u64, violations: Vec<Violation>) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
         self.set(ConfigState::Rejected { revision, in_force, violations });
     }
 
     fn set(&self, state: ConfigState) {
-        self.0.send_if_modified(|current| {
+        self.state.send_if_modified(|current| {
             let changed = current.as_ref() != Some(&state);
             *current = Some(state);
             changed

@@ -3,7 +3,7 @@
 
 use super::request::Inbound;
 use control_plane_api::limits::Limits;
-use filters::LocalReply;
+use filters::{Cause, LocalReply};
 use http::{HeaderMap, StatusCode};
 use protocol::{
     Id, Members, Message, Request, Revision, RpcError, code,
@@ -218,7 +218,7 @@ fn missing(key: &str) -> LocalReply {
 
 fn bad_request(error: RpcError) -> LocalReply {
     let reason = error.message.clone();
-    LocalReply { status: StatusCode::BAD_REQUEST, headers: Vec::new(), error, reason }
+    LocalReply { status: StatusCode::BAD_REQUEST, headers: Vec::new(), error, reason, cause: Cause::Malformed }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What still comes in while the gateway is drained: what belongs to something that runs. The rest is sent elsewhere.
 
 use super::classify::{Body, Classified};
-use filters::LocalReply;
+use filters::{Cause, LocalReply};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use protocol::{Message, RpcError, code};
 
@@ -35,6 +35,7 @@ pub(super) fn elsewhere() -> LocalReply {
         headers: vec![(header::RETRY_AFTER, RETRY_AFTER_S)],
         error: RpcError::new(code::INTERNAL_ERROR, told),
         reason: told.to_owned(),
+        cause: Cause::Draining,
     }
 }
 

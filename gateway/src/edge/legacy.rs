@@ -31,7 +31,7 @@ use super::{
 };
 use crate::pipeline::Pipeline;
 use control_plane_api::name::Name;
-use filters::LocalReply;
+use filters::{Cause, LocalReply};
 use http::{HeaderValue, StatusCode};
 use pingora_core::protocols::http::ServerSession;
 use protocol::{Id, Members, Message, Request, Response, Revision, RpcError, code, headers::SESSION_ID, method};
@@ -181,6 +181,7 @@ impl Edge {
             Ok(follower) => follower,
             Err(refusal) => return reply::refuse(http, None, &refusal).await,
         };
+        let _counted = pipeline.metrics.stream();
         let inbound = Arc::new(inbound);
         if follower.number() == streams::STANDALONE {
             subscriptions::ensure(self, &session, &inbound).await;
@@ -314,7 +315,8 @@ fn bad(told: &str) -> LocalReply {
 }
 
 fn refuse(status: StatusCode, code: i64, told: &str) -> LocalReply {
-    LocalReply { status, headers: Vec::new(), error: RpcError::new(code, told), reason: told.to_owned() }
+    let (headers, error, cause) = (Vec::new(), RpcError::new(code, told), Cause::Malformed);
+    LocalReply { status, headers, error, reason: told.to_owned(), cause }
 }
 
 /// A panic while holding the lock leaves nothing half-done here: what it guards is changed in single steps.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::pipeline::{Outgoing, Pipeline};
 use bytes::Bytes;
-use filters::LocalReply;
+use filters::{Cause, LocalReply};
 use http::StatusCode;
 use pingora_core::protocols::http::ServerSession;
 use protocol::{Id, Message, Request, Response, RpcError, code, method, sse};
@@ -32,6 +32,7 @@ impl Edge {
             return reply::refuse(http, Some(id), &refusal).await;
         }
         let streams = accept::event_stream(&inbound.headers);
+        let _counted = (request.method == method::LISTEN).then(|| pipeline.metrics.stream());
         if request.method == method::LISTEN && !streams {
             let told = "accept `text/event-stream` to listen";
             let refusal = local(StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, told);
@@ -86,7 +87,9 @@ async fn removed(pipeline: &Pipeline, inbound: &Inbound, request: Request) -> Lo
             (refusal, reason)
         }
     };
-    let record = pipeline.record(exchange, &method, inbound.bytes);
+    let mut record = pipeline.record(exchange, &method, inbound.bytes);
+    record.observed_by(&pipeline.metrics);
+    pipeline.metrics.denied(refusal.cause, None);
     match record.deny(reason, refusal.error.message.len()).await {
         Ok(()) => refusal,
         Err(_) => local(StatusCode::SERVICE_UNAVAILABLE, code::INTERNAL_ERROR, "the audit log cannot be written"),
@@ -94,7 +97,8 @@ async fn removed(pipeline: &Pipeline, inbound: &Inbound, request: Request) -> Lo
 }
 
 fn local(status: StatusCode, code: i64, told: &str) -> LocalReply {
-    LocalReply { status, headers: Vec::new(), error: RpcError::new(code, told), reason: told.to_owned() }
+    let (headers, error, cause) = (Vec::new(), RpcError::new(code, told), Cause::Method);
+    LocalReply { status, headers, error, reason: told.to_owned(), cause }
 }
 
 /// Writes the reply of one exchange: an object, or an event stream once there is more than one message.

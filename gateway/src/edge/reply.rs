@@ -2,7 +2,7 @@
 
 use super::Hangup;
 use bytes::Bytes;
-use filters::LocalReply;
+use filters::{Cause, LocalReply};
 use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use pingora_core::protocols::http::ServerSession;
 use pingora_http::ResponseHeader;
@@ -54,6 +54,7 @@ pub(super) fn method_not_allowed(allowed: &'static str) -> LocalReply {
         headers: vec![(header::ALLOW, HeaderValue::from_static(allowed))],
         error: RpcError::new(code::INVALID_REQUEST, told),
         reason: String::new(),
+        cause: Cause::Malformed,
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) use route::Endpoint;
 use crate::{pipeline::Pipeline, settings::Settings};
 use bytes::{Bytes, BytesMut};
 use control_plane_api::{limits::Limits, name::Name};
-use filters::{Exchange, LocalReply};
+use filters::{Cause, Exchange, LocalReply};
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use pingora_core::protocols::http::ServerSession;
 use pingora_http::RequestHeader;
@@ -175,6 +175,7 @@ pub(super) fn refuse(status: StatusCode, told: &str) -> LocalReply {
         headers: Vec::new(),
         error: RpcError::new(code::INVALID_REQUEST, told),
         reason: told.to_owned(),
+        cause: Cause::Malformed,
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::{Client, Outgoing, Pipeline, Term, outcome_of};
 use crate::{
+    metrics::Phase,
     record::Record,
     translation,
     upstream::{
@@ -14,7 +15,7 @@ use crate::{
 };
 use bytes::Bytes;
 use control_plane_api::audit::Outcome;
-use filters::{Exchange, Verdict, redaction};
+use filters::{Cause, Exchange, Verdict, redaction};
 use protocol::{Members, Message, Response, RpcError, code};
 use scrubber::{Dialect, Redacted, Scan, Unblottable};
 
@@ -39,7 +40,7 @@ impl Pipeline {
 
     /// Passes `long` on, and closes the record.
     pub(super) async fn relay(&self, mut record: Record, (mut long, mut term): (Long, Term), client: Client) {
-        let (rim, outcome) = match self.rim(&mut record.exchange, long.rim()).await {
+        let (rim, outcome) = match self.rim(&mut record, long.rim()).await {
             Ok(rim) => rim,
             Err(error) => return self.finish(record, Err(error), client).await,
         };
@@ -59,7 +60,7 @@ impl Pipeline {
             End::BrokenOff => (if record.passed_bytes() > 0 { Outcome::Partial } else { Outcome::Error }, None),
             End::Revoked(reason) => {
                 let bytes = record.passed_bytes();
-                self.metrics.operation(record.method(), Outcome::Denied, record.elapsed());
+                self.metrics.denied(Cause::Revoked, super::server_of(&record.exchange));
                 // The client can only be told by what it misses, whether that is written down or not.
                 let _ = record.deny(reason, bytes).await;
                 return;
@@ -67,7 +68,6 @@ impl Pipeline {
             // The record says so when it is dropped.
             End::Abandoned => return,
         };
-        self.metrics.operation(record.method(), outcome, record.elapsed());
         self.alarm(&record);
         record.passed(last.as_deref().unwrap_or_default());
         let bytes = record.passed_bytes();
@@ -106,7 +106,7 @@ impl Pipeline {
                         }
                         Err(error) => return unblottable(record, error),
                     };
-                    return match self.rim(&mut record.exchange, &mut rim).await {
+                    return match self.rim(record, &mut rim).await {
                         Ok((rim, outcome)) => End::Complete(outcome, format!("{held}{}}}}}", spliced(&rim)).into()),
                         Err(error) => broken_off(record, &error.message),
                     };
@@ -118,15 +118,18 @@ impl Pipeline {
     }
 
     /// `rim` as the client may have it, and what it says about the outcome.
-    async fn rim(&self, exchange: &mut Exchange, rim: &mut Members) -> Result<(Members, Outcome), RpcError> {
+    async fn rim(&self, record: &mut Record, rim: &mut Members) -> Result<(Members, Outcome), RpcError> {
         let unusable = || RpcError::new(code::INTERNAL_ERROR, "the server's answer may not pass");
-        let id = exchange.request.id.clone();
+        let id = record.exchange.request.id.clone();
         let mut message = Message::Response(Response::ok(id, std::mem::take(rim).to_raw()));
-        if self.chain.on_message(exchange, &mut message).await == Verdict::Drop {
+        record.enters(Phase::ReplyFilters);
+        let verdict = self.chain.on_message(&mut record.exchange, &mut message).await;
+        record.enters(Phase::Upstream);
+        if verdict == Verdict::Drop {
             return Err(unusable());
         }
         let Message::Response(response) = message else { return Err(unusable()) };
-        let payload = translation::of(exchange, response.payload);
+        let payload = translation::of(&record.exchange, response.payload);
         let outcome = outcome_of(&payload);
         let rim = Members::open(&payload?).map_err(|_| unusable())?;
         Ok((rim, outcome))

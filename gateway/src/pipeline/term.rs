@@ -6,7 +6,7 @@
 
 use super::Pipeline;
 use control_plane_api::name::Name;
-use filters::{Exchange, Filter as _, LocalReply};
+use filters::{Cause, Exchange, Filter as _, LocalReply};
 use http::{HeaderMap, StatusCode};
 use protocol::{RpcError, code};
 use std::{future, ops::ControlFlow, sync::Arc};
@@ -115,10 +115,11 @@ fn drained() -> LocalReply {
         headers: Vec::new(),
         error: RpcError::new(code::INTERNAL_ERROR, told),
         reason: "broken off: the gateway was drained".to_owned(),
+        cause: Cause::Draining,
     }
 }
 
 /// The audit log is told that it was allowed when it began.
 fn broken_off(refusal: LocalReply) -> LocalReply {
-    LocalReply { reason: format!("revoked while it ran: {}", refusal.reason), ..refusal }
+    LocalReply { reason: format!("revoked while it ran: {}", refusal.reason), cause: Cause::Revoked, ..refusal }
 }

@@ -3,7 +3,7 @@
 
 use super::Router;
 use async_trait::async_trait;
-use filters::{Exchange, Filter, LocalReply};
+use filters::{Cause, Exchange, Filter, LocalReply};
 use http::StatusCode;
 use protocol::{code, method::Primitive};
 use std::{ops::ControlFlow, sync::Arc};
@@ -41,7 +41,8 @@ impl Filter for Mirroring {
         let checked = table.mirrored(exposed).map_or(Ok(()), |mirrored| mirrored.check(arguments, &exchange.headers));
         checked.map_or_else(
             |error| {
-                let mut reply = LocalReply::refusal(code::HEADER_MISMATCH, error.to_string(), error.to_string());
+                let told = error.to_string();
+                let mut reply = LocalReply::refusal(Cause::Malformed, code::HEADER_MISMATCH, told.clone(), told);
                 reply.status = StatusCode::BAD_REQUEST;
                 ControlFlow::Break(reply)
             },

@@ -7,13 +7,13 @@
 
 mod circuit;
 
-use super::{Caller, Endpoint, Health, Life, Reply, Said, Upstream, UpstreamError, modern};
-use crate::metrics::Metrics;
+use super::{Caller, Endpoint, Health, LOST, Life, Reply, Said, Upstream, UpstreamError, modern};
+use crate::metrics::{Asked, Metrics};
 use async_trait::async_trait;
 use circuit::{Circuit, Refusal, Ticket};
 use control_plane_api::{gateway::ServerState, name::Name, server::Transport};
 use futures::{StreamExt as _, stream};
-use protocol::Request;
+use protocol::{Message, Request};
 use serde_json::value::RawValue;
 use std::{sync::Arc, time::Instant};
 use tokio::sync::watch;
@@ -46,9 +46,11 @@ impl Upstream for Guarded {
             return self.upstream.call(request, caller).await;
         }
         let ticket = self.circuit.admit(Instant::now()).map_err(|refusal| self.refused(refusal))?;
+        let mut asked = self.metrics.asked(&self.server, &request.method);
         match self.upstream.call(request, caller).await {
-            Ok(reply) => Ok(self.heard(ticket, reply)),
+            Ok(reply) => Ok(self.heard((ticket, asked), reply)),
             Err(error) => {
+                asked.end(error.word());
                 note(&ticket, &error, self.counts_unreachable);
                 self.told();
                 Err(error)
@@ -83,20 +85,28 @@ impl Upstream for Guarded {
 }
 
 impl Guarded {
-    /// `reply`, of whose end the breaker learns.
-    fn heard(&self, ticket: Ticket, reply: Reply) -> Reply {
+    /// `reply`, of whose end the breaker and metrics learn.
+    fn heard(&self, (ticket, asked): (Ticket, Asked), reply: Reply) -> Reply {
         let counts_unreachable = self.counts_unreachable;
-        Box::pin(stream::unfold(Some((reply, ticket)), move |state| async move {
-            let (mut reply, ticket) = state?;
-            match reply.next().await? {
+        Box::pin(stream::unfold(Some((reply, ticket, asked)), move |state| async move {
+            let (mut reply, ticket, mut asked) = state?;
+            let Some(said) = reply.next().await else {
+                asked.end(LOST);
+                return None;
+            };
+            match said {
                 Ok(said) => {
                     // It is there, whatever it says. A ticket that says nothing before it goes was given back by its client.
                     ticket.answered(Instant::now());
-                    let ends = matches!(said, Said::Message(protocol::Message::Response(_)) | Said::Long(_));
-                    Some((Ok(said), (!ends).then_some((reply, ticket))))
+                    let end = end_of(&said);
+                    if let Some(error_type) = end {
+                        asked.end(error_type);
+                    }
+                    Some((Ok(said), end.is_none().then_some((reply, ticket, asked))))
                 }
                 Err(error) => {
                     note(&ticket, &error, counts_unreachable);
+                    asked.end(error.word());
                     Some((Err(error), None))
                 }
             }
@@ -116,6 +126,15 @@ impl Guarded {
 impl Drop for Guarded {
     fn drop(&mut self) {
         self.metrics.breaker(&self.server, None);
+    }
+}
+
+/// How what was asked ended with `said`, in the words of metrics; none: it goes on.
+fn end_of(said: &Said) -> Option<&'static str> {
+    match said {
+        Said::Message(Message::Response(response)) => Some(if response.payload.is_ok() { "" } else { "error" }),
+        Said::Long(_) => Some(""),
+        Said::Message(_) => None,
     }
 }
 

@@ -28,6 +28,7 @@ mod listen;
 mod listeners;
 mod listing;
 mod long;
+mod metrics;
 mod more;
 mod no_process;
 mod overload;

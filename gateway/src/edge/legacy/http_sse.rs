@@ -42,6 +42,7 @@ impl Edge {
         let (Some(follower), true) = (follower, self.sessions.insert(&session, &pipeline.limits)) else {
             return reply::refuse(http, None, &too_many_sessions()).await;
         };
+        let _counted = pipeline.metrics.stream();
         http.set_abort_on_close(true);
         let endpoint = match &inbound.project {
             Some(project) => format!("/projects/{project}/messages?session={}", session.id),

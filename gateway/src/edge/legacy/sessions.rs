@@ -1,6 +1,7 @@
 //! All legacy sessions of this gateway: found by their unguessable id, and only by who opened them.
 
 use super::{lock, session::Session};
+use crate::metrics::Metrics;
 use control_plane_api::{limits::Limits, name::Name};
 use std::{
     collections::HashMap,
@@ -15,9 +16,22 @@ const SWEEP: Duration = Duration::from_secs(30);
 #[derive(Default)]
 pub(in crate::edge) struct Sessions {
     open: Mutex<HashMap<Arc<str>, Arc<Session>>>,
+    /// Told how many there are.
+    metrics: Option<Metrics>,
 }
 
 impl Sessions {
+    /// None yet; `metrics` are told how many there are.
+    pub(in crate::edge) fn new(metrics: Metrics) -> Self {
+        Self { metrics: Some(metrics), ..Self::default() }
+    }
+
+    fn counted(&self, open: &HashMap<Arc<str>, Arc<Session>>) {
+        if let Some(metrics) = &self.metrics {
+            metrics.sessions(open.len());
+        }
+    }
+
     /// Opens `session`; false when there are too many, or too many of its user's, after forgetting those nobody uses.
     pub(super) fn insert(&self, session: &Arc<Session>, limits: &Limits) -> bool {
         let sessions_max = usize::try_from(limits.sessions_max).unwrap_or(usize::MAX);
@@ -30,6 +44,7 @@ impl Sessions {
         let room = open.len() < sessions_max && own < own_max;
         if room {
             open.insert(session.id.clone(), session.clone());
+            self.counted(&open);
         }
         room
     }
@@ -48,7 +63,10 @@ impl Sessions {
 
     /// Ends `session`: what runs for it is cancelled.
     pub(super) fn remove(&self, session: &Session) {
-        lock(&self.open).remove(&session.id);
+        let mut open = lock(&self.open);
+        open.remove(&session.id);
+        self.counted(&open);
+        drop(open);
         session.end();
     }
 
