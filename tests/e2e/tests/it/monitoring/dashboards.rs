@@ -111,7 +111,7 @@ fn each_can_be_told_apart_and_has_its_choices() {
         nothing_covers_anything(&file, dashboard["panels"].as_array().unwrap());
     }
     let expected = ["audit", "fleet", "overview", "policy", "relevance", "servers", "upstreams"];
-    assert_eq!(uids, expected.iter().map(|name| format!("mcpctl-{name}")).collect());
+    assert_eq!(uids, expected.iter().map(|name| format!("mcpctl-{name}")).collect::<BTreeSet<_>>());
 }
 
 fn nothing_covers_anything(file: &str, panels: &[Value]) {

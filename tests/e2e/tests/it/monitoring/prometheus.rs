@@ -92,7 +92,7 @@ impl Prometheus {
 
     /// Waits until everything was scraped and evaluated that was there when it was called.
     pub(crate) async fn catches_up(&self) {
-        let now = self.value("time()").await.unwrap();
+        let now = self.value("vector(time())").await.unwrap();
         until("everything was scraped again, twice", async || {
             (self.value("min(timestamp(up))").await? > now + 2.0 && self.value("min(up)").await? >= 1.0).then_some(())
         })

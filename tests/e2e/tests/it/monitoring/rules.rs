@@ -6,7 +6,8 @@ use std::{collections::BTreeSet, fs, process::Command};
 
 /// A file as values.
 fn read(path: &std::path::Path) -> Value {
-    serde_yaml_ng::from_str(&fs::read_to_string(path).unwrap()).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+    serde_yaml_ng::from_str(&fs::read_to_string(path).unwrap())
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// All the rules of a file.
