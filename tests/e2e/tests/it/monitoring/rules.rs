@@ -75,3 +75,28 @@ fn every_alert_says_how_urgent_it_is_what_is_wrong_and_where_to_read_on() {
         assert!(text.contains(known), "{path} does not say that it is about {alert}");
     }
 }
+
+/// The names of metrics in `expression` that no rule made.
+fn metrics(expression: &str) -> impl Iterator<Item = &str> {
+    let words = expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'));
+    let prefixes = ["mcp_server_", "mcp_client_", "mcpctl_", "mcpd_", "process_"];
+    words.filter(move |word| prefixes.iter().any(|prefix| word.starts_with(prefix)))
+}
+
+#[test]
+fn only_metrics_are_asked_for_that_are_listed() {
+    let lists = ["docs/metrics.md", "docs/metrics-mcpd.md"].map(|path| crate::programs::repository().join(path));
+    let listed = lists.map(|path| fs::read_to_string(path).unwrap()).concat();
+    let rules = [of("recording.yml"), of("alerts.yml")].concat();
+    let of_rules = rules.iter().map(|rule| rule["expr"].as_str().unwrap().to_owned());
+    let mut asked = 0;
+    for expression in of_rules.chain(super::dashboards::queries().into_iter().map(|query| query.expression)) {
+        for name in metrics(&expression) {
+            let family =
+                ["_bucket", "_count", "_sum"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
+            assert!(listed.contains(&format!("`{family}`")), "{name} is in neither list: {expression}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 150, "only {asked} names");
+}
