@@ -35,7 +35,7 @@ async fn set_up(stale: &[&str]) -> World {
 }
 
 /// A second gateway, which joins as an operator would have it join. Its URL.
-async fn join(world: &World, name: &str) -> (Child, String) {
+pub(crate) async fn join(world: &World, name: &str) -> (Child, String) {
     let issued = world.mcpctl(&["gateway", "join-token", name, "--format", "json"]).await.done().json();
     let told = issued["command"].as_str().unwrap();
     assert!(told.contains(&format!("mcp-gateway --name {name}")), "{told}");

@@ -29,6 +29,7 @@ mod instances;
 mod laptop;
 mod messages_api;
 mod model;
+mod monitoring;
 mod more;
 mod objects;
 mod observed;
