@@ -29,3 +29,7 @@ MCP_SDK_VERSIONS="1.22.0 1.30.0 2.3.0"
 # The last one that the old releases can be loaded with.
 PYDANTIC_OLD_VERSION=2.11.7
 NODE_CLIENTS="@modelcontextprotocol/inspector@2.12.0 @openai/codex@$CODEX_VERSION"
+
+# What `make bench` loads with and compares with; nginx and wrk are Debian's.
+K6_VERSION=1.1.0
+ENVOY_VERSION=1.40.0

@@ -20,7 +20,7 @@ use crate::{
     router::{Own, Router},
     seal::Sealer,
     servers::Servers,
-    upstream::{Endpoint, Tokens, connect::Links, credentials::Opened, more::Rests},
+    upstream::{self, Endpoint, Opener, Tokens, connect::Links, credentials::Opened, more::Rests},
 };
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
@@ -113,7 +113,13 @@ impl Live {
     /// Nothing in force yet.
     #[must_use]
     pub fn new(means: Means) -> Arc<Self> {
-        let servers = Servers::new(means.pins.clone());
+        Self::opening(means, upstream::open)
+    }
+
+    /// The same, with `open` for the upstreams of its servers.
+    #[must_use]
+    pub fn opening(means: Means, open: Opener) -> Arc<Self> {
+        let servers = Servers::new(open, means.pins.clone());
         let (mut changes, reporter) = (servers.changes(), means.reporter.clone());
         tokio::spawn(async move {
             while changes.changed().await.is_ok() {

@@ -11,7 +11,7 @@ mod probe;
 
 use crate::{
     pins::{Pins, Withheld},
-    upstream::{self, Endpoint, Upstream},
+    upstream::{Endpoint, Opener, Upstream},
 };
 use control_plane_api::{
     gateway::{ServerState, ServerStatus, ToolStatus},
@@ -118,8 +118,13 @@ impl Listing {
 impl Server {
     /// `before`: the one before it, by whose lists calls to what does not run are told whose they are. What runs is believed
     /// only what it says itself, unless it is the same with another credential: calls wait for its start, and do not fail.
-    fn open(endpoint: Endpoint, epoch: watch::Sender<u64>, pins: Arc<Pins>, before: Option<&Self>) -> Self {
-        let upstream = upstream::open(endpoint.clone());
+    fn open(
+        (endpoint, open): (Endpoint, Opener),
+        epoch: watch::Sender<u64>,
+        pins: Arc<Pins>,
+        before: Option<&Self>,
+    ) -> Self {
+        let upstream = open(endpoint.clone());
         let runs = !matches!(upstream.health().state, ServerState::Stopped | ServerState::Starting);
         let known = before.filter(|before| !runs || before.is_with_another_credential(&endpoint));
         let lists = known.and_then(Self::lists);
@@ -264,13 +269,14 @@ pub struct Servers {
     running: BTreeMap<Name, Arc<Server>>,
     epoch: watch::Sender<u64>,
     pins: Arc<Pins>,
+    open: Opener,
 }
 
 impl Servers {
-    /// None yet; of those to come only what `pins` trust is offered.
+    /// None yet; of those to come, whose upstreams `open` opens, only what `pins` trust is offered.
     #[must_use]
-    pub fn new(pins: Arc<Pins>) -> Self {
-        Self { running: BTreeMap::new(), epoch: watch::channel(0).0, pins }
+    pub fn new(open: Opener, pins: Arc<Pins>) -> Self {
+        Self { running: BTreeMap::new(), epoch: watch::channel(0).0, pins, open }
     }
 
     /// Makes the running servers those of `endpoints`: starts new ones, lets go of gone ones, keeps unchanged ones.
@@ -280,7 +286,10 @@ impl Servers {
                 server.running.spec.send_replace(endpoint.spec.clone());
                 Server::new(endpoint.name, endpoint.spec, server.running.clone(), self.pins.clone())
             }
-            before => Server::open(endpoint, self.epoch.clone(), self.pins.clone(), before.map(AsRef::as_ref)),
+            before => {
+                let opened = (endpoint, self.open);
+                Server::open(opened, self.epoch.clone(), self.pins.clone(), before.map(AsRef::as_ref))
+            }
         };
         let next: BTreeMap<Name, Arc<Server>> =
             endpoints.into_iter().map(|e| (e.name.clone(), Arc::new(keep(e)))).collect();
