@@ -11,13 +11,6 @@ const warm = __ENV.MEMORY !== 'cold';
 
 export const options = of({ calls: steadily(1) });
 
-// The first call has them encoded, as far as its time allows; what it left unread, the next ones read.
-export function setup() {
-  for (let n = 0; warm && n < 20; n += 1) {
-    ask(0);
-  }
-}
-
 function ask(n) {
   const args = { seed: seed + n };
   if (filters) {

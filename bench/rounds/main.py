@@ -118,7 +118,8 @@ def own_s(running):
 def version(command):
     try:
         told = subprocess.run(command, capture_output=True, text=True)
-        return (told.stdout + told.stderr).strip().splitlines()[0]
+        first = (told.stdout + told.stderr).strip().splitlines()[0]
+        return re.sub(r"^\S*/\S+\s+", "", first)
     except (OSError, IndexError):
         return "?"
 

@@ -87,7 +87,7 @@ export function handleSummary(data) {
   const told = {
     contender: __ENV.CONTENDER,
     calls: count,
-    rps: count / (data.state.testRunDurationMs / 1000),
+    rps: count / seconds,
     failed: data.metrics.broken ? data.metrics.broken.values.count : 0,
     p50_ms: trend.med || 0,
     p99_ms: trend['p(99)'] || 0,
