@@ -78,7 +78,8 @@ fn chain(criterion: &mut Criterion) {
             let (mut tried, _) = exchange();
             assert!(runtime.block_on(chain.on_request(&mut tried)).is_continue(), "{chain:?} lets the call pass");
             group.bench_function(BenchmarkId::new(name, count), |b| {
-                let pass = async |(mut exchange, mut message): (Exchange, Message)| {
+                let chain = &chain;
+                let pass = |(mut exchange, mut message): (Exchange, Message)| async move {
                     let verdict = chain.on_request(&mut exchange).await;
                     chain.on_message(&mut exchange, &mut message).await;
                     // Taken apart outside of what is measured.
