@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use protocol::{Id, Message, Response};
 use scrubber::Scrubber;
 use serde_json::value::RawValue;
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 const FILTERS_MAX: usize = 12;
 
@@ -36,7 +36,7 @@ impl Filter for Noop {
 /// Those that need nothing of a gateway, in its order.
 fn real() -> Vec<Box<dyn Filter>> {
     let snapshot = snapshot(&company(1, 1, 1));
-    let (rates, table) = (Arc::<Rates>::default(), Arc::new(Table::of(&[("s0_tool_0", "s0", "tool_0")])));
+    let (rates, table) = (Arc::new(Rates::new(Instant::now)), Arc::new(Table::of(&[("s0_tool_0", "s0", "tool_0")])));
     vec![
         Box::new(Authentication::compile(&snapshot, Peppers::default(), "http://127.0.0.1:9229", Timestamp::now)),
         Box::new(RateLimit::new(rates.clone(), &snapshot.limits)),
