@@ -1,6 +1,6 @@
 # Every target installs what it needs first (scripts/setup), so each works on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check conformance compatibility torture bench bench-fleet bench-relevance deploy-check clean-demo
+.PHONY: help setup build demo test check conformance compatibility torture bench bench-criterion bench-fleet bench-relevance deploy-check clean-demo
 SHELL := /bin/bash
 
 TOOLS := . target/tools/env &&
@@ -33,7 +33,10 @@ compatibility: ## real clients of every revision through the gateway to real ser
 torture: ## break real gateways in every way and prove that the audit log lost nothing (ARGS chooses, see tests/torture)
 	@scripts/torture $(ARGS)
 
-bench: ## measure the filtering hot path (see bench/README.md)
+bench: ## the gateway beside nginx, Envoy and nothing, in interleaved rounds (ARGS chooses, see bench/README.md)
+	@scripts/bench $(ARGS)
+
+bench-criterion: ## measure the parts of the hot path, in one process (see bench/README.md)
 	@scripts/setup build
 	@$(TOOLS) cargo bench --locked -p bench
 

@@ -37,3 +37,6 @@ COMPOSE_GO_VERSION=v2.16.2
 
 # For deploy/release/sbom.
 CARGO_CYCLONEDX_VERSION=0.5.9
+# What `make bench` loads with and compares with; nginx and wrk are Debian's.
+K6_VERSION=1.1.0
+ENVOY_VERSION=1.40.0

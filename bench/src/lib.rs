@@ -2,6 +2,7 @@
 //! company by simulation, which `examples/fleet.rs` runs. See README.md for how to read a number.
 
 pub mod fleet;
+pub mod in_memory;
 #[path = "../../control-plane/tests/it/postgres.rs"]
 #[expect(dead_code, reason = "what a simulation needs of it is less than what tests do")]
 mod postgres;

@@ -22,7 +22,7 @@ use crate::{
     seal::Sealer,
     servers::Servers,
     traces::Traces,
-    upstream::{Endpoint, Tokens, connect::Links, credentials::Opened, more::Rests},
+    upstream::{self, Endpoint, Opener, Tokens, connect::Links, credentials::Opened, more::Rests},
 };
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
@@ -119,7 +119,13 @@ impl Live {
     /// Nothing in force yet.
     #[must_use]
     pub fn new(means: Means) -> Arc<Self> {
-        let servers = Servers::new(means.pins.clone(), means.traces.clone());
+        Self::opening(means, upstream::open)
+    }
+
+    /// The same, with `open` for the upstreams of its servers.
+    #[must_use]
+    pub fn opening(means: Means, open: Opener) -> Arc<Self> {
+        let servers = Servers::new(open, means.pins.clone(), means.traces.clone());
         let (mut changes, reporter) = (servers.changes(), means.reporter.clone());
         tokio::spawn(async move {
             while changes.changed().await.is_ok() {

@@ -12,7 +12,7 @@ mod probe;
 use crate::{
     pins::{Pins, Withheld},
     traces::{self, Traces},
-    upstream::{self, Endpoint, Upstream},
+    upstream::{Endpoint, Opener, Upstream},
 };
 use control_plane_api::{
     gateway::{ServerState, ServerStatus, ToolStatus},
@@ -120,12 +120,12 @@ impl Server {
     /// `before`: the one before it, by whose lists calls to what does not run are told whose they are. What runs is believed
     /// only what it says itself, unless it is the same with another credential: calls wait for its start, and do not fail.
     fn open(
-        endpoint: Endpoint,
+        (endpoint, open): (Endpoint, Opener),
         epoch: watch::Sender<u64>,
         (pins, traces): (Arc<Pins>, &Traces),
         before: Option<&Self>,
     ) -> Self {
-        let upstream = traces::around(traces, upstream::open(endpoint.clone()), &endpoint);
+        let upstream = traces::around(traces, open(endpoint.clone()), &endpoint);
         let runs = !matches!(upstream.health().state, ServerState::Stopped | ServerState::Starting);
         let known = before.filter(|before| !runs || before.is_with_another_credential(&endpoint));
         let lists = known.and_then(Self::lists);
@@ -271,13 +271,15 @@ pub struct Servers {
     epoch: watch::Sender<u64>,
     pins: Arc<Pins>,
     traces: Traces,
+    open: Opener,
 }
 
 impl Servers {
-    /// None yet; of those to come only what `pins` trust is offered, and what they are asked is in `traces`.
+    /// None yet; of those to come, whose upstreams `open` opens, only what `pins` trust is offered, and what they are asked is
+    /// in `traces`.
     #[must_use]
-    pub fn new(pins: Arc<Pins>, traces: Traces) -> Self {
-        Self { running: BTreeMap::new(), epoch: watch::channel(0).0, pins, traces }
+    pub fn new(open: Opener, pins: Arc<Pins>, traces: Traces) -> Self {
+        Self { running: BTreeMap::new(), epoch: watch::channel(0).0, pins, traces, open }
     }
 
     /// Makes the running servers those of `endpoints`: starts new ones, lets go of gone ones, keeps unchanged ones.
@@ -288,8 +290,8 @@ impl Servers {
                 Server::new(endpoint.name, endpoint.spec, server.running.clone(), self.pins.clone())
             }
             before => {
-                let trust = (self.pins.clone(), &self.traces);
-                Server::open(endpoint, self.epoch.clone(), trust, before.map(AsRef::as_ref))
+                let (opened, trust) = ((endpoint, self.open), (self.pins.clone(), &self.traces));
+                Server::open(opened, self.epoch.clone(), trust, before.map(AsRef::as_ref))
             }
         };
         let next: BTreeMap<Name, Arc<Server>> =

@@ -228,6 +228,9 @@ pub struct Endpoint {
     pub confiner: Confiner,
 }
 
+/// How upstreams are opened: [`open`]; where no server is to be reached, something else that answers.
+pub type Opener = fn(Endpoint) -> Arc<dyn Upstream>;
+
 /// The upstream for `endpoint`. Nothing is started or connected before the first call.
 #[must_use]
 pub fn open(endpoint: Endpoint) -> Arc<dyn Upstream> {

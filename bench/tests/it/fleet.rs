@@ -1,8 +1,8 @@
 //! The simulated fleet, small, against the mcpd of this very build: it cannot rot.
 
+use crate::programs::program;
 use bench::fleet::{self, Options};
 use clap::Parser;
-use std::{env, path::PathBuf, process::Command};
 
 #[derive(Parser)]
 struct Line {
@@ -10,27 +10,8 @@ struct Line {
     options: Options,
 }
 
-/// The mcpd beside the test executable, brought up to date first where Cargo started the test.
-fn mcpd() -> PathBuf {
-    let test = env::current_exe().unwrap();
-    let folder = test.ancestors().nth(2).unwrap();
-    if let Some(cargo) = env::var_os("CARGO") {
-        let mut build = Command::new(cargo);
-        // The packages that the tests of the whole system build: with the same ones, nothing is compiled twice.
-        build.args(["build", "--quiet", "--bins"]);
-        build.args(["mcpctl", "control-plane", "gateway", "bench", "e2e"].iter().flat_map(|name| ["-p", name]));
-        build.arg("--target-dir");
-        build.arg(folder.parent().unwrap());
-        if folder.ends_with("release") {
-            build.arg("--release");
-        }
-        assert!(build.status().unwrap().success(), "mcpd does not build");
-    }
-    folder.join("mcpd")
-}
-
 async fn check(database: &str) {
-    let (mcpd, gateways) = (mcpd(), 5);
+    let (mcpd, gateways) = (program("mcpd"), 5);
     let line = format!(
         "fleet --gateways {gateways} --projects 3 --users 8 --profiles 6 --changes 4 --herd 4 --outage-ms 0 --database {database}"
     );

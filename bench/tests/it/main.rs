@@ -3,4 +3,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so by failing")]
 
 mod fleet;
+mod programs;
+mod rounds;
 mod sets;

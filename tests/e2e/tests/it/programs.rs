@@ -10,7 +10,7 @@ use std::{
 
 /// The packages whose programs are tested here. This very package and the benches are among them for the sake of their
 /// dependencies' features: with them they are those of the whole workspace, and nothing is compiled twice.
-const PACKAGES: [&str; 5] = ["mcpctl", "control-plane", "gateway", "bench", env!("CARGO_PKG_NAME")];
+const PACKAGES: [&str; 6] = ["mcpctl", "control-plane", "gateway", "bench", "bench-upstream", env!("CARGO_PKG_NAME")];
 
 /// The root of the repository.
 pub(crate) fn repository() -> &'static Path {
