@@ -311,7 +311,7 @@ impl Pipeline {
         let outcome = outcome_of(&payload);
         self.alarm(&record);
         let message = Message::Response(Response { id: Some(record.exchange.request.id.clone()), payload });
-        let bytes = message.to_json().len();
+        let bytes = message.json_bytes();
         self.metrics.operation(record.method(), outcome, record.elapsed());
         if let (Some(done), Some(target)) = (&record.exchange.relevance, &record.exchange.target) {
             self.metrics.relevance(&target.server, done);
