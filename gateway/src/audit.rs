@@ -70,6 +70,9 @@ pub struct AuditOptions {
     pub mode: Mode,
     /// When checkpoints are due.
     pub pace: Pace,
+    /// Longest time that records which nobody waits for wait for others, to be written with them: one write and one sync for
+    /// many.
+    pub linger: Duration,
 }
 
 /// Whether a call waits until its record is on disk.
@@ -78,8 +81,8 @@ pub enum Mode {
     /// Yes: nothing happens that a power cut could make the log forget.
     #[default]
     Strict,
-    /// No, as long as the log can be written: a crash loses the records of the last moment (what waits for the disk, and the
-    /// batch on its way to it). Once a write failed, calls wait, and are refused, until one succeeds.
+    /// No, as long as the log can be written: a crash loses the records of the last moment (what waits for others to be written
+    /// with it, [`AuditOptions::linger`] at most, and the batch on its way to the disk). Once a write failed, calls wait, and are refused, until one succeeds.
     Relaxed,
 }
 
@@ -123,6 +126,7 @@ impl Default for AuditOptions {
             delivery: Delivery::ControlPlane,
             mode: Mode::Strict,
             pace: Pace::default(),
+            linger: Duration::from_millis(Limits::default().audit_linger_ms),
         }
     }
 }

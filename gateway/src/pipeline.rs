@@ -323,7 +323,7 @@ impl Pipeline {
             record.failed_with(error.code);
         }
         let message = Message::Response(Response { id: Some(record.exchange.request.id.clone()), payload });
-        let bytes = message.to_json().len();
+        let bytes = message.json_bytes();
         match record.close(outcome, bytes).await {
             Ok(()) => send(&client, Outgoing::Message(message)).await,
             Err(_) => send(&client, Outgoing::Local(unrecorded())).await,

@@ -121,6 +121,9 @@ pub struct Limits {
     pub drain_timeout_ms: u64,
     /// Audit records waiting for the disk; beyond it calls wait, and nothing is forwarded.
     pub audit_queue_max: u32,
+    /// Longest time that audit records which no call waits for (`--audit-mode relaxed`) wait to be written with others, in
+    /// milliseconds.
+    pub audit_linger_ms: u64,
     /// Audit records after which a signed checkpoint follows at once.
     pub audit_checkpoint_records_max: u32,
     /// Longest time an audit record waits for its checkpoint, in milliseconds.
@@ -208,6 +211,7 @@ impl Default for Limits {
             stale_reads_after_ms: 86_400_000,
             drain_timeout_ms: 30_000,
             audit_queue_max: 4_096,
+            audit_linger_ms: 5,
             audit_checkpoint_records_max: 1_000,
             audit_checkpoint_interval_ms: 1_000,
             audit_checkpoint_idle_ms: 60_000,

@@ -1,9 +1,12 @@
 //! The JSON-RPC envelope: just enough structure to route and splice; everything else stays raw.
 
 use crate::{Members, code, json};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::value::RawValue;
-use std::fmt;
+use std::{fmt, io};
+
+/// About how many bytes of a message are none of its payload.
+const ENVELOPE_BYTES: usize = 128;
 
 /// A JSON-RPC id: text or integer, never null (MCP basic).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -171,31 +174,74 @@ impl Message {
     /// The message as one line of JSON, without a line end.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut members = Members::new();
-        members.set("jsonrpc", "2.0");
+        let mut text = Vec::with_capacity(ENVELOPE_BYTES + self.payload_bytes());
+        // Fails for maps with keys that are not text only, and there are none.
+        let written = serde_json::to_writer(&mut text, self).is_ok();
+        String::from_utf8(text).ok().filter(|_| written).unwrap_or_default()
+    }
+
+    /// How many bytes [`Self::to_json`] has.
+    #[must_use]
+    pub fn json_bytes(&self) -> usize {
+        let mut counted = Counted(0);
+        let _ = serde_json::to_writer(&mut counted, self);
+        counted.0
+    }
+
+    /// About how much there is besides the envelope.
+    fn payload_bytes(&self) -> usize {
+        let of = |params: &Members| params.iter().map(|(name, raw)| name.len() + raw.get().len() + 4).sum();
+        match self {
+            Self::Request(request) => of(&request.params),
+            Self::Notification(note) => of(&note.params),
+            Self::Response(Response { payload: Ok(result), .. }) => result.get().len(),
+            Self::Response(Response { payload: Err(error), .. }) => error.message.len(),
+        }
+    }
+}
+
+/// Written straight to where it goes: what it holds is copied once.
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("jsonrpc", "2.0")?;
         match self {
             Self::Request(Request { id, method, params }) => {
-                members.set("id", id);
-                members.set("method", method);
-                members.set("params", params);
+                map.serialize_entry("id", id)?;
+                map.serialize_entry("method", method)?;
+                map.serialize_entry("params", params)?;
             }
             Self::Notification(Notification { method, params }) => {
-                members.set("method", method);
+                map.serialize_entry("method", method)?;
                 if !params.is_empty() {
-                    members.set("params", params);
+                    map.serialize_entry("params", params)?;
                 }
             }
             Self::Response(Response { id, payload }) => {
                 if id.is_some() || payload.is_ok() {
-                    members.set("id", id);
+                    map.serialize_entry("id", id)?;
                 }
                 match payload {
-                    Ok(result) => members.set_raw("result", result.clone()),
-                    Err(error) => members.set("error", error),
+                    Ok(result) => map.serialize_entry("result", result)?,
+                    Err(error) => map.serialize_entry("error", error)?,
                 }
             }
         }
-        String::from(Box::<str>::from(members.to_raw()))
+        map.end()
+    }
+}
+
+/// Bytes that were written and kept nowhere.
+struct Counted(usize);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -249,7 +295,9 @@ mod tests {
     use super::*;
 
     fn round(text: &str) -> String {
-        Message::parse(text.as_bytes()).unwrap().to_json()
+        let message = Message::parse(text.as_bytes()).unwrap();
+        assert_eq!(message.json_bytes(), message.to_json().len());
+        message.to_json()
     }
 
     #[test]

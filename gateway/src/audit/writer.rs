@@ -63,6 +63,11 @@ struct Batch {
 }
 
 impl Batch {
+    /// Whether what it holds is in no hurry.
+    fn lingers(&self) -> bool {
+        matches!(self.waiters.as_slice(), [None])
+    }
+
     fn take(&mut self, order: Order) {
         match order {
             Order::Append(event, waiter) => {
@@ -91,6 +96,7 @@ impl Writer {
     }
 
     /// Writes what comes until told to close or nobody can append any more.
+    #[expect(clippy::disallowed_methods, reason = "what comes within that time is written at once")]
     pub(super) fn run(mut self, mut orders: mpsc::Receiver<Order>, clock: &Runtime) {
         // Makes room ahead of the first record, which would otherwise wait for it.
         let ready = self.room_for(1).map(drop);
@@ -102,6 +108,9 @@ impl Writer {
                 Ok(None) => break,
                 // Nobody waits: the batch is a checkpoint.
                 Err(_) => {}
+            }
+            if batch.lingers() {
+                clock.block_on(tokio::time::sleep(self.options.linger));
             }
             while batch.close.is_none()
                 && batch.events.len() < BATCH_MAX

@@ -81,7 +81,7 @@ impl Edge {
                 let id = request.id.clone();
                 let answer = initialize::unrecognised(&pipeline, &inbound, request);
                 match reply::while_there(http, answer).await? {
-                    Answer::Message(response) => reply::json(http, &Message::Response(response).to_json(), &[]).await,
+                    Answer::Message(response) => reply::json(http, Message::Response(response).to_json(), &[]).await,
                     Answer::Refused(_, refusal) => reply::refuse(http, Some(id), &refusal).await,
                 }
             }
@@ -115,7 +115,7 @@ impl Edge {
             // Nothing to wait for.
             Some(Work::One(request)) if request.method == method::PING => {
                 let pong = Message::Response(Response::ok(request.id, Members::new().to_raw()));
-                return reply::json(http, &pong.to_json(), &[]).await;
+                return reply::json(http, pong.to_json(), &[]).await;
             }
             Some(work) => work,
         };
@@ -152,9 +152,9 @@ impl Edge {
                     return reply::refuse(http, Some(request.id), &too_many_sessions()).await;
                 }
                 let id = HeaderValue::from_str(&session.id).map_err(|_| Hangup)?;
-                reply::json(http, &Message::Response(response).to_json(), &[(SESSION_ID, id)]).await
+                reply::json(http, Message::Response(response).to_json(), &[(SESSION_ID, id)]).await
             }
-            (Answer::Message(response), _) => reply::json(http, &Message::Response(response).to_json(), &[]).await,
+            (Answer::Message(response), _) => reply::json(http, Message::Response(response).to_json(), &[]).await,
         }
     }
 

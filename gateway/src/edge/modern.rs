@@ -137,7 +137,7 @@ impl Writer {
             }
             Outgoing::Message(message @ Message::Response(_)) if self.state == State::Waiting => {
                 self.state = State::Done;
-                reply::respond(http, status(&message), &[], &message.to_json()).await
+                reply::respond(http, status(&message), &[], message.to_json()).await
             }
             Outgoing::Message(message) => self.event(http, &message).await,
             Outgoing::Piece { bytes, last } => self.piece(http, bytes, last).await,

@@ -21,13 +21,13 @@ pub(super) async fn while_there<T>(http: &mut ServerSession, answer: impl Future
 /// Answers `refusal` as a JSON-RPC error.
 pub(super) async fn refuse(http: &mut ServerSession, id: Option<Id>, refusal: &LocalReply) -> Result<(), Hangup> {
     let message = Message::Response(Response::error(id, refusal.error.clone()));
-    respond(http, refusal.status, &refusal.headers, &message.to_json()).await
+    respond(http, refusal.status, &refusal.headers, message.to_json()).await
 }
 
 /// Answers `text`, which is JSON, with 200.
 pub(super) async fn json(
     http: &mut ServerSession,
-    text: &str,
+    text: String,
     headers: &[(HeaderName, HeaderValue)],
 ) -> Result<(), Hangup> {
     respond(http, StatusCode::OK, headers, text).await
@@ -91,7 +91,7 @@ pub(super) async fn respond(
     http: &mut ServerSession,
     status: StatusCode,
     headers: &[(HeaderName, HeaderValue)],
-    text: &str,
+    text: String,
 ) -> Result<(), Hangup> {
     let mut all = vec![
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
@@ -99,7 +99,7 @@ pub(super) async fn respond(
     ];
     all.extend_from_slice(headers);
     head(http, status, &all, Some(text.len())).await?;
-    body(http, Bytes::copy_from_slice(text.as_bytes()), true).await
+    body(http, Bytes::from(text), true).await
 }
 
 async fn head(

@@ -82,8 +82,8 @@ pub(super) async fn stream(http: &mut ServerSession, follower: Follower, session
 /// The one answer there is, with a status of its own.
 async fn object(http: &mut ServerSession, event: Event) -> Result<(), Hangup> {
     match event.refusal {
-        Some(refusal) => reply::respond(http, refusal.status, &refusal.headers, &event.json).await,
-        None => reply::json(http, &event.json, &[]).await,
+        Some(refusal) => reply::respond(http, refusal.status, &refusal.headers, event.json.to_string()).await,
+        None => reply::json(http, event.json.to_string(), &[]).await,
     }
 }
 
