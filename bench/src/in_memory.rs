@@ -16,6 +16,7 @@ use control_plane_api::{
 use filters::Exchange;
 use filters_relevance::{Options, Relevance};
 use gateway::{
+    access::AccessLog,
     audit::{AuditOptions, Auditor, Delivery, Mode, Signer},
     config::{Apply as _, Freshness},
     confine::Confiner,
@@ -28,6 +29,7 @@ use gateway::{
     report::Reporter,
     seal::Sealer,
     settings::StateDir,
+    traces::Traces,
     upstream::{Caller, Endpoint, Health, Reply, Said, Upstream, UpstreamError},
 };
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
@@ -95,6 +97,8 @@ impl InMemory {
             confiner: Confiner::probe(place.path().join("none"), place.path().join("servers")).await,
             reporter: Reporter::new(),
             freshness: Freshness::always(),
+            traces: Traces::default(),
+            access: AccessLog::default(),
         };
         Ok(Self { live: Live::opening(means, answering), auditor, place })
     }

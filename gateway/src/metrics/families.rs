@@ -226,7 +226,7 @@ impl Shelf<'_> {
         let help = "Spans that did not reach the collector";
         let spans: Counters<Reason> = self.made("mcpctl_spans_dropped", help);
         for reason in ["queue_full", "export_failed"] {
-            spans.get_or_create(&Reason { reason });
+            drop(spans.get_or_create(&Reason { reason }));
         }
         let help = "Lines of the access log that were lost: the disk was too slow or took none";
         (spans, self.made("mcpctl_access_lines_dropped", help))
