@@ -32,6 +32,7 @@ fn build() -> PathBuf {
 }
 
 /// A program that `scripts/bench` installs, or the system has.
+#[expect(clippy::print_stderr, reason = "says why nothing was tested")]
 pub(crate) fn installed(name: &str) -> Option<PathBuf> {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/bench");
     let own = [tools.join("venv/bin").join(name), tools.join("debian/usr/bin").join(name)];
