@@ -75,5 +75,6 @@ fn url(home: &Home, gateway: &Name) -> Result<Url, Failure> {
 }
 
 fn unreached(gateway: &Name, reason: &str) -> Failure {
-    Failure::unhealthy(format!("gateway `{gateway}` cannot be asked: {reason}")).hint("start it with `mcpctl daemon start`")
+    Failure::unhealthy(format!("gateway `{gateway}` cannot be asked: {reason}"))
+        .hint("start it with `mcpctl daemon start`")
 }
