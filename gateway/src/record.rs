@@ -11,8 +11,8 @@ use crate::{
     audit::{AuditError, Auditor},
     config::Freshness,
     drain::{InFlight, Running},
-    traces::Traces,
     metrics::{Course, Metrics, Phase, TraceId},
+    traces::Traces,
 };
 use control_plane_api::{
     audit::{self, Action, AuditEvent, Decision, Outcome},

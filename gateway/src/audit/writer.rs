@@ -110,7 +110,7 @@ impl Writer {
                 Err(_) => {}
             }
             if batch.lingers() {
-                clock.block_on(tokio::time::sleep(self.options.linger));
+                clock.block_on(async { tokio::time::sleep(self.options.linger).await });
             }
             while batch.close.is_none()
                 && batch.events.len() < BATCH_MAX
