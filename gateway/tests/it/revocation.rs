@@ -82,11 +82,11 @@ async fn nothing_new_begins_once_it_is_taken_away() {
 async fn a_call_is_broken_off_in_the_middle() {
     for taken in ALL {
         let world = World::start(&before(), &[]).await;
-        let request = world.modern_request("weekly", "ada", "tools/call", json!({"name": "new_hang", "arguments": {}}));
-        let pending = tokio::spawn(async move { read(request.send().await.unwrap()).await });
-        intent(&world).await;
+        let call = json!({"name": "new_hang", "arguments": {}, "_meta": {"progressToken": "p"}});
+        // Begins to be answered when the server has it and said so.
+        let pending = world.modern_request("weekly", "ada", "tools/call", call).send().await.unwrap();
         world.configure(2, &after(taken));
-        let answer = pending.await.unwrap();
+        let answer = read(pending).await;
         assert!(answer.last()["error"].is_object(), "{taken:?}: {answer:?}");
         broken_off(&world, taken).await;
         if !matches!(taken, Taken::Profile) {

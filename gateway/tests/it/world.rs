@@ -304,7 +304,7 @@ pub(crate) fn audit_in(home: &Path) -> Vec<AuditEvent> {
     entries.filter_map(|entry| entry.event().cloned()).collect()
 }
 
-/// What is written of an audit segment: it is allocated ahead, so that megabytes of zeros follow, which nobody waits for.
+/// What is written of an audit segment: its room is reserved, so that megabytes of zeros follow, which are not to be read.
 fn written_in(segment: &Path) -> Vec<u8> {
     let mut written = Vec::new();
     BufReader::new(File::open(segment).unwrap()).read_until(0, &mut written).unwrap();
