@@ -127,7 +127,10 @@ impl Player<'_> {
     }
 
     fn run(&mut self, line: usize, script: &str) -> Result<Ended, Over> {
-        self.shell.run(script).map_err(|told| self.fails(line, &format!("`{}` {told}", script.trim()))).map_err(|()| Over)
+        self.shell
+            .run(script)
+            .map_err(|told| self.fails(line, &format!("`{}` {told}", script.trim())))
+            .map_err(|()| Over)
     }
 
     /// Whether it ended as the page says; after a failure where none is expected nothing of the page makes sense.
@@ -175,7 +178,10 @@ mod tests {
         fails("```console,run\n$ true\n$ echo a  b\na c\n```\n", "page.md:3: `echo a  b` says something else");
         fails("```console,run\n$ false\n$ echo\n```\n", "page.md:2: `false` ended with 1, not with 0");
         fails("```bash,run,exit=3\n(exit 4)\n```\n", "ended with 4, not with 3");
-        fails("\n```bash,run\nfalse\ntrue\n```\n", "page.md:2: `false\ntrue` ended with 0, not with 0; failed (line:status): 1:1");
+        fails(
+            "\n```bash,run\nfalse\ntrue\n```\n",
+            "page.md:2: `false\ntrue` ended with 0, not with 0; failed (line:status): 1:1",
+        );
         fails("```bash,run\nexit 0\n```\n", "ended the page's shell");
         fails("```yaml,checked=yaml\na: [\n```\n", "not valid as `yaml`");
         fails("```text,of=missing\na\n```\n", "cannot be read");

@@ -62,19 +62,33 @@ pub(crate) struct Shell {
     child: Child,
 }
 
-/// Whether pages can have their own network, mounts and processes.
-pub(crate) fn can_be_alone() -> bool {
-    static CAN: OnceLock<bool> = OnceLock::new();
-    *CAN.get_or_init(|| {
-        let mut trial = alone("sh");
-        trial.args(["-c", "ip link set lo up && mount --bind /etc/hosts /etc/hosts && test -d /proc/1"]);
-        trial.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+/// How `unshare` gives a page its own network, mounts and processes: root stays what it is, who else may becomes root
+/// within.
+const WAYS: [&[&str]; 2] = [&[], &["--map-root-user"]];
+const OWN: [&str; 6] = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
+
+/// The first of these ways that this machine lets one go.
+fn way() -> Option<&'static [&'static str]> {
+    static WAY: OnceLock<Option<&'static [&'static str]>> = OnceLock::new();
+    *WAY.get_or_init(|| {
+        WAYS.into_iter().find(|way| {
+            let mut trial = Command::new("unshare");
+            trial.args(*way).args(OWN).args(["sh", "-c"]);
+            trial.arg("ip link set lo up && mount --bind /etc/hosts /etc/hosts && test -d /proc/1");
+            trial.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+        })
     })
 }
 
-fn alone(program: &str) -> Command {
+/// Whether pages do not see each other.
+pub(crate) fn are_alone() -> bool {
+    way().is_some()
+}
+
+fn bash() -> Command {
+    let Some(way) = way() else { return Command::new("bash") };
     let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", program]);
+    command.args(way).args(OWN).arg("bash");
     command
 }
 
@@ -83,8 +97,8 @@ impl Shell {
     pub(crate) fn start(folder: &Path, environment: &[(String, String)]) -> Self {
         let driver = folder.join("driver");
         fs::write(&driver, DRIVER).unwrap();
-        let mut command = if can_be_alone() { alone("bash") } else { Command::new("bash") };
-        let alone = if can_be_alone() { folder.join("hosts") } else { PathBuf::new() };
+        let mut command = bash();
+        let alone = if are_alone() { folder.join("hosts") } else { PathBuf::new() };
         command.args(["--noprofile", "--norc"]).arg(&driver).current_dir(folder.join("work")).env_clear();
         command.envs(environment.iter().map(|(key, value)| (key, value))).env("DOCS_ALONE", alone);
         let log = fs::File::create(folder.join("shell.log")).unwrap();
@@ -103,7 +117,8 @@ impl Shell {
         fs::write(&step, format!("{script}\n")).unwrap();
         let told = writeln!(self.stdin, "{}", step.display());
         let said = || String::from_utf8_lossy(&fs::read(step.with_extension("out")).unwrap_or_default()).into_owned();
-        let ended = told.map_err(|_| RecvTimeoutError::Disconnected).and_then(|()| self.results.recv_timeout(STEP_TIMEOUT));
+        let ended =
+            told.map_err(|_| RecvTimeoutError::Disconnected).and_then(|()| self.results.recv_timeout(STEP_TIMEOUT));
         match ended {
             Ok(line) => {
                 let mut words = line.split_whitespace();
@@ -124,7 +139,10 @@ impl Shell {
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        // In namespaces this ends everything in them; elsewhere the clean-up of the page has stopped what runs.
+        if !are_alone() {
+            self.run("mcpctl daemon stop --wait 3; kill $(jobs -p)").ok();
+        }
+        // In namespaces of its own everything ends with it.
         self.child.kill().ok();
         self.child.wait().ok();
     }
