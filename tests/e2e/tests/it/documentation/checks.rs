@@ -28,8 +28,8 @@ fn yaml(text: &str) -> Result<(), String> {
 
 /// One value or several, one after the other.
 fn json(text: &str) -> Result<(), String> {
-    let values = serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>();
-    values.map(|value| value.map(drop)).collect::<Result<(), _>>().map_err(|error| error.to_string())
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>();
+    values.try_for_each(|value| value.map(drop)).map_err(|error| error.to_string())
 }
 
 /// A running control plane takes the block as a file of that command.

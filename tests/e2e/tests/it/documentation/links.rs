@@ -25,7 +25,14 @@ fn broken(page: &Page, to: &str) -> Option<String> {
     if to.contains("://") || to.starts_with("mailto:") {
         return url::Url::parse(to).err().map(|error| format!("is not a URL: {error}"));
     }
+    let missing = |headings: &[String], heading: &String| !slugs(headings).contains(heading);
     let target = target(&page.path, to)?;
+    if target.path == page.path {
+        return target
+            .heading
+            .filter(|heading| missing(&page.headings, heading))
+            .map(|_| "leads to no heading".to_owned());
+    }
     let file = repository().join(&target.path);
     if !file.is_file() {
         return Some("leads to no file".to_owned());
@@ -35,7 +42,7 @@ fn broken(page: &Page, to: &str) -> Option<String> {
         return Some("names a heading of what has none".to_owned());
     }
     let other = Page::read(&target.path, &fs::read_to_string(file).unwrap());
-    (!slugs(&other.headings).contains(&heading)).then(|| "leads to no heading".to_owned())
+    missing(&other.headings, &heading).then(|| "leads to no heading".to_owned())
 }
 
 fn target(from: &str, to: &str) -> Option<Target> {

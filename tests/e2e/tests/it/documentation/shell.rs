@@ -19,28 +19,47 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(120);
 /// Results that wait to be taken; there is one at a time.
 const RESULTS_MAX: usize = 1;
 
-/// Reads the files it is told on standard input, runs each, and says on standard output how it ended: the last status, and
-/// the line and status of whatever failed in between.
+/// Reads the files it is told on standard input, runs each up to the first command that fails, and says on standard output
+/// how it ended: the status, and the line of what failed.
 const DRIVER: &str = r#"
 [ -z "$DOCS_ALONE" ] || { ip link set lo up && mount --bind "$DOCS_ALONE" /etc/hosts; } || exit 1
 unset DOCS_ALONE
 exec 3<&0 4>&1 </dev/null
 set -o pipefail
-trap 'docs_status=$?; [ "${#BASH_SOURCE[@]}" -lt 2 ] || docs_failed+=("$LINENO:$docs_status")' ERR
+trap 'docs_status=$?
+    [ "${#BASH_SOURCE[@]}" -lt 2 ] || { docs_failed=${docs_failed:-$LINENO}; return "$docs_status"; }' ERR
+
 # eventually COMMAND…: until it succeeds, and what it said then.
 eventually() {
     local tries said
     for ((tries = 0; tries < 200; tries++)); do
-        if said=$("$@" 2>&1); then printf '%s\n' "$said" && return; fi
+        if said=$("$@" 2>&1); then
+            [ -z "$said" ] || printf '%s\n' "$said"
+            return
+        fi
         read -rt 0.2 <> <(:) || true
     done
     printf '%s\n' "$said"
     return 1
 }
+
+# stand_in LAUNCHER PROGRAM PACKAGE…: PROGRAM starts where LAUNCHER is to start one of these packages.
+stand_in() {
+    local file=${PATH%%:*}/$1 launcher=$1 program package
+    program=$(command -v "$2") || return
+    shift 2
+    {
+        printf '#!/bin/sh\nfor word; do\n    case $word in\n'
+        for package; do printf "    %s | %s@* | %s==*) exec '%s' ;;\n" "$package" "$package" "$package" "$program"; done
+        printf '    esac\ndone\nPATH=${PATH#*:} exec %s "$@"\n' "$launcher"
+    } >"$file"
+    chmod +x "$file"
+}
+
 while IFS= read -r -u 3 docs_step; do
-    docs_failed=()
+    docs_failed=
     . "$docs_step" </dev/null >"$docs_step.out" 2>&1 3<&- 4>&-
-    printf '%s %s\n' "$?" "${docs_failed[*]}" >&4
+    printf '%s %s\n' "$?" "$docs_failed" >&4
 done
 "#;
 
@@ -48,8 +67,8 @@ done
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) status: i32,
-    /// `LINE:STATUS` of each command that failed.
-    pub(crate) failed: Vec<String>,
+    /// The line of the command that failed.
+    pub(crate) failed: Option<usize>,
     pub(crate) said: String,
 }
 
@@ -123,7 +142,7 @@ impl Shell {
             Ok(line) => {
                 let mut words = line.split_whitespace();
                 let status = words.next().and_then(|word| word.parse().ok()).expect("the driver says a status first");
-                Ok(Ended { status, failed: words.map(str::to_owned).collect(), said: said() })
+                Ok(Ended { status, failed: words.next().and_then(|word| word.parse().ok()), said: said() })
             }
             Err(RecvTimeoutError::Timeout) => {
                 self.child.kill().ok();

@@ -1,44 +1,50 @@
-//! What a page finds when it begins: a home folder, programs, and the world that it names.
+//! What a page finds when it begins: a home folder, programs, and the worlds that it names. A world is a script in
+//! `tests/e2e/documentation/worlds`, or something that not every machine has.
 
+use super::shell;
 use crate::{
+    postgres::Cluster,
     programs::{program, repository, tool},
     world::PATH,
 };
 use std::{
     env, fs,
-    os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
 };
 
-/// Names that mean this machine within a page.
-const HOSTS: &str = "127.0.0.1 localhost mcp.example mcpd.example\n::1 localhost\n";
+/// Names that mean this machine within a page; worlds add theirs.
+const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n";
+const CLIENTS: [&str; 3] = ["claude", "codex", "gemini"];
 const MODEL: &str = "all-MiniLM-L6-v2";
 
 /// The folder of a page, removed with this value.
 pub(crate) struct Stage {
     folder: tempfile::TempDir,
-    /// First in the page's search path: stand-ins for what would be downloaded.
     pub(crate) environment: Vec<(String, String)>,
     /// What is run before the page's first block.
     pub(crate) opening: String,
+    cluster: Option<Cluster>,
 }
 
-/// What keeps a page from being run on this machine.
-pub(crate) struct Missing(pub(crate) String);
+/// Why there is no stage.
+pub(crate) enum Unset {
+    /// This machine lacks something.
+    Missing(String),
+    /// Nobody knows that world.
+    Unknown(String),
+}
 
 impl Stage {
     /// Sets the scene for pages of these worlds.
-    pub(crate) fn set(worlds: &[String]) -> Result<Self, Missing> {
+    pub(crate) fn set(worlds: &[String]) -> Result<Self, Unset> {
         let folder = tempfile::Builder::new().prefix("mcpctl-docs-").tempdir().unwrap();
         for name in ["bin", "home", "work"] {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
         fs::write(folder.path().join("hosts"), HOSTS).unwrap();
-        let mut stage = Self { folder, environment: Vec::new(), opening: String::new() };
+        let mut stage = Self { folder, environment: Vec::new(), opening: String::new(), cluster: None };
         stage.environment();
-        for world in worlds {
-            stage.add(world)?;
-        }
+        worlds.iter().try_for_each(|world| stage.add(world))?;
         Ok(stage)
     }
 
@@ -60,7 +66,7 @@ impl Stage {
         let tools = repository().join("target/tools");
         let own = [self.folder().join("bin"), programs, tools.join("bin"), tools.join("node/bin")];
         let path = env::join_paths(own.into_iter().chain(env::split_paths(PATH))).unwrap();
-        let pairs = [
+        for (key, value) in [
             ("PATH", path.to_str().unwrap()),
             ("HOME", home.to_str().unwrap()),
             ("MCPCTL_HOME", home.join(".mcpctl").to_str().unwrap()),
@@ -68,59 +74,64 @@ impl Stage {
             ("TZ", "UTC"),
             ("TERM", "dumb"),
             ("DOCS_REPOSITORY", repository().to_str().unwrap()),
-        ]
-        .map(|(key, value)| (key.to_owned(), value.to_owned()));
-        self.environment.extend(pairs);
+            ("DOCS_WORLDS", worlds().to_str().unwrap()),
+        ] {
+            self.export(key, value);
+        }
     }
 
-    fn add(&mut self, world: &str) -> Result<(), Missing> {
+    fn export(&mut self, key: &str, value: &str) {
+        self.environment.push((key.to_owned(), value.to_owned()));
+    }
+
+    fn add(&mut self, world: &str) -> Result<(), Unset> {
         match world {
-            "home" => {}
-            "slack" => self.launcher("npx", &["slack-mcp-server", "@modelcontextprotocol/server-slack"], "mock-slack"),
-            "jira" => self.launcher("uvx", &["mcp-atlassian"], "mock-jira"),
-            "model" => self.model()?,
-            "daemon" => self.opening.push_str("mcpctl daemon start --wait 60\n"),
-            "claude" | "codex" | "gemini" | "node" | "uv" => needed(world)?,
-            _ => panic!("there is no world `{world}`"),
+            "home" => return Ok(()),
+            "node" => drop(needed(world, tool("E2E_NODE", "node/bin/node"))?),
+            client if CLIENTS.contains(&client) => {
+                let found = tool(&format!("E2E_{}", client.to_uppercase()), &format!("bin/{client}"));
+                drop(needed(client, found)?);
+            }
+            "company" | "postgres" if !shell::are_alone() => {
+                return Err(Unset::Missing(
+                    "it needs a network of its own, which this machine does not give".to_owned(),
+                ));
+            }
+            "model" => {
+                let weights = needed(world, tool("MCPCTL_MODEL_DIR", &format!("models/{MODEL}")))?;
+                self.export("DOCS_MODEL", weights.to_str().unwrap());
+            }
+            "postgres" => self.postgres(),
+            _ => {}
+        }
+        let script = worlds().join(format!("{world}.sh"));
+        if script.is_file() {
+            self.opening.push_str(&format!(". '{}'\n", script.display()));
+        } else if world != "node" && !CLIENTS.contains(&world) {
+            return Err(Unset::Unknown(world.to_owned()));
         }
         Ok(())
     }
 
-    /// A launcher of packages that has these here; anything else goes to the real one.
-    fn launcher(&self, launcher: &str, packages: &[&str], stand_in: &str) {
-        let patterns: Vec<String> =
-            packages.iter().flat_map(|name| [(*name).to_owned(), format!("{name}@*"), format!("{name}==*")]).collect();
-        let (patterns, program) = (patterns.join(" | "), program(stand_in));
-        let script = format!(
-            "#!/bin/sh\nfor word; do\n    case $word in\n    {patterns}) exec '{}' ;;\n    esac\ndone\n\
-             PATH=${{PATH#*:}} exec {launcher} \"$@\"\n",
-            program.display()
+    /// A cluster that pages reach as `db.example`, with an empty database `mcpd` of the user `mcpd`.
+    fn postgres(&mut self) {
+        let cluster = Cluster::start();
+        let url = cluster.create("mcpd");
+        let port = url.rsplit_once(':').and_then(|(_, rest)| rest.split('/').next()).expect("the URL has a port");
+        cluster.tell(
+            "sql postgres CREATE ROLE mcpd LOGIN CREATEROLE PASSWORD 'password'; ALTER DATABASE mcpd OWNER TO mcpd",
         );
-        let file = self.folder().join("bin").join(launcher);
-        fs::write(&file, script).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    /// The weights, where `mcpctl model pull` puts them.
-    fn model(&self) -> Result<(), Missing> {
-        let found = tool("MCPCTL_MODEL_DIR", &format!("models/{MODEL}"));
-        let weights = found.ok_or_else(|| Missing("the weights of the model are not here".to_owned()))?;
-        let models = self.folder().join("home/.mcpctl/models");
-        fs::create_dir_all(&models).unwrap();
-        for folder in [self.folder().join("home/.mcpctl"), models.clone()] {
-            fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
-        }
-        symlink(weights, models.join(MODEL)).unwrap();
-        Ok(())
+        let folder = cluster.tell("sql postgres SHOW unix_socket_directories");
+        self.export("DOCS_POSTGRES", &format!("{folder}/.s.PGSQL.{port}"));
+        self.cluster = Some(cluster);
     }
 }
 
-/// A program that `scripts/setup test` installs where it can be had.
-fn needed(world: &str) -> Result<(), Missing> {
-    let found = match world {
-        "node" => tool("E2E_NODE", "node/bin/node"),
-        "uv" => env::split_paths(PATH).map(|folder| folder.join("uvx")).find(|path| path.exists()),
-        client => tool(&format!("E2E_{}", client.to_uppercase()), &format!("bin/{client}")),
-    };
-    found.map(drop).ok_or_else(|| Missing(format!("`{world}` is not installed")))
+fn worlds() -> PathBuf {
+    repository().join("tests/e2e/documentation/worlds")
+}
+
+/// What `scripts/setup test` installs where it can be had.
+fn needed(what: &str, found: Option<PathBuf>) -> Result<PathBuf, Unset> {
+    found.ok_or_else(|| Unset::Missing(format!("`{what}` is not installed")))
 }

@@ -4,16 +4,17 @@ use super::{page::Page, tag::Usage};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 /// The reasons for showing what is neither run nor checked. Another one needs a line here, and a reviewer.
-pub(crate) const REASONS: [&str; 9] = [
+pub(crate) const REASONS: [&str; 10] = [
     "needs Docker",
     "needs a cluster",
     "needs root and systemd",
     "needs the network",
     "needs a browser",
     "needs a model server",
-    "needs another machine",
+    "needs other weights",
     "builds everything",
     "takes minutes",
+    "measured once",
 ];
 
 /// How many blocks of a page are run, checked, and shown for which reasons; hidden ones do not count.

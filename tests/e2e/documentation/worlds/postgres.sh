@@ -1,0 +1,5 @@
+# PostgreSQL as db.example, with an empty database `mcpd` of the user `mcpd`, whose password is `password`.
+echo '127.0.0.4 db.example' >>/etc/hosts
+/usr/bin/python3 "$DOCS_REPOSITORY/tests/e2e/documentation/relay.py" 127.0.0.4:5432 "$DOCS_POSTGRES" &
+PATH=$PATH:$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+eventually env PGPASSWORD=password psql -h db.example -U mcpd -d mcpd -qAtc 'SELECT 1'
