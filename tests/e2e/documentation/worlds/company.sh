@@ -1,28 +1,23 @@
-# A company, as it runs elsewhere: mcpd as https://mcpd.example, users ada and ann (password: correct horse battery), Slack
-# and Jira, the project weekly_reports for both, and the central gateways berlin-1 and berlin-2 (http://NAME.example:8080,
-# their admin listeners on port 9090) behind https://mcp.example. Certificates are of an authority that this machine trusts.
+# A company, as it runs elsewhere: mcpd as https://mcpd.company.example, users ada and ann (password: correct horse battery),
+# Slack and Jira, the project weekly_reports for both, and the central gateways berlin-1 and berlin-2
+# (http://NAME.company.example:8080, their admin listeners on port 9090) behind https://mcp.company.example.
+# `mcpctl` is the administrator's, on mcpd's own machine.
+. "$DOCS_WORLDS/authority.sh"
 company=~/company
 mkdir "$company"
 cat >>/etc/hosts <<'END'
-127.0.0.2 mcpd.example
-127.0.0.3 mcp.example
-127.0.0.11 berlin-1.example
-127.0.0.12 berlin-2.example
-127.0.0.13 berlin-3.example
+127.0.0.2 mcpd.company.example
+127.0.0.3 mcp.company.example
+127.0.0.11 berlin-1.company.example
+127.0.0.12 berlin-2.company.example
 END
-(
-    cd "$company"
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout ca.key -out ca.pem -subj /CN=company
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out request.pem -subj /CN=mcpd.example
-    openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out certificate.pem \
-        -extfile <(echo subjectAltName=DNS:mcpd.example,DNS:mcp.example)
-) 2>/dev/null
-mount --bind "$company/ca.pem" /etc/ssl/certs/ca-certificates.crt
-relay() { /usr/bin/python3 "$DOCS_REPOSITORY/tests/e2e/documentation/relay.py" "$@" & }
-relay 127.0.0.2:443 127.0.0.1:3000 "$company/certificate.pem" "$company/key.pem"
-relay 127.0.0.3:443 127.0.0.11:8080 "$company/certificate.pem" "$company/key.pem"
+trusted mcpd.company.example mcp.company.example
+relay 127.0.0.2:443 127.0.0.1:3000
+relay 127.0.0.3:443 127.0.0.11:8080
 
-export MCPD_ALLOWED_HOSTS=localhost,127.0.0.1,mcpd.example MCPD_CENTRAL_URL=https://mcp.example
+export MCPD_ALLOWED_HOSTS=localhost,127.0.0.1,mcpd.company.example MCPD_CENTRAL_URL=https://mcp.company.example
+# The usual port is for a laptop.
+mcpctl daemon start --gateway-port 0
 . "$DOCS_WORLDS/weekly.sh"
 for user in ada ann; do
     mcpctl user create "$user"
@@ -42,10 +37,10 @@ gateway() {
     mkdir -p "$home"
     [ -e "$home/gateway" ] || mcpctl gateway join-token "$1" --role central --format name >"$home/join-token"
     mcp-gateway --role central --name "$1" --home "$home" --join-token-file "$home/join-token" --mcpd-url http://127.0.0.1:3000 \
-        --listen "$2:8080" --admin-listen "$2:9090" --allowed-hosts "localhost,$1.example,mcp.example" \
-        --public-url https://mcp.example >>"$home/log" 2>&1 &
+        --listen "$2:8080" --admin-listen "$2:9090" --allowed-hosts "localhost,$1.company.example,mcp.company.example" \
+        --public-url https://mcp.company.example >>"$home/log" 2>&1 &
     echo $! >"$home/pid"
-    eventually curl -fsS -o "$home/ready" "http://$1.example:9090/readyz"
+    eventually curl -fsS -o "$home/ready" "http://$1.company.example:9090/readyz"
 }
 gateway berlin-1 127.0.0.11
 gateway berlin-2 127.0.0.12

@@ -26,8 +26,7 @@ const DRIVER: &str = r#"
 unset DOCS_ALONE
 exec 3<&0 4>&1 </dev/null
 set -o pipefail
-trap 'docs_status=$?
-    [ "${#BASH_SOURCE[@]}" -lt 2 ] || { docs_failed=${docs_failed:-$LINENO}; return "$docs_status"; }' ERR
+trap 'docs_status=$?; [ "${#BASH_SOURCE[@]}" -lt 2 ] || { docs_failed=${docs_failed:-$LINENO}; return "$docs_status"; }' ERR
 
 # eventually COMMAND…: until it succeeds, and what it said then.
 eventually() {
