@@ -4,6 +4,7 @@
 
 mod checks;
 mod console;
+mod generated;
 mod links;
 mod page;
 mod play;
@@ -55,7 +56,11 @@ fn collect(folder: &Path, name: &str, paths: &mut Vec<String>) {
 }
 
 fn read(path: &str) -> Page {
-    Page::read(path, &fs::read_to_string(repository().join(path)).unwrap())
+    Page::read(path, &read_text(path))
+}
+
+fn read_text(path: &str) -> String {
+    fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// The pages that are asked for, or all.
