@@ -12,7 +12,8 @@ use std::{
     process::{Command, Output},
 };
 
-const BEGIN: &str = "<!-- generated: ";
+/// At the beginning of a line.
+const BEGIN: &str = "\n<!-- generated: ";
 const END: &str = "<!-- end -->";
 
 /// What a program says, with nothing of the developer's environment.
