@@ -29,7 +29,7 @@ export function terraform(environment) {
     get_module_details: { description: "Get details of a module", arguments: ["module_id"], answer: details },
   };
   const hcp = {
-    whoami: { description: "Show whose token it is", answer: () => ({ data: { id: "user-1", attributes: { username: "ann" } } }) },
+    list_terraform_orgs: { description: "List organizations", answer: () => ({ items: [{ name: "acme" }] }) },
     list_workspaces: { description: "List workspaces", arguments: ["terraform_org_name"], answer: () => ({ items: [] }) },
     create_run: { description: "Create a run", arguments: ["workspace_name"], answer: () => ({ id: "run-1" }) },
   };
@@ -37,7 +37,7 @@ export function terraform(environment) {
   const refused = (name) => name in hcp && !token.includes(".atlasv1.");
   return {
     name: "terraform-mcp-server", version: "1.2.0",
-    refuses: (name) => (refused(name) ? "whoami: unauthorized" : undefined),
+    refuses: (name) => (refused(name) ? "failed to list Terraform organizations: unauthorized" : undefined),
     tools: token ? { ...registry, ...hcp } : registry,
   };
 }
