@@ -17,6 +17,7 @@ mod company;
 mod connections;
 mod disaster;
 mod doctor;
+mod documentation;
 mod faults;
 mod filter;
 mod fleet;

@@ -11,8 +11,12 @@ use serde_json::{Value, json};
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use tokio::process::Child;
+
+/// No answer takes longer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A program of Prometheus; says so where there is none.
 pub(crate) fn found(name: &str) -> Option<PathBuf> {
@@ -63,7 +67,8 @@ impl Prometheus {
         .await;
         // Another test may have been first.
         rustls::crypto::ring::default_provider().install_default().ok();
-        Self { url, client: Client::new(), _process: process }
+        let client = Client::builder().read_timeout(ANSWER_TIMEOUT).build().unwrap();
+        Self { url, client, _process: process }
     }
 
     /// The series that `expression` has now; or what is wrong with it.

@@ -1,0 +1,2 @@
+# mcpd and a local gateway with their usual ports.
+mcpctl daemon start

@@ -1,0 +1,2 @@
+# The same for Jira and `uvx`.
+stand_in uvx mock-jira mcp-atlassian

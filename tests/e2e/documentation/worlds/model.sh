@@ -1,0 +1,3 @@
+# The weights are where `mcpctl model pull` puts them.
+(umask 077 && mkdir -p ~/.mcpctl/models)
+ln -s "$DOCS_MODEL" ~/.mcpctl/models/all-MiniLM-L6-v2

@@ -1,0 +1,2 @@
+# Whatever package of a Slack server `npx` is to fetch, the demo Slack starts.
+stand_in npx mock-slack slack-mcp-server @modelcontextprotocol/server-slack
