@@ -2,46 +2,69 @@
 
     source.py ROOT INTO
 
-The pages keep their places relative to each other, so that links between `docs` and the pages beside it lead somewhere. What they
-link to outside Markdown is copied along. Behind the language of a fence stands what the tests do with it: readers do without."""
+The pages of `docs` come to the top, those beside it into `project`, and what any of them links to that is no page into
+`project/files`; links are turned to where things are then. Behind the language of a fence stands what the tests do with it, and
+comments are run: readers do without."""
 
+import os
 import pathlib
+import posixpath
 import re
 import shutil
 import subprocess
 import sys
 
-BESIDE = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "deploy/README.md", "bench/README.md"]
+BESIDE = {
+    "README.md": ("about.md", "About the project"),
+    "CONTRIBUTING.md": ("contributing.md", "Contributing"),
+    "SECURITY.md": ("security.md", "Reporting a hole"),
+    "CHANGELOG.md": ("changes.md", "Changes"),
+    "deploy/README.md": ("deploy.md", "Deployments"),
+    "bench/README.md": ("bench.md", "Benches"),
+    "tests/conformance/README.md": ("conformance.md", "The official conformance suite"),
+    "tests/torture/README.md": ("torture.md", "Gateways broken on purpose"),
+}
 FENCE = re.compile(r"^(\s*```[a-z]+),.*$", re.MULTILINE)
-LINK = re.compile(r"\]\(([^)\s:#]+)(?:#[^)\s]*)?\)")
+LINK = re.compile(r"\]\(([^)\s:#]+)(#[^)\s]*)?\)")
 HIDDEN = re.compile(r"^[ ]*<!-- (?:run\b|world:).*?-->\n?", re.MULTILINE | re.DOTALL)
+
+
+def staged(name):
+    """Where a file of the repository is in the book."""
+    if name in BESIDE:
+        return f"project/{BESIDE[name][0]}"
+    if name.startswith("docs/"):
+        return name.removeprefix("docs/")
+    return f"project/files/{name}"
+
+
+def turned(root, page, text, files):
+    """The text with its links from where the page is then; `files` are those that it needs besides pages."""
+
+    def link(match):
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(page), match[1]))
+        if not (root / target).is_file():
+            return match[0]
+        if not target.endswith(".md") or staged(target).startswith("project/files/"):
+            files.add(target)
+        return f"]({os.path.relpath(staged(target), posixpath.dirname(staged(page)) or '.')}{match[2] or ''})"
+
+    return LINK.sub(link, text)
 
 
 def main(root, into):
     shutil.rmtree(into, ignore_errors=True)
-    tracked = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "docs"], cwd=root, capture_output=True, text=True, check=True)
-    pages = [name for name in tracked.stdout.splitlines() if name.endswith(".md") and name != "docs/SUMMARY.md"]
-    wanted = {name for name in tracked.stdout.splitlines() if not name.endswith((".md", "book.toml"))}
-    for page in pages + BESIDE:
-        text = (root / page).read_text()
-        for link in LINK.findall(text):
-            target = (root / page).parent / link
-            if target.is_file() and target.suffix != ".md":
-                wanted.add(str(target.resolve().relative_to(root)))
-        put(into / page, HIDDEN.sub("", FENCE.sub(r"\1", text)))
-    for name in sorted(wanted):
-        (into / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(root / name, into / name)
-    put(into / "SUMMARY.md", summary((root / "docs/SUMMARY.md").read_text()))
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "docs"]
+    names = subprocess.run(listed, cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()
+    files = set()
+    for page in [name for name in names if name.endswith(".md") and name != "docs/SUMMARY.md"] + list(BESIDE):
+        text = HIDDEN.sub("", FENCE.sub(r"\1", (root / page).read_text()))
+        put(into / staged(page), turned(root, page, text, files))
+    for name in sorted(files):
+        put(into / staged(name), (root / name).read_text())
+    beside = "".join(f"- [{title}](project/{page})\n" for page, title in BESIDE.values())
+    put(into / "SUMMARY.md", f"{(root / 'docs/SUMMARY.md').read_text()}\n# The project\n\n{beside}")
     shutil.copyfile(root / "docs/book.toml", into / "book.toml")
-
-
-def summary(text):
-    """The table of contents from the root, with the pages beside `docs` at its end."""
-    moved = re.sub(r"\]\(([^)]+)\)", r"](docs/\1)", text)
-    names = ["About the project", "Contributing", "Reporting a hole", "Changes", "Deployments", "Benches"]
-    beside = "".join(f"- [{name}]({page})\n" for name, page in zip(names, BESIDE))
-    return f"{moved}\n# The project\n\n{beside}"
 
 
 def put(path, text):
