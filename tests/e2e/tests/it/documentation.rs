@@ -140,7 +140,8 @@ fn every_link_leads_somewhere() {
 #[test]
 fn every_page_is_in_the_table_of_contents() {
     let summary = read(SUMMARY);
-    let mut named: Vec<String> = summary.links.iter().filter(|link| !link.to.is_empty()).map(|link| format!("docs/{}", link.to)).collect();
+    let mut named: Vec<String> =
+        summary.links.iter().filter(|link| !link.to.is_empty()).map(|link| format!("docs/{}", link.to)).collect();
     named.sort();
     let pages: Vec<String> = pages().into_iter().filter(|path| path.starts_with("docs/") && path != SUMMARY).collect();
     assert_eq!(named, pages);

@@ -23,7 +23,7 @@ pub(super) fn table() -> String {
     let row = |variable: &Variable| {
         let names: Vec<String> = variable.names.split(", ").map(|name| format!("`{name}`")).collect();
         let (programs, meaning) = (variable.programs.join(", "), cell(&variable.meaning));
-        format!("| {} | {programs} | {meaning} | {} |\n", names.join(", "), cell(&variable.default))
+        format!("| {} | {programs} | {meaning} | {} |\n", names.join(", "), value(&variable.default))
     };
     let rows: String = variables.iter().map(row).collect();
     format!("| variable | who reads it | meaning | default |\n|---|---|---|---|\n{rows}")
@@ -69,10 +69,23 @@ fn of_option(program: &'static str, text: &str) -> Option<Variable> {
         .min()
         .map_or(text.as_str(), |end| text[..end].trim());
     let mut variable = split(name, program, meaning);
+    let values = values(&text);
+    if !values.is_empty() {
+        variable.meaning = format!("{}: {}", variable.meaning.trim_end_matches('.'), values.join(", "));
+    }
     if let Some(default) = bracketed(&text, "[default: ") {
         variable.default = default.replace("/home/of/whoever/asks", "~");
     }
     Some(variable)
+}
+
+/// The words that it takes: `- WORD: what it does`.
+fn values(text: &str) -> Vec<String> {
+    let Some((_, after)) = text.split_once("Possible values: ") else { return Vec::new() };
+    let list = after.split("[env:").next().unwrap_or_default();
+    let word = |part: &str| part.split_once(':').map(|(word, _)| word.to_owned());
+    let words = list.trim_start_matches("- ").split(" - ").filter_map(word).filter(|word| !word.contains(' '));
+    words.map(|word| format!("`{word}`")).collect()
 }
 
 /// What stands in a pair of brackets that begins so; there may be brackets within.
@@ -107,6 +120,13 @@ fn split(names: String, program: &'static str, text: &str) -> Variable {
     Variable { names, programs: vec![program], meaning, default }
 }
 
+/// A default; code where it is nothing but a value.
+fn value(default: &str) -> String {
+    let text = cell(default);
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "._:/,~-[]".contains(letter);
+    if !text.is_empty() && text.chars().all(plain) { format!("`{text}`") } else { text }
+}
+
 fn cell(text: &str) -> String {
     text.trim().trim_end_matches('.').replace('|', "\\|").replace('<', "&lt;")
 }
@@ -122,10 +142,10 @@ mod tests {
         let row = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
         assert_eq!(rows, [row("A_HOME", "where things are kept", "~/.a"), row("B, C", "both (setting `b`)", "none")]);
 
-        let help = "Options:\n      --one <ONE>\n          What it is; default: unset\n          \n          [env: ONE=]\n\n      --two\n          No variable\n\n      --three <T>\n          Three\n\n          [env: THREE]\n          [default: [::1]]\n";
+        let help = "Options:\n      --one <ONE>\n          What it is; default: unset\n          \n          [env: ONE=]\n\n      --two\n          No variable\n\n      --three <T>\n          Three\n\n          Possible values:\n          - a:  An a\n          - bc: Not a\n          [env: THREE]\n          [default: [::1]]\n";
         let rows: Vec<_> =
             of_service("mcpd", help).into_iter().map(|row| (row.names, row.meaning, row.default)).collect();
-        assert_eq!(rows, [row("ONE", "What it is", "unset"), row("THREE", "Three", "[::1]")]);
+        assert_eq!(rows, [row("ONE", "What it is", "unset"), row("THREE", "Three: `a`, `bc`", "[::1]")]);
         assert_eq!(bracketed("[default: a [b] c] d", "[default: ").unwrap(), "a [b] c");
     }
 }
