@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC1091  # sourced
 # trusted NAME…: makes a certificate of these names, ~/certificate/{certificate,key}.pem, of an authority that everything in the
 # page trusts. Only in mounts of its own: elsewhere it would last.
 trusted() {

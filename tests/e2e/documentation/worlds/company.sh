@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC1091  # sourced
 # A company, as it runs elsewhere: mcpd as https://mcpd.company.example, users ada and ann (password: correct horse battery),
 # Slack and Jira, the project weekly_reports for both, and the central gateways berlin-1 and berlin-2
 # (http://NAME.company.example:8080, their admin listeners on port 9090) behind https://mcp.company.example.

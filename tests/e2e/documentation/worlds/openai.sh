@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC1091  # sourced
 # Servers that speak OpenAI's protocol, where the pages say: Ollama's and llama.cpp's ports, vLLM and DeepSeek by TLS.
 . "$DOCS_WORLDS/authority.sh"
 printf '127.0.0.5 models.example api.deepseek.com\n' >>/etc/hosts

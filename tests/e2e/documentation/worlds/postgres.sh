@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC1091  # sourced
 # PostgreSQL as db.example, with an empty database `mcpd` of the user `mcpd`, whose password is `password`.
 echo '127.0.0.4 db.example' >>/etc/hosts
 /usr/bin/python3 "$DOCS_REPOSITORY/tests/e2e/documentation/relay.py" 127.0.0.4:5432 "$DOCS_POSTGRES" &

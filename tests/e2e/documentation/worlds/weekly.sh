@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC1091  # sourced
 # The project that most pages speak of, on this machine: Slack and Jira set up, and both read.
 . "$DOCS_WORLDS/slack.sh"
 . "$DOCS_WORLDS/jira.sh"

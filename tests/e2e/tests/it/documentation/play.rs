@@ -5,7 +5,7 @@ use super::{
     console::{self, Command},
     page::{Block, Page},
     shell::{Ended, Shell},
-    stage::{Stage, Unset},
+    stage::{Stage, Unset, is_bounded},
     tag::Usage,
 };
 use std::{
@@ -31,7 +31,8 @@ pub(crate) fn play(page: &Page) -> Played {
     let mut played = Played::default();
     let of_page = |wrong: &super::page::Wrong| format!("{}:{}: {}", page.path, wrong.line, wrong.message);
     played.failures.extend(page.wrong.iter().map(of_page));
-    let stage = match Stage::set(&page.worlds) {
+    let bounded = page.blocks.iter().filter(|block| is_live(block)).try_for_each(|block| is_bounded(&block.text));
+    let stage = match bounded.and_then(|()| Stage::set(&page.worlds)) {
         Ok(stage) => stage,
         Err(Unset::Missing(why)) => return Played { skipped: Some(why), ..played },
         Err(Unset::Unknown(world)) => {
@@ -39,12 +40,15 @@ pub(crate) fn play(page: &Page) -> Played {
             return played;
         }
     };
-    let live = |block: &Block| !matches!(block.tag.usage, Usage::Shown(_) | Usage::Picture);
-    if page.blocks.iter().any(live) {
+    if page.blocks.iter().any(is_live) {
         Player { page, stage: &stage, shell: Shell::start(stage.folder(), &stage.environment), failures: Vec::new() }
             .blocks(&mut played.failures);
     }
     played
+}
+
+fn is_live(block: &Block) -> bool {
+    !matches!(block.tag.usage, Usage::Shown(_) | Usage::Picture)
 }
 
 /// That the rest of the page has nothing to stand on.

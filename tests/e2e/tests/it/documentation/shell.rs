@@ -4,6 +4,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
@@ -118,7 +119,7 @@ impl Shell {
         let mut command = bash();
         let alone = if are_alone() { folder.join("hosts") } else { PathBuf::new() };
         command.args(["--noprofile", "--norc"]).arg(&driver).current_dir(folder.join("work")).env_clear();
-        command.envs(environment.iter().map(|(key, value)| (key, value))).env("DOCS_ALONE", alone);
+        command.envs(environment.iter().map(|(key, value)| (key, value))).env("DOCS_ALONE", alone).process_group(0);
         let log = fs::File::create(folder.join("shell.log")).unwrap();
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let stdin = child.stdin.take().unwrap();
@@ -126,6 +127,13 @@ impl Shell {
         let (sender, results) = sync_channel(RESULTS_MAX);
         thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         Self { folder: folder.to_owned(), steps: 0, stdin, results, child }
+    }
+
+    /// Its whole group; in namespaces of its own everything in them ends with it.
+    fn kill(&mut self) {
+        let group = format!("-{}", self.child.id());
+        Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status().ok();
+        self.child.kill().ok();
     }
 
     /// Runs a script to its end; why there is no result otherwise.
@@ -144,7 +152,7 @@ impl Shell {
                 Ok(Ended { status, failed: words.next().and_then(|word| word.parse().ok()), said: said() })
             }
             Err(RecvTimeoutError::Timeout) => {
-                self.child.kill().ok();
+                self.kill();
                 Err(format!("did not end within {} seconds; so far it said\n{}", STEP_TIMEOUT.as_secs(), said()))
             }
             Err(RecvTimeoutError::Disconnected) => {
@@ -158,10 +166,9 @@ impl Shell {
 impl Drop for Shell {
     fn drop(&mut self) {
         if !are_alone() {
-            self.run("mcpctl daemon stop --wait 3; kill $(jobs -p)").ok();
+            self.run("mcpctl daemon stop --wait 3").ok();
         }
-        // In namespaces of its own everything ends with it.
-        self.child.kill().ok();
+        self.kill();
         self.child.wait().ok();
     }
 }

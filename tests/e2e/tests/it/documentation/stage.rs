@@ -17,6 +17,9 @@ const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n";
 const CLIENTS: [&str; 3] = ["claude", "codex", "gemini"];
 const MODEL: &str = "all-MiniLM-L6-v2";
 
+/// What scripts change only where that ends with the page.
+const OF_THE_MACHINE: [&str; 4] = ["/etc/", "/usr/", "/srv", "mount "];
+
 /// The folder of a page, removed with this value.
 pub(crate) struct Stage {
     folder: tempfile::TempDir,
@@ -106,6 +109,7 @@ impl Stage {
         }
         let script = worlds().join(format!("{world}.sh"));
         if script.is_file() {
+            is_bounded(&fs::read_to_string(&script).unwrap())?;
             self.opening.push_str(&format!(". '{}'\n", script.display()));
         } else if world != "node" && !CLIENTS.contains(&world) {
             return Err(Unset::Unknown(world.to_owned()));
@@ -125,6 +129,14 @@ impl Stage {
         self.export("DOCS_POSTGRES", &format!("{folder}/.s.PGSQL.{port}"));
         self.cluster = Some(cluster);
     }
+}
+
+/// Where pages are not alone, none may change what is the machine's.
+pub(crate) fn is_bounded(script: &str) -> Result<(), Unset> {
+    if shell::are_alone() || !OF_THE_MACHINE.iter().any(|place| script.contains(place)) {
+        return Ok(());
+    }
+    Err(Unset::Missing("it needs a network and mounts of its own, which this machine does not give".to_owned()))
 }
 
 fn worlds() -> PathBuf {
