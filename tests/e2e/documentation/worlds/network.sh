@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC1091  # sourced
 # A company's network: its proxy on port 3128, which knows mcpd.acme.example, mcp.acme.example, gone.acme.example (where nothing
 # listens) and mcpd.other.example, all behind TLS of the company's authority, acme-ca.pem; site.key and site.pem are theirs.
 openssl req -x509 -newkey rsa:2048 -nodes -keyout authority.key -out acme-ca.pem -subj '/CN=Acme CA' -days 30 2>/dev/null

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC1091  # sourced
 # scripted STEPS: Claude Code asks a model that makes these calls of tools, [["tool", {"argument": …}], …], and then ends. Where
 # Claude Code is not installed, something that makes the same calls has its name.
 scripted() {

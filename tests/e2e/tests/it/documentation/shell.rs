@@ -129,11 +129,17 @@ impl Shell {
         Self { folder: folder.to_owned(), steps: 0, stdin, results, child }
     }
 
-    /// Its whole group; in namespaces of its own everything in them ends with it.
+    /// In namespaces of its own the first process takes everything with it, and `unshare` ends after the last; elsewhere its
+    /// group is what can be ended.
     fn kill(&mut self) {
-        let group = format!("-{}", self.child.id());
-        Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status().ok();
-        self.child.kill().ok();
+        let id = self.child.id();
+        let first = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        let victim = match first.split_whitespace().next().filter(|_| are_alone()) {
+            Some(first) => first.to_owned(),
+            None => format!("-{id}"),
+        };
+        Command::new("kill").args(["-KILL", "--", &victim]).stderr(Stdio::null()).status().ok();
+        self.child.wait().ok();
     }
 
     /// Runs a script to its end; why there is no result otherwise.
@@ -169,6 +175,5 @@ impl Drop for Shell {
             self.run("mcpctl daemon stop --wait 3").ok();
         }
         self.kill();
-        self.child.wait().ok();
     }
 }
