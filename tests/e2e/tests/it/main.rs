@@ -17,6 +17,7 @@ mod company;
 mod connections;
 mod disaster;
 mod doctor;
+mod examples;
 mod faults;
 mod filter;
 mod fleet;
