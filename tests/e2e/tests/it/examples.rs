@@ -4,7 +4,7 @@
 
 mod data_pipelines;
 mod documentation;
-mod example;
+pub(crate) mod example;
 mod figures;
 mod played;
 mod truth;
