@@ -9,8 +9,6 @@
     reason = "a test says so by failing"
 )]
 
-mod audit;
-mod canaries;
 mod claude;
 mod codex;
 mod company;
@@ -18,13 +16,13 @@ mod connections;
 mod disaster;
 mod doctor;
 mod documentation;
+mod examples;
 mod faults;
 mod filter;
 mod fleet;
 mod gateways;
 mod gemini;
 mod http;
-mod identity;
 mod input;
 mod instances;
 mod laptop;
@@ -36,8 +34,6 @@ mod objects;
 mod observed;
 mod outage;
 mod patience;
-mod pinning;
-mod policy;
 #[path = "../../../../control-plane/tests/it/postgres.rs"]
 mod postgres;
 mod programs;
@@ -48,8 +44,8 @@ mod responses_api;
 mod revival;
 mod said;
 mod scripted;
+mod security;
 mod servers;
 mod setup;
-mod tokens;
 mod workflow;
 mod world;
