@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn what_the_documentation_shows_is_valid() {
         let page = include_str!("../../docs/security/policy.md");
-        let text = page.split("```yaml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let text = page.split("```yaml,file=profiles.yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         let mut objects = parse("policy.md", text).unwrap();
         for server in ["slack", "jira", "files"] {
             let server = format!("kind: server\nname: {server}\nspec: {{transport: {{type: stdio, command: x}}}}\n");
