@@ -54,11 +54,11 @@ pub(crate) fn short() -> String {
 /// Where to read more, and where to tell of a fault.
 pub(crate) fn links() -> String {
     if REPOSITORY.is_empty() {
-        return "Documentation: the folder docs/cli of the source; `mcpctl man` prints the manual\n\
+        return "Documentation: the folder docs of the source; `mcpctl man` prints the manual\n\
                 Something wrong? `mcpctl doctor` first; tell whoever gave you mcpctl, with `mcpctl version`"
             .to_owned();
     }
-    format!("Documentation: {REPOSITORY}/tree/main/docs/cli\nIssues: {REPOSITORY}/issues")
+    format!("Documentation: {REPOSITORY}/tree/main/docs\nIssues: {REPOSITORY}/issues")
 }
 
 fn environment() -> String {

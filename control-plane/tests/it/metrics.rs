@@ -88,7 +88,7 @@ async fn gateways_instances_sessions_and_records_are_counted(mut world: World) {
     let opened = world.call("POST", "/api/v1/sessions", None, Some(login)).await;
     assert_eq!(opened.status, 201, "{}", opened.text);
     world.put_wrapped("slack", "docker").await;
-    world.instance_once("slack", |status| status["state"] == "backing_off").await;
+    world.instance_once("slack", |status| status["state"] == "pending").await;
     let mut log = Log::new(1);
     let records = log.events(&[event("a", 1, "intent", "ok"), event("a", 2, "outcome", "ok")]);
     for (batch, status) in
@@ -104,7 +104,7 @@ async fn gateways_instances_sessions_and_records_are_counted(mut world: World) {
     let text = once(&world, "the report", |text| value(text, lag).is_some()).await;
     assert_eq!(value(&text, lag), value(&text, "mcpd_config_revision").map(|newest| newest - 3.0), "{text}");
     for (series, expected) in [
-        ("mcpd_instances{runtime=\"docker\",state=\"backing_off\"}", 1.0),
+        ("mcpd_instances{runtime=\"docker\",state=\"pending\"}", 1.0),
         ("mcpd_instances{runtime=\"kubernetes\",state=\"running\"}", 0.0),
         ("mcpd_gateways{state=\"behind\"}", 2.0),
         ("mcpd_gateways{state=\"gone\"}", 0.0),

@@ -63,7 +63,13 @@ impl Prometheus {
         .await;
         // Another test may have been first.
         rustls::crypto::ring::default_provider().install_default().ok();
-        Self { url, client: Client::new(), _process: process }
+        let client = Client::new();
+        until("Prometheus answers", async || {
+            let ready = client.get(url.join("-/ready").unwrap()).send().await.ok()?;
+            ready.status().is_success().then_some(())
+        })
+        .await;
+        Self { url, client, _process: process }
     }
 
     /// The series that `expression` has now; or what is wrong with it.
