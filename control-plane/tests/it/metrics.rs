@@ -101,10 +101,11 @@ async fn gateways_instances_sessions_and_records_are_counted(mut world: World) {
     report(&world, &one, 3).await;
 
     let lag = "mcpd_gateway_config_lag_revisions{gateway=\"laptop\"}";
-    let text = once(&world, "the report", |text| value(text, lag).is_some()).await;
+    let pending = "mcpd_instances{runtime=\"docker\",state=\"pending\"}";
+    let is_told = |text: &str| value(text, lag).is_some() && value(text, pending) == Some(1.0);
+    let text = once(&world, "the report and the instance", is_told).await;
     assert_eq!(value(&text, lag), value(&text, "mcpd_config_revision").map(|newest| newest - 3.0), "{text}");
     for (series, expected) in [
-        ("mcpd_instances{runtime=\"docker\",state=\"pending\"}", 1.0),
         ("mcpd_instances{runtime=\"kubernetes\",state=\"running\"}", 0.0),
         ("mcpd_gateways{state=\"behind\"}", 2.0),
         ("mcpd_gateways{state=\"gone\"}", 0.0),
