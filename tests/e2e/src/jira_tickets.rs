@@ -115,8 +115,16 @@ pub struct Site {
 impl Site {
     /// Writes the site as it looks under `base_url`. Fails only when a phrase file was damaged.
     pub fn generate(base_url: &str) -> Result<Self, PhrasebookError> {
-        let (tickets, marks) = writer::write(&phrases()?, SEED, base_url);
+        let (tickets, marks) = writer::write(&phrases(&[])?, SEED, base_url);
         Ok(Self { tickets, marks, contexts: Phrasebook::parse(&[CONTEXTS])? })
+    }
+
+    /// The same with incidents: of the data platform, and others.
+    pub fn with_incidents(base_url: &str) -> Result<Self, PhrasebookError> {
+        let incidents = include_str!("../phrases/jira/incidents/incidents.txt");
+        let contexts = include_str!("../phrases/jira/incidents/contexts.txt");
+        let (tickets, marks) = writer::write(&phrases(&[incidents])?, SEED, base_url);
+        Ok(Self { tickets, marks, contexts: Phrasebook::parse(&[CONTEXTS, contexts])? })
     }
 
     /// Which tickets are about what, and how many there are in all.
@@ -141,13 +149,15 @@ impl Site {
 /// What an agent may be asked for, and how.
 const CONTEXTS: &str = include_str!("../phrases/jira/contexts.txt");
 
-fn phrases() -> Result<Phrasebook, PhrasebookError> {
-    Phrasebook::parse(&[
+/// The phrases of everyday life, then `more`.
+fn phrases(more: &[&str]) -> Result<Phrasebook, PhrasebookError> {
+    let everyday = [
         include_str!("../phrases/words.txt"),
         include_str!("../phrases/jira/work.txt"),
         include_str!("../phrases/jira/security.txt"),
         include_str!("../phrases/jira/whole.txt"),
-    ])
+    ];
+    Phrasebook::parse(&[&everyday, more].concat())
 }
 
 #[cfg(test)]

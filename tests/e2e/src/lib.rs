@@ -6,10 +6,12 @@
 pub mod canary;
 pub mod cases;
 pub mod client;
+pub mod estate;
 pub mod jira_tickets;
 pub mod jql;
 pub mod labels;
 pub mod mock;
 pub mod phrasebook;
+pub mod provider_docs;
 pub mod random;
 pub mod slack_messages;

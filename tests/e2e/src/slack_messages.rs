@@ -79,14 +79,25 @@ pub struct Workspace {
 impl Workspace {
     /// Writes the workspace. Fails only when a phrase file was damaged.
     pub fn generate() -> Result<Self, PhrasebookError> {
-        let written = writer::write(&phrases()?, SEED);
-        Ok(Self {
-            channels: people::channels(),
-            users: users(),
-            messages: written.messages,
-            marks: written.marks,
-            contexts: Phrasebook::parse(&[CONTEXTS])?,
-        })
+        Self::write(&phrases(&[])?, &[CONTEXTS], (people::channels(), users()))
+    }
+
+    /// Writes the workspace with one more channel, in which Airflow and dbt report; every other message is the same.
+    pub fn with_alerts() -> Result<Self, PhrasebookError> {
+        let alerts = include_str!("../phrases/slack/alerts/alerts.txt");
+        let contexts = include_str!("../phrases/slack/alerts/contexts.txt");
+        let places = (people::channels_with_alerts(), people::users_and_bots());
+        Self::write(&phrases(&[alerts])?, &[CONTEXTS, contexts], places)
+    }
+
+    fn write(
+        book: &Phrasebook,
+        contexts: &[&str],
+        (channels, users): (Vec<Channel>, Vec<User>),
+    ) -> Result<Self, PhrasebookError> {
+        let written = writer::write(book, SEED, &channels);
+        let contexts = Phrasebook::parse(contexts)?;
+        Ok(Self { channels, users, messages: written.messages, marks: written.marks, contexts })
     }
 
     /// Which messages are about what, newest first, and how many there are in all.
@@ -111,8 +122,9 @@ impl Workspace {
 /// What an agent may be asked for, and how.
 const CONTEXTS: &str = include_str!("../phrases/slack/contexts.txt");
 
-fn phrases() -> Result<Phrasebook, PhrasebookError> {
-    Phrasebook::parse(&[
+/// The phrases of everyday life, then `more`.
+fn phrases(more: &[&str]) -> Result<Phrasebook, PhrasebookError> {
+    let everyday = [
         include_str!("../phrases/words.txt"),
         include_str!("../phrases/slack/replies.txt"),
         include_str!("../phrases/slack/security.txt"),
@@ -131,7 +143,8 @@ fn phrases() -> Result<Phrasebook, PhrasebookError> {
         include_str!("../phrases/slack/talk/hiring.txt"),
         include_str!("../phrases/slack/talk/food.txt"),
         include_str!("../phrases/slack/talk/mixed.txt"),
-    ])
+    ];
+    Phrasebook::parse(&[&everyday, more].concat())
 }
 
 #[cfg(test)]

@@ -26,21 +26,26 @@ const EXAMPLE_URL: &str = "https://jira.example.test";
 struct Arguments {
     #[command(flatten)]
     options: Options,
+    /// With incidents: of the data platform, and others
+    #[arg(long)]
+    incidents: bool,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let outcome = run(Arguments::parse().options).await;
+    let arguments = Arguments::parse();
+    let outcome = run(arguments.options, arguments.incidents).await;
     outcome.unwrap_or_else(|error| mock::explain("mock-jira", &error))
 }
 
-async fn run(options: Options) -> anyhow::Result<ExitCode> {
+async fn run(options: Options, incidents: bool) -> anyhow::Result<ExitCode> {
+    let generate = if incidents { Site::with_incidents } else { Site::generate };
     if options.print_labels {
-        mock::print_labels(&Site::generate(EXAMPLE_URL)?.labels(), std::io::stdout())?;
+        mock::print_labels(&generate(EXAMPLE_URL)?.labels(), std::io::stdout())?;
         return Ok(ExitCode::SUCCESS);
     }
     if options.print_cases {
-        mock::print_cases(&Site::generate(EXAMPLE_URL)?.cases(), std::io::stdout().lock())?;
+        mock::print_cases(&generate(EXAMPLE_URL)?.cases(), std::io::stdout().lock())?;
         return Ok(ExitCode::SUCCESS);
     }
     if options.fault == Some(Fault::ExitAtStart) {
@@ -51,7 +56,7 @@ async fn run(options: Options) -> anyhow::Result<ExitCode> {
         check_settings(setting("JIRA_URL"), setting("JIRA_API_TOKEN").or_else(|| setting("JIRA_PERSONAL_TOKEN")))?;
     let state_file = options.state_file.clone().or_else(|| std::env::var_os("MOCK_JIRA_STATE").map(Into::into));
     let journal = Journal::open(state_file.as_deref()).context("give --state-file a path that can be written")?;
-    let store = store::Store::new(Site::generate(&url)?, url, journal);
+    let store = store::Store::new(generate(&url)?, url, journal);
     mock::serve(&options, tools::JiraServer::new(store, options.fault)).await?;
     Ok(ExitCode::SUCCESS)
 }

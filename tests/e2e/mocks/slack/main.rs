@@ -27,16 +27,20 @@ const TOKEN_VARIABLES: [&str; 2] = ["SLACK_BOT_TOKEN", "SLACK_MCP_XOXB_TOKEN"];
 struct Arguments {
     #[command(flatten)]
     options: Options,
+    /// With one more channel, in which Airflow and dbt report
+    #[arg(long)]
+    alerts: bool,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let outcome = run(Arguments::parse().options).await;
+    let arguments = Arguments::parse();
+    let outcome = run(arguments.options, arguments.alerts).await;
     outcome.unwrap_or_else(|error| mock::explain("mock-slack", &error))
 }
 
-async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let workspace = Workspace::generate()?;
+async fn run(options: Options, alerts: bool) -> anyhow::Result<ExitCode> {
+    let workspace = if alerts { Workspace::with_alerts()? } else { Workspace::generate()? };
     if options.print_labels {
         mock::print_labels(&workspace.labels(), std::io::stdout())?;
         return Ok(ExitCode::SUCCESS);

@@ -77,7 +77,7 @@ fn a_status_is_found_in_any_case() {
 
 #[test]
 fn every_project_of_the_phrases_exists() {
-    for topic in &phrases().unwrap().topics {
+    for topic in &phrases(&[]).unwrap().topics {
         assert!(topic.list("projects").iter().all(|key| PROJECTS.iter().any(|(known, _)| known == key)));
         assert!(!topic.list("projects").is_empty() && !topic.list("types").is_empty(), "{}", topic.name);
     }
@@ -102,7 +102,7 @@ fn every_mark_of_the_phrases_is_a_context() {
     let contexts = site().labels().contexts;
     let known: BTreeSet<&str> = contexts.iter().map(|context| context.name.as_str()).collect();
     let nothing = Marks::default();
-    for topic in &phrases().unwrap().topics {
+    for topic in &phrases(&[]).unwrap().topics {
         let marks = topic.sentences().map(|sentence| sentence.marks(&nothing)).chain([topic.about()]);
         for name in marks.flat_map(|marks| marks.subjects().map(str::to_owned).collect::<Vec<_>>()) {
             assert!(known.contains(name.as_str()), "`{name}` in `[{}]` is no context", topic.name);
@@ -118,4 +118,15 @@ fn a_ticket_written_as_it_stands_keeps_all_its_sentences() {
     assert!(ticket.description.starts_with("Last dump") && ticket.description.ends_with("a television."));
     let ticket = site.tickets.iter().find(|ticket| ticket.summary.starts_with("Split the browser suite")).unwrap();
     assert_eq!((ticket.comments.len(), ticket.comments[0].body.as_str()), (1, "9 minutes now."));
+}
+
+#[test]
+fn incidents_of_the_data_platform_are_told_from_the_others() {
+    let site = Site::with_incidents("https://jira.example.test/").unwrap();
+    let labels = site.labels();
+    let broken = labels.contexts.iter().find(|context| context.name == "broken").unwrap();
+    let incidents: Vec<_> = site.tickets.iter().filter(|ticket| ticket.summary.contains("Incident: ")).collect();
+    let (ours, others): (Vec<_>, Vec<_>) = incidents.into_iter().partition(|ticket| broken.core.contains(&ticket.key));
+    assert!(ours.len() >= 30 && others.len() >= 60, "{} and {}", ours.len(), others.len());
+    assert!(site.tickets.len() >= Site::generate("").unwrap().tickets.len() + 90);
 }

@@ -43,9 +43,24 @@ const PEOPLE: [(&str, &str, &str); 26] = [
     ("Wren", "Castellow", "Analytics engineer"),
 ];
 
+/// Where programs report, in a workspace with alerts.
+const ALERTS: (&str, &str) = ("data-alerts", "What Airflow and dbt report");
+
+/// The programs that report there.
+const BOTS: [(&str, &str); 2] = [("airflow", "Airflow"), ("dbt", "dbt Cloud")];
+
 /// The channels with their ids.
 pub(super) fn channels() -> Vec<Channel> {
-    let numbered = CHANNELS.iter().zip(1..);
+    numbered(CHANNELS.iter())
+}
+
+/// The same, and the one for alerts.
+pub(super) fn channels_with_alerts() -> Vec<Channel> {
+    numbered(CHANNELS.iter().chain([&ALERTS]))
+}
+
+fn numbered<'a>(channels: impl Iterator<Item = &'a (&'a str, &'a str)>) -> Vec<Channel> {
+    let numbered = channels.zip(1..);
     numbered
         .map(|((name, purpose), number)| Channel {
             id: format!("C0DEMO{number:02}"),
@@ -64,6 +79,24 @@ pub fn users() -> Vec<User> {
             name: format!("{}.{}", first.to_lowercase(), last.to_lowercase()),
             real_name: format!("{first} {last}"),
             title: (*title).to_owned(),
+        })
+        .collect()
+}
+
+/// Everyone, and the programs that report.
+pub(super) fn users_and_bots() -> Vec<User> {
+    users().into_iter().chain(bots()).collect()
+}
+
+/// The programs that report.
+pub(super) fn bots() -> Vec<User> {
+    let numbered = BOTS.iter().zip(1..);
+    numbered
+        .map(|((name, real_name), number)| User {
+            id: format!("B0DEMO{number:02}"),
+            name: (*name).to_owned(),
+            real_name: (*real_name).to_owned(),
+            title: "Bot".to_owned(),
         })
         .collect()
 }

@@ -109,7 +109,7 @@ fn openings_differ_from_each_other_and_vary_in_length() {
 
 #[test]
 fn every_channel_and_word_list_of_the_phrases_exists() {
-    let book = phrases().unwrap();
+    let book = phrases(&[]).unwrap();
     let names: Vec<&str> = CHANNELS.iter().map(|(name, _)| *name).collect();
     for topic in &book.topics {
         assert!(topic.list("channels").iter().all(|name| names.contains(&name.as_str())));
@@ -146,7 +146,7 @@ fn every_mark_of_the_phrases_is_a_context() {
     let contexts = workspace().labels().contexts;
     let known: BTreeSet<&str> = contexts.iter().map(|context| context.name.as_str()).collect();
     let nothing = Marks::default();
-    for topic in &phrases().unwrap().topics {
+    for topic in &phrases(&[]).unwrap().topics {
         let marks = topic.sentences().map(|sentence| sentence.marks(&nothing)).chain([topic.about()]);
         for name in marks.flat_map(|marks| marks.subjects().map(str::to_owned).collect::<Vec<_>>()) {
             assert!(known.contains(name.as_str()), "`{name}` in `[{}]` is no context", topic.name);
@@ -198,4 +198,21 @@ fn a_conversation_written_as_it_stands_keeps_its_order_and_its_opener() {
     assert!(thread[1].text.starts_with("Congratulations!") && thread[5].text.starts_with("Until the 30th"));
     let by_opener: Vec<bool> = thread.iter().map(|m| m.user == root.user).collect();
     assert_eq!(by_opener, [true, false, true, false, false, true]);
+}
+
+#[test]
+fn alerts_come_on_top_and_leave_the_rest_as_it_is() {
+    let (plain, alerted) = (workspace(), Workspace::with_alerts().unwrap());
+    let (alerts, rest): (Vec<_>, Vec<_>) = alerted.messages.iter().partition(|m| m.channel_name == "data-alerts");
+    let said = |m: &super::Message| (m.user_name.clone(), m.text.clone());
+    let mut before: Vec<_> = plain.messages.iter().map(said).collect();
+    let mut after: Vec<_> = rest.into_iter().map(said).collect();
+    before.sort();
+    after.sort();
+    assert_eq!(before, after);
+    assert!(alerts.len() > 1_000 && alerts.iter().all(|m| ["airflow", "dbt"].contains(&m.user_name.as_str())));
+    let labels = alerted.labels();
+    let broken = labels.contexts.iter().find(|context| context.name == "broken").unwrap();
+    assert!((60..=120).contains(&broken.core.len()), "{}", broken.core.len());
+    assert!(alerts.iter().filter(|m| m.text.contains("succeeded")).all(|m| !broken.core.contains(&m.ts)));
 }

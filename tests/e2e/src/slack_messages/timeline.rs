@@ -18,6 +18,11 @@ pub(crate) fn moment(dice: &mut Dice) -> u64 {
     FIRST_DAY + (week * 7 + day) * DAY_S + hour * HOUR_S + dice.number(0..=HOUR_S - 1)
 }
 
+/// A moment at which a program reports, by day or by night, in seconds since 1970.
+pub(crate) fn any_moment(dice: &mut Dice) -> u64 {
+    FIRST_DAY + dice.number(0..=WEEKS * 7 * DAY_S - 1)
+}
+
 /// How long the next one in a thread takes to answer, in seconds.
 pub(crate) fn pause(dice: &mut Dice) -> u64 {
     let minutes = if dice.chance(75) { dice.number(1..=18) } else { dice.number(19..=150) };

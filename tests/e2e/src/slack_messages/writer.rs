@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Channel, Message, Reaction, User,
-    people::{channels, users},
+    people::{bots, users},
     timeline,
 };
 use crate::{
@@ -42,12 +42,13 @@ struct Draft {
 }
 
 /// Writes everything the book asks for.
-pub(super) fn write(book: &Phrasebook, seed: u64) -> Written {
+pub(super) fn write(book: &Phrasebook, seed: u64, channels: &[Channel]) -> Written {
     let mut writer = Writer {
         book,
         dice: Dice::new(seed),
         people: users(),
-        channels: channels(),
+        bots: bots(),
+        channels: channels.to_vec(),
         openings: BTreeSet::new(),
         replies: BTreeSet::new(),
         messages: Vec::new(),
@@ -77,6 +78,7 @@ struct Writer<'book> {
     book: &'book Phrasebook,
     dice: Dice,
     people: Vec<User>,
+    bots: Vec<User>,
     channels: Vec<Channel>,
     /// Already used: no two conversations begin with the same words.
     openings: BTreeSet<String>,
@@ -97,7 +99,20 @@ impl Writer<'_> {
                 self.openings.insert(text.clone()).then(|| (text, template.marks(&topic.about())))
             });
             let Some(opening) = opening else { return };
-            self.write_conversation(topic, opening, wording);
+            if topic.has("by") {
+                self.write_report(topic, opening);
+            } else {
+                self.write_conversation(topic, opening, wording);
+            }
+        }
+    }
+
+    /// What a program posts: at any hour, as it stands, and nobody answers.
+    fn write_report(&mut self, topic: &Topic, (text, marks): (String, Marks)) {
+        let at_s = timeline::any_moment(&mut self.dice);
+        let bot = topic.list("by").iter().find_map(|name| self.bots.iter().find(|bot| bot.name == *name));
+        if let (Some(author), Some(channel)) = (bot.cloned(), self.channel(topic)) {
+            self.post_plain(Draft { at_s, channel, author, text, marks, thread_ts: None }, Vec::new());
         }
     }
 
@@ -187,6 +202,11 @@ impl Writer<'_> {
     }
 
     fn post(&mut self, draft: Draft) -> Message {
+        let reactions = self.reactions();
+        self.post_plain(draft, reactions)
+    }
+
+    fn post_plain(&mut self, draft: Draft, reactions: Vec<Reaction>) -> Message {
         // 7919 has no factor in common with a million, so the decimals never repeat.
         let decimals = (self.messages.len() + 1) * 7_919 % 1_000_000;
         let message = Message {
@@ -197,7 +217,7 @@ impl Writer<'_> {
             user_name: draft.author.name,
             text: draft.text,
             thread_ts: draft.thread_ts,
-            reactions: self.reactions(),
+            reactions,
         };
         self.marks.insert(message.ts.clone(), draft.marks);
         self.messages.push(message.clone());

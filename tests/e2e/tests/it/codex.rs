@@ -2,6 +2,7 @@
 //! one: no network, no key, a home of its own.
 
 use crate::{
+    messages_api::Step,
     patience::until,
     programs::{program, tool},
     responses_api::ScriptedModel,
@@ -13,7 +14,7 @@ use std::{fs, path::Path};
 
 const PROJECT: &str = "codex_reads";
 /// What Codex makes of the entry's name.
-const NAMESPACE: &str = "mcp__mcpctl_proxy";
+pub(crate) const NAMESPACE: &str = "mcp__mcpctl_proxy";
 const READ: &str = "desk_slack_get_users";
 const WRITE: &str = "desk_slack_post_message";
 
@@ -32,7 +33,7 @@ async fn set_up(world: &World) {
 }
 
 /// What a user has in the file before: their model, and notes of their own.
-fn own_config(model: &str) -> String {
+pub(crate) fn own_config(model: &str) -> String {
     format!(
         "# mine\nmodel = \"scripted\"\nmodel_provider = \"scripted\"   # no network\ncheck_for_update_on_startup = false\n\n\
          [model_providers.scripted]\nname = \"scripted\"\nbase_url = \"{model}/v1\"\nwire_api = \"responses\"\n\n\
@@ -41,9 +42,9 @@ fn own_config(model: &str) -> String {
 }
 
 /// Lets Codex work until it says that it is done; the calls it made.
-async fn work(world: &World, codex: &Path) -> Vec<Value> {
+pub(crate) async fn work(world: &World, codex: &Path, prompt: &str) -> Vec<Value> {
     let mut command = world.command(codex);
-    command.args(["exec", "--json", "--skip-git-repo-check", "Who is there?"]);
+    command.args(["exec", "--json", "--skip-git-repo-check", prompt]);
     let said = run(command, "").await.done();
     let events = said.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
     let items: Vec<Value> =
@@ -63,7 +64,8 @@ async fn codex_calls_a_tool_from_the_file_that_was_written() {
     fs::create_dir_all(config.parent().unwrap()).unwrap();
 
     for transport in ["stdio", "http"] {
-        let model = ScriptedModel::start(NAMESPACE, vec![READ, WRITE]).await;
+        let steps = [READ, WRITE].map(|tool| Step { tool: tool.to_owned(), input: json!({}) });
+        let model = ScriptedModel::start(NAMESPACE, steps.to_vec()).await;
         let before = own_config(&model.url);
         fs::write(&config, &before).unwrap();
         let line = ["client", "add", PROJECT, "--client", "codex", "--transport", transport];
@@ -72,7 +74,7 @@ async fn codex_calls_a_tool_from_the_file_that_was_written() {
         let written = fs::read_to_string(&config).unwrap();
         assert!(written.starts_with(&before) && !written.contains("mcpctl_pat_"), "{written}");
 
-        let calls = work(world, &codex).await;
+        let calls = work(world, &codex, "Who is there?").await;
         let [read] = &calls[..] else { panic!("{calls:?}") };
         assert_eq!((&read["server"], &read["tool"]), (&json!("mcpctl-proxy"), &json!(READ)));
         assert_eq!(read["status"], "completed", "{transport}: {read}");

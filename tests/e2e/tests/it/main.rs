@@ -9,21 +9,19 @@
     reason = "a test says so by failing"
 )]
 
-mod audit;
-mod canaries;
 mod claude;
 mod codex;
 mod company;
 mod connections;
 mod disaster;
 mod doctor;
+mod examples;
 mod faults;
 mod filter;
 mod fleet;
 mod gateways;
 mod gemini;
 mod http;
-mod identity;
 mod input;
 mod instances;
 mod laptop;
@@ -35,8 +33,6 @@ mod objects;
 mod observed;
 mod outage;
 mod patience;
-mod pinning;
-mod policy;
 #[path = "../../../../control-plane/tests/it/postgres.rs"]
 mod postgres;
 mod programs;
@@ -47,8 +43,8 @@ mod responses_api;
 mod revival;
 mod said;
 mod scripted;
+mod security;
 mod servers;
 mod setup;
-mod tokens;
 mod workflow;
 mod world;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
 /// A call of a tool that the model is to make.
+#[derive(Clone)]
 pub(crate) struct Step {
     pub(crate) tool: String,
     pub(crate) input: Value,

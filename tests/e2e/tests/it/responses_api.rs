@@ -1,7 +1,10 @@
 //! A model with a script, behind the Responses API on loopback: it calls one tool after the other and then says `done`.
 //! It keeps what it was sent.
 
-use crate::scripted::{self, Reply, Served};
+use crate::{
+    messages_api::Step,
+    scripted::{self, Reply, Served},
+};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
@@ -13,14 +16,14 @@ pub(crate) struct ScriptedModel {
 }
 
 impl ScriptedModel {
-    /// A model that calls `tools` of the group `namespace` in order, without arguments.
-    pub(crate) async fn start(namespace: &'static str, tools: Vec<&'static str>) -> Self {
+    /// A model that takes `steps` in order, with tools of the group `namespace`.
+    pub(crate) async fn start(namespace: &'static str, steps: Vec<Step>) -> Self {
         let seen = Arc::<Mutex<Vec<Value>>>::default();
         let keeping = Arc::clone(&seen);
         let served = Served::start(move |path, asked| {
             assert_eq!(path, "/v1/responses");
             keeping.lock().unwrap().push(asked.clone());
-            next(namespace, &tools, asked)
+            next(namespace, &steps, asked)
         });
         let served = served.await;
         Self { url: served.url.clone(), seen, _served: served }
@@ -43,12 +46,12 @@ fn results(asked: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// The call after the results that are there already.
-fn next(namespace: &str, tools: &[&str], asked: &Value) -> Reply {
+fn next(namespace: &str, steps: &[Step], asked: &Value) -> Reply {
     let done = results(asked).count();
-    let item = match tools.get(done) {
-        Some(tool) => json!({
+    let item = match steps.get(done) {
+        Some(step) => json!({
             "type": "function_call", "id": format!("fc_{done}"), "call_id": format!("call_{done}"),
-            "namespace": namespace, "name": tool, "arguments": "{}",
+            "namespace": namespace, "name": step.tool, "arguments": step.input.to_string(),
         }),
         None => json!({
             "type": "message", "id": "msg_1", "role": "assistant",

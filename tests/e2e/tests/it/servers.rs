@@ -4,19 +4,19 @@
 //! `docs/servers-tested.md` has a line for each server; it is compared with what was done.
 
 mod everything;
-mod fakes;
+pub(crate) mod fakes;
 mod filesystem;
 mod git;
 mod github;
 mod grafana;
-mod installed;
+pub(crate) mod installed;
 mod jira;
 mod kubernetes;
 mod memory;
 mod official;
 mod records;
 mod rig;
-mod site;
+pub(crate) mod site;
 mod slack;
 mod slack_reference;
 mod time;

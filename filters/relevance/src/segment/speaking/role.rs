@@ -23,9 +23,9 @@ pub(super) fn role(name: &str) -> Role {
             Role::Title
         }
         "text" | "message" | "msg" | "body" | "description" | "content" | "contents" | "comment" | "comments"
-        | "note" | "notes" | "snippet" | "excerpt" | "topic" | "purpose" | "reason" | "value" | "details" | "log"
-        | "line" | "error" | "question" | "answer" | "abstract" | "fallback" | "pretext" | "bodytext" | "plaintext"
-        | "markdown" | "resolution" | "attachments" => Role::Body,
+        | "note" | "notes" | "snippet" | "excerpt" | "fragment" | "topic" | "purpose" | "reason" | "value"
+        | "details" | "log" | "line" | "error" | "question" | "answer" | "abstract" | "fallback" | "pretext"
+        | "bodytext" | "plaintext" | "markdown" | "resolution" | "attachments" => Role::Body,
         "labels" | "label" | "tags" | "tag" | "keywords" | "components" | "component" | "category" | "categories"
         | "issuetype" | "kind" | "severity" | "topics" | "filename" | "path" => Role::Label,
         "author" | "user" | "username" | "realname" | "assignee" | "reporter" | "creator" | "owner" | "sender"

@@ -46,6 +46,14 @@ fn what_has_only_a_name_speaks_with_its_sentences() {
 }
 
 #[test]
+fn a_hit_of_a_code_search_speaks_with_the_lines_around_it() {
+    let hit = json!({"name": "main.tf", "path": "modules/drops/main.tf", "sha": "aaaaaaaa11112222", "repository": "acme/shop",
+        "text_matches": [{"object_type": "FileContent", "property": "content", "fragment": "acl = \"public-read\"",
+            "matches": [{"text": "acl", "indices": [0, 3]}]}]});
+    check(&hit, "main.tf \nacl = \"public-read\" \nacl \nmodules/drops/main.tf", "acme/shop");
+}
+
+#[test]
 fn threads_are_found_by_name() {
     let thread = |value: Value| Spoken::of_value(&value).thread;
     assert_eq!(thread(json!({"text": "x", "thread_ts": "17.5"})).as_deref(), Some("17.5"));

@@ -1,8 +1,10 @@
-//! GitHub's API for one repository: issues by REST, page by page, and by GraphQL, by cursor; and the search for them. On a
-//! host of one's own (GitHub Enterprise) it is under `/api/v3` and `/api/graphql`.
+//! GitHub's API for one repository: issues by REST, page by page, and by GraphQL, by cursor; and the search for them. And the
+//! search for code, in a company's repositories. On a host of one's own (GitHub Enterprise) it is under `/api/v3` and
+//! `/api/graphql`.
 
 use super::{page, texts};
 use crate::servers::site::{Asked, Reply};
+use e2e::estate::{Hit, estate, search};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -22,7 +24,11 @@ pub(crate) fn is_read(asked: &Asked) -> bool {
 /// Answers as the site.
 pub(crate) fn answer() -> impl Fn(&Asked) -> Reply + Send + Sync + 'static {
     let issues: Vec<Value> = texts(ISSUES, 42).iter().enumerate().map(|(index, text)| issue(index + 1, text)).collect();
-    move |asked| reply(asked, &issues)
+    let code = estate();
+    move |asked| match asked.path.trim_start_matches("/api/v3") {
+        "/search/code" => found_code(asked, &code),
+        _ => reply(asked, &issues),
+    }
 }
 
 fn reply(asked: &Asked, issues: &[Value]) -> Reply {
@@ -45,6 +51,28 @@ fn reply(asked: &Asked, issues: &[Value]) -> Reply {
         }
         _ => Reply::not_found(),
     }
+}
+
+/// A page of the code that was found, with the lines around it.
+fn found_code(asked: &Asked, code: &[Hit]) -> Reply {
+    let found = search(code, &asked.param("q").unwrap_or_default());
+    let size = asked.number("per_page", 30).min(100);
+    let (hits, _) = page(&found, (asked.number("page", 1) - 1) * size, size);
+    let item = |hit: &&Hit| {
+        let address = format!("https://{HOST}/repos/{}/contents/{}", hit.repository, hit.path);
+        let (owner, name) = hit.repository.split_once('/').unwrap();
+        json!({
+            "name": "main.tf", "path": hit.path, "sha": hit.sha, "url": address,
+            "html_url": format!("https://github.com/{}/blob/main/{}", hit.repository, hit.path), "score": 1.0,
+            "repository": {"id": 7, "name": name, "full_name": hit.repository, "private": true, "owner": {"login": owner}},
+            "text_matches": [{
+                "object_url": address, "object_type": "FileContent", "property": "content", "fragment": hit.fragment,
+                "matches": [{"text": "aws_s3_bucket", "indices": [10, 23]}],
+            }],
+        })
+    };
+    let items: Vec<Value> = hits.iter().map(item).collect();
+    Reply::json(&json!({"total_count": found.len(), "incomplete_results": false, "items": items}))
 }
 
 /// The issues of the repository as GraphQL lists them.

@@ -1,7 +1,9 @@
-//! The public registry of Terraform, page by page, and what HCP Terraform needs to make a workspace.
+//! The public registry of Terraform: modules, page by page, and the documentation of a provider; and what HCP Terraform needs
+//! to make a workspace.
 
 use super::{page, texts};
 use crate::servers::site::{Asked, Reply};
+use e2e::provider_docs::{Doc, PROVIDER, docs};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -21,7 +23,8 @@ pub(crate) fn is_read(asked: &Asked) -> bool {
 /// Answers as both.
 pub(crate) fn answer() -> impl Fn(&Asked) -> Reply + Send + Sync + 'static {
     let modules: Vec<Value> = texts(MODULES, 17).iter().enumerate().map(|(index, text)| module(index, text)).collect();
-    move |asked| reply(asked, &modules)
+    let docs = docs().unwrap();
+    move |asked| of_provider(asked, &docs).unwrap_or_else(|| reply(asked, &modules))
 }
 
 fn reply(asked: &Asked, modules: &[Value]) -> Reply {
@@ -40,6 +43,24 @@ fn reply(asked: &Asked, modules: &[Value]) -> Reply {
         }
         _ => Reply::not_found(),
     }
+}
+
+/// What is asked of the provider, if anything is: its newest version, the list of its pages, or one of them.
+fn of_provider(asked: &Asked, docs: &[Doc]) -> Option<Reply> {
+    let (namespace, name, version) = PROVIDER;
+    let newest = format!("/v1/providers/{namespace}/{name}");
+    if let Some(id) = asked.path.strip_prefix("/v2/provider-docs/") {
+        let doc = docs.iter().find(|doc| doc.id == id)?;
+        let attributes = json!({"category": "resources", "language": "hcl", "slug": doc.slug, "title": doc.slug, "content": doc.content});
+        return Some(Reply::json(&json!({"data": {"type": "provider-docs", "id": id, "attributes": attributes}})));
+    }
+    let entry = |doc: &Doc| json!({"id": doc.id, "title": doc.slug, "slug": doc.slug, "category": "resources", "language": "hcl"});
+    let pages: Vec<Value> = match asked.path.strip_prefix(&newest)? {
+        "" => Vec::new(),
+        rest if rest.trim_start_matches('/') == version => docs.iter().map(entry).collect(),
+        _ => return None,
+    };
+    Some(Reply::json(&json!({"namespace": namespace, "name": name, "version": version, "docs": pages})))
 }
 
 fn module(index: usize, text: &str) -> Value {
