@@ -1,6 +1,6 @@
 # Every target installs what it needs first (scripts/setup), so each works on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check conformance compatibility torture bench bench-criterion bench-fleet bench-relevance deploy-check clean-demo
+.PHONY: help setup build demo test check conformance compatibility torture bench bench-criterion bench-fleet bench-relevance deploy-check docs docs-test clean-demo
 SHELL := /bin/bash
 
 TOOLS := . target/tools/env &&
@@ -50,6 +50,12 @@ bench-relevance: ## quality and speed of relevance filtering on labelled sets (D
 
 deploy-check: ## validate images, compose files, chart, units, packages and installer (ARGS=--setup installs the tools)
 	@scripts/deploy-check $(ARGS)
+
+docs: ## the documentation as a book in target/docs (ARGS=--check looks at it in Chromium)
+	@scripts/docs $(ARGS)
+
+docs-test: ## run every block of the documentation, and say what is done with each
+	@scripts/docs --test
 
 clean-demo: ## stop the demo and remove its state
 	@scripts/demo --clean

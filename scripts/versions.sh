@@ -40,3 +40,8 @@ CARGO_CYCLONEDX_VERSION=0.5.9
 # What `make bench` loads with and compares with; nginx and wrk are Debian's.
 K6_VERSION=1.1.0
 ENVOY_VERSION=1.40.0
+
+# For `make docs`.
+MDBOOK_VERSION=0.5.4
+MERMAID_VERSION=12.3.0
+MERMAID_SHA512=e35d774dd5de2c0b0caee27bf4ea452f93bcf8b4c55e142a676eb4ac5ded8149a2340b519b852e99ed3823eeb93d137ac99ebd2787fcad56165bccd193ae5463

@@ -20,3 +20,6 @@ pub(crate) fn run(folder: Option<&Path>, output: Output) -> Result<(), Failure> 
     clap_mangen::generate_to(Cli::command(), folder).during(|| format!("cannot write pages into `{shown}`"))?;
     output.changes(&[Change::new(format!("man/{shown}"), "written")])
 }
+
+#[cfg(test)]
+mod reference;

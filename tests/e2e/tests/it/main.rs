@@ -15,6 +15,7 @@ mod company;
 mod connections;
 mod disaster;
 mod doctor;
+mod documentation;
 mod examples;
 mod faults;
 mod filter;

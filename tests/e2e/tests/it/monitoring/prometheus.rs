@@ -11,8 +11,12 @@ use serde_json::{Value, json};
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use tokio::process::Child;
+
+/// No answer takes longer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A program of Prometheus; says so where there is none.
 pub(crate) fn found(name: &str) -> Option<PathBuf> {
