@@ -234,7 +234,7 @@ FLEET = [
            ("increase(mcpctl_config_rejected_total{%G}[5m])", "{{instance}}")),
     series("Instances", "none", "Servers that mcpd runs in containers, by what runs them and how they are.",
            ("max by (runtime, state) (mcpd_instances{%G})", "{{runtime}} {{state}}"), stacked=True),
-    series("Requests to mcpd", "reqps", "By route.", (rate(f"{HTTP}_count", by="route"), "{{route}}"), stacked=True),
+    series("Requests to mcpd", "reqps", "Answered by mcpd, by route.", (rate(f"{HTTP}_count", by="route"), "{{route}}"), stacked=True),
     series("p95 of mcpd", "s", "By route; one of twenty requests takes longer.", (quantile(0.95, HTTP, "%G", "route"), "{{route}}")),
     series("Errors of mcpd", "percentunit", "Share of requests that were answered 5xx.",
            (share(rate(f"{HTTP}_count", 'status=~"5..", %G', "instance"), rate(f"{HTTP}_count", by="instance")), "{{instance}}")),

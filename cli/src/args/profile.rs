@@ -51,10 +51,10 @@ pub(crate) struct Create {
     #[arg(long, value_enum, default_value = "read-only")]
     pub access: Access,
     /// Tools granted, by the server's own names; `*` stands for any run of characters [default: all under the ceiling]
-    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',')]
     pub allow: Vec<String>,
     /// Tools refused; wins over --allow
-    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',')]
     pub deny: Vec<String>,
     /// Only calls about these, in the words of the catalogue, such as channel=C024BE91L,C0G9QF9GW or project=ACME; grants no
     /// tool that does not name one, unless --allow says so

@@ -88,7 +88,7 @@ async fn gateways_instances_sessions_and_records_are_counted(mut world: World) {
     let opened = world.call("POST", "/api/v1/sessions", None, Some(login)).await;
     assert_eq!(opened.status, 201, "{}", opened.text);
     world.put_wrapped("slack", "docker").await;
-    world.instance_once("slack", |status| status["state"] == "backing_off").await;
+    world.instance_once("slack", |status| status["state"] == "pending").await;
     let mut log = Log::new(1);
     let records = log.events(&[event("a", 1, "intent", "ok"), event("a", 2, "outcome", "ok")]);
     for (batch, status) in
@@ -101,10 +101,11 @@ async fn gateways_instances_sessions_and_records_are_counted(mut world: World) {
     report(&world, &one, 3).await;
 
     let lag = "mcpd_gateway_config_lag_revisions{gateway=\"laptop\"}";
-    let text = once(&world, "the report", |text| value(text, lag).is_some()).await;
+    let pending = "mcpd_instances{runtime=\"docker\",state=\"pending\"}";
+    let is_told = |text: &str| value(text, lag).is_some() && value(text, pending) == Some(1.0);
+    let text = once(&world, "the report and the instance", is_told).await;
     assert_eq!(value(&text, lag), value(&text, "mcpd_config_revision").map(|newest| newest - 3.0), "{text}");
     for (series, expected) in [
-        ("mcpd_instances{runtime=\"docker\",state=\"backing_off\"}", 1.0),
         ("mcpd_instances{runtime=\"kubernetes\",state=\"running\"}", 0.0),
         ("mcpd_gateways{state=\"behind\"}", 2.0),
         ("mcpd_gateways{state=\"gone\"}", 0.0),

@@ -6,7 +6,11 @@ use super::{
     known::{Insight, Known},
 };
 use crate::grants;
-use control_plane_api::{object::Named, profile::ProfileSpec, project::ProjectSpec};
+use control_plane_api::{
+    object::Named,
+    profile::{AccessLevel, ProfileSpec},
+    project::ProjectSpec,
+};
 use protocol::definition::visible;
 use std::collections::BTreeSet;
 
@@ -19,7 +23,9 @@ pub(super) fn checks(known: &Known<'_>) -> Vec<Check> {
     let mut all: Vec<Check> = known.projects().into_iter().map(|project| grants_of(project, insight)).collect();
     if all.is_empty() {
         let check = Check::warn(Name::Grants, "there is no project yet");
-        let profile = insight.profiles.first().map(|profile| profile.name.as_str());
+        let reads = |profile: &&Named<ProfileSpec>| profile.spec.access == AccessLevel::ReadOnly;
+        let profile = insight.profiles.iter().find(reads).or(insight.profiles.first());
+        let profile = profile.map(|profile| profile.name.as_str());
         all.push(check.fix(format!("mcpctl project create my_project --profiles {}", profile.unwrap_or("PROFILE"))));
     }
     all.push(offered(known, insight));

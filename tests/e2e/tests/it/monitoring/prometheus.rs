@@ -68,6 +68,11 @@ impl Prometheus {
         // Another test may have been first.
         rustls::crypto::ring::default_provider().install_default().ok();
         let client = Client::builder().read_timeout(ANSWER_TIMEOUT).build().unwrap();
+        until("Prometheus answers", async || {
+            let ready = client.get(url.join("-/ready").unwrap()).send().await.ok()?;
+            ready.status().is_success().then_some(())
+        })
+        .await;
         Self { url, client, _process: process }
     }
 
