@@ -222,10 +222,10 @@ impl Auditor {
     ///
     /// # Errors
     /// [`AuditError`]: the record is not durable, so what it speaks of must not happen.
-    pub async fn append(&self, event: AuditEvent) -> Result<(), AuditError> {
+    pub async fn append(&self, event: impl Into<Box<AuditEvent>>) -> Result<(), AuditError> {
         let waits = self.mode == Mode::Strict || self.spool.is_failing();
         let (done, durable) = oneshot::channel();
-        let appended = match self.orders.send(Order::Append(Box::new(event), waits.then_some(done))).await {
+        let appended = match self.orders.send(Order::Append(event.into(), waits.then_some(done))).await {
             Ok(()) if waits => durable.await.unwrap_or(Err(AuditError::Closed)),
             Ok(()) => Ok(()),
             Err(_) => Err(AuditError::Closed),

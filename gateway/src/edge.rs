@@ -100,7 +100,7 @@ impl Edge {
             (Endpoint::Mcp, Method::POST) | (Endpoint::Messages, Method::POST) => {
                 return self.post(http, pipeline, inbound, place).await;
             }
-            (Endpoint::Mcp, Method::DELETE) => return self.end_session(http, &pipeline, &inbound).await,
+            (Endpoint::Mcp, Method::DELETE) => return Box::pin(self.end_session(http, &pipeline, &inbound)).await,
             (Endpoint::Mcp | Endpoint::Sse, Method::GET)
                 if pipeline.is_draining() && !draining::comes_back(&inbound.headers) =>
             {
@@ -112,11 +112,11 @@ impl Edge {
             // Streams are bounded by the sessions they belong to, one each.
             (Endpoint::Mcp, Method::GET) => {
                 drop(place);
-                return self.event_stream(http, pipeline, inbound).await;
+                return Box::pin(self.event_stream(http, pipeline, inbound)).await;
             }
             (Endpoint::Sse, Method::GET) => {
                 drop(place);
-                return self.open_http_sse(http, pipeline, inbound).await;
+                return Box::pin(self.open_http_sse(http, pipeline, inbound)).await;
             }
             (Endpoint::Mcp | Endpoint::Messages, _) => "POST",
             (Endpoint::Sse, _) => "GET",
@@ -171,8 +171,12 @@ impl Edge {
         }
         match (classified, inbound.route) {
             (Err((id, refusal)), _) => reply::refuse(http, id, &refusal).await,
-            (Ok(Classified::Legacy(body)), Endpoint::Mcp) => self.legacy(http, pipeline, (inbound, body), place).await,
-            (Ok(Classified::Legacy(body)), _) => self.http_sse_message(http, pipeline, (inbound, body), place).await,
+            (Ok(Classified::Legacy(body)), Endpoint::Mcp) => {
+                Box::pin(self.legacy(http, pipeline, (inbound, body), place)).await
+            }
+            (Ok(Classified::Legacy(body)), _) => {
+                Box::pin(self.http_sse_message(http, pipeline, (inbound, body), place)).await
+            }
             (Ok(Classified::Modern(request)), Endpoint::Mcp) if request.method == method::LISTEN => {
                 // Lasts: it is counted among its user's streams, and leaves its place to others.
                 drop(place);

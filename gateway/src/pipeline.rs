@@ -28,7 +28,7 @@ use filters::{
 };
 use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode};
-use protocol::{Members, Message, Response, RpcError, code};
+use protocol::{Message, Response, RpcError, View, code};
 use scrubber::Scrubber;
 use std::{
     ops::ControlFlow,
@@ -128,7 +128,7 @@ impl Pipeline {
 
     /// Opens the record of `exchange`; `method` is what the client called it, `bytes` the size of the request.
     #[must_use]
-    pub fn record(&self, exchange: Exchange, method: &str, bytes: usize) -> Record {
+    pub fn record(&self, exchange: Exchange, method: &str, bytes: usize) -> Box<Record> {
         Record::open(exchange, self.ledger.clone(), method, bytes)
     }
 
@@ -164,7 +164,7 @@ impl Pipeline {
     }
 
     /// Serves one exchange: judged, written down, sent, filtered, written down, answered. Dropping the future cancels it.
-    pub async fn serve(&self, mut record: Record, client: Client) {
+    pub async fn serve(&self, mut record: Box<Record>, client: Client) {
         record.observed_by(&self.metrics);
         // The user's word to the gateway itself is not the server's to see.
         let reaction = connect::take_reaction(&mut record.exchange.request.params);
@@ -215,7 +215,7 @@ impl Pipeline {
     /// Hands on what the server says, up to its answer or to the end of the call's term.
     async fn follow(
         &self,
-        mut record: Record,
+        mut record: Box<Record>,
         (mut reply, mut term, reaction): (Reply, Term, Reaction),
         client: Client,
     ) {
@@ -313,7 +313,7 @@ impl Pipeline {
     /// Closes the record and then, the outcome being durable, answers.
     async fn finish(
         &self,
-        mut record: Record,
+        mut record: Box<Record>,
         payload: Result<Box<serde_json::value::RawValue>, RpcError>,
         client: Client,
     ) {
@@ -330,7 +330,7 @@ impl Pipeline {
         }
     }
 
-    async fn refuse(&self, mut record: Record, mut reply: LocalReply, client: Client) {
+    async fn refuse(&self, mut record: Box<Record>, mut reply: LocalReply, client: Client) {
         self.metrics.denied(reply.cause, server_of(&record.exchange));
         record.failed_with(reply.error.code);
         if let Some(limited) = record.exchange.limited {
@@ -417,7 +417,7 @@ fn outcome_of(payload: &Result<Box<serde_json::value::RawValue>, RpcError>) -> O
     let Ok(raw) = payload else {
         return Outcome::Error;
     };
-    let result = Members::open(raw).unwrap_or_default();
+    let result = View::open(raw).unwrap_or_default();
     if result.read::<String>("resultType").as_deref() == Some("input_required") {
         Outcome::InputRequired
     } else if result.read("isError") == Some(true) {

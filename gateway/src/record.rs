@@ -66,6 +66,8 @@ pub struct Record {
     decision: Decision,
     reason: String,
     closed: bool,
+    /// What was written down of it as its intent: the outcome says the same, and what came of it.
+    intended: Option<Box<AuditEvent>>,
     telling: Telling,
     /// Where its time goes; none for what is only written down, and once it was told.
     course: Option<Course>,
@@ -76,11 +78,11 @@ pub struct Record {
 impl Record {
     /// Opens the record of `exchange`, which the client asked for as `method` in `request_bytes` bytes.
     #[must_use]
-    pub fn open(exchange: Exchange, ledger: Ledger, method: &str, request_bytes: usize) -> Self {
+    pub fn open(exchange: Exchange, ledger: Ledger, method: &str, request_bytes: usize) -> Box<Self> {
         let running = (method != method::LISTEN).then(|| ledger.in_flight.enter());
         // What the gateway writes down on its own account was sent by nobody.
         let span = if request_bytes > 0 { ledger.traces.served(&exchange) } else { None };
-        Self {
+        Box::new(Self {
             exchange,
             ledger,
             id: exchange_id(),
@@ -93,10 +95,11 @@ impl Record {
             decision: Decision::Allow,
             reason: String::new(),
             closed: false,
+            intended: None,
             telling: Telling::of(span),
             course: None,
             _running: running,
-        }
+        })
     }
 
     /// The id under which the audit log holds this exchange.
@@ -164,7 +167,9 @@ impl Record {
     pub async fn intent(&mut self) -> Result<(), AuditError> {
         self.reason =
             self.exchange.allowed_by.as_ref().map(|p| format!("allowed by profile `{p}`")).unwrap_or_default();
-        self.ledger.auditor.append(self.event(audit::Phase::Intent, Outcome::Unknown, 0)).await
+        let event = self.event(audit::Phase::Intent, Outcome::Unknown, 0);
+        self.intended = Some(event.clone());
+        self.ledger.auditor.append(event).await
     }
 
     /// Notes that the decision is another one now, by `revision`, which is newer than the one under which it began.
@@ -176,7 +181,7 @@ impl Record {
     ///
     /// # Errors
     /// [`AuditError`] when it is not durable.
-    pub async fn deny(mut self, reason: String, reply_bytes: usize) -> Result<(), AuditError> {
+    pub async fn deny(mut self: Box<Self>, reason: String, reply_bytes: usize) -> Result<(), AuditError> {
         self.decision = Decision::Deny;
         self.reason = reason;
         self.close(Outcome::Denied, reply_bytes).await
@@ -186,7 +191,7 @@ impl Record {
     ///
     /// # Errors
     /// [`AuditError`] when it is not durable.
-    pub async fn admit(mut self, reason: String) -> Result<(), AuditError> {
+    pub async fn admit(mut self: Box<Self>, reason: String) -> Result<(), AuditError> {
         self.reason = reason;
         self.close(Outcome::Ok, 0).await
     }
@@ -195,7 +200,7 @@ impl Record {
     ///
     /// # Errors
     /// [`AuditError`] when it is not durable: then the result may not be sent.
-    pub async fn close(mut self, outcome: Outcome, reply_bytes: usize) -> Result<(), AuditError> {
+    pub async fn close(mut self: Box<Self>, outcome: Outcome, reply_bytes: usize) -> Result<(), AuditError> {
         self.closed = true;
         let event = self.event(audit::Phase::Outcome, outcome, reply_bytes);
         self.enters(Phase::AuditOutcome);
@@ -206,18 +211,37 @@ impl Record {
     }
 
     /// Closes the record without writing it down: it is counted, and the count is written down.
-    pub fn forget(mut self) {
+    pub fn forget(mut self: Box<Self>) {
         self.closed = true;
         self.ends(Outcome::Denied);
         if let Some(span) = self.telling.span.take() {
             self.decision = Decision::Deny;
-            span.end(&self.event(audit::Phase::Outcome, Outcome::Denied, 0), &self.exchange, None);
+            let event = self.event(audit::Phase::Outcome, Outcome::Denied, 0);
+            span.end(&event, &self.exchange, None);
         }
     }
 
-    fn event(&self, phase: audit::Phase, outcome: Outcome, reply_bytes: usize) -> AuditEvent {
+    /// What is written down now.
+    fn event(&mut self, phase: audit::Phase, outcome: Outcome, reply_bytes: usize) -> Box<AuditEvent> {
+        let mut event = self.intended.take().unwrap_or_else(|| Box::new(self.beginning()));
+        event.phase = phase;
+        event.decision = self.decision;
+        event.reason = self.ledger.scrubber.text(&self.reason).into_owned();
+        event.outcome = outcome;
+        event.revision = self.ledger.revision;
+        event.stale_s = self.ledger.freshness.stale_s();
+        event.duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        event.reply_bytes = u64::try_from(reply_bytes).unwrap_or(u64::MAX);
+        event.reply_digest = (self.passed_bytes > 0).then(|| hex::encode(self.passed.clone().finalize()));
+        event.relevance.clone_from(&self.exchange.relevance);
+        event.redacted = self.exchange.redacted.keys().map(|name| name.to_string()).collect();
+        event
+    }
+
+    /// What is known of it from the beginning.
+    fn beginning(&self) -> AuditEvent {
         let exchange = &self.exchange;
-        let meta = meta::of(&exchange.request.params);
+        let meta = meta::view(&exchange.request.params);
         // Whatever a client chose may hold what it must not.
         let clean = |text: &str| self.ledger.scrubber.text(text).into_owned();
         let token_id = match &exchange.principal {
@@ -229,7 +253,7 @@ impl Record {
             gateway: self.ledger.gateway.clone(),
             seq: 0,
             time: self.time,
-            phase,
+            phase: audit::Phase::Intent,
             action: action_of(&self.method),
             method: clean(&self.method),
             user: exchange.principal.name().cloned(),
@@ -238,8 +262,8 @@ impl Record {
             server: exchange.target.as_ref().map(|target| target.server.clone()),
             target: exchange.primitive.as_ref().map(|primitive| clean(primitive.name())),
             decision: self.decision,
-            reason: clean(&self.reason),
-            outcome,
+            reason: String::new(),
+            outcome: Outcome::Unknown,
             arguments_digest: arguments_digest(exchange),
             arguments: self.arguments(),
             client: meta.get(meta::CLIENT_INFO).and_then(meta::implementation).as_deref().map(clean),
@@ -250,13 +274,13 @@ impl Record {
                 None => meta.read::<String>(meta::TRACEPARENT).as_deref().and_then(trace_id).map(str::to_owned),
             },
             revision: self.ledger.revision,
-            stale_s: self.ledger.freshness.stale_s(),
-            duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            stale_s: None,
+            duration_ms: 0,
             request_bytes: self.request_bytes,
-            reply_bytes: u64::try_from(reply_bytes).unwrap_or(u64::MAX),
-            reply_digest: (self.passed_bytes > 0).then(|| hex::encode(self.passed.clone().finalize())),
-            relevance: exchange.relevance.clone(),
-            redacted: exchange.redacted.keys().map(|name| name.to_string()).collect(),
+            reply_bytes: 0,
+            reply_digest: None,
+            relevance: None,
+            redacted: Vec::new(),
         }
     }
 
@@ -318,7 +342,7 @@ fn traceparent(exchange: &Exchange) -> Option<String> {
     let params = &exchange.request.params;
     let told = params.get("_meta")?.get().as_bytes();
     memchr::memmem::find(told, meta::TRACEPARENT.as_bytes())?;
-    meta::of(params).read(meta::TRACEPARENT)
+    meta::view(params).read(meta::TRACEPARENT)
 }
 
 #[cfg(test)]

@@ -183,7 +183,9 @@ impl Filter for Sealing {
         match message {
             Message::Notification(note) => self.seal(exchange, &mut note.params),
             Message::Response(response) => {
-                if let Some(mut result) = response.result().filter(|_| may_hold_seals(&response.payload)) {
+                if may_hold_seals(&response.payload)
+                    && let Some(mut result) = response.result()
+                {
                     self.seal(exchange, &mut result);
                     response.payload = Ok(result.to_raw());
                 }

@@ -3,8 +3,9 @@
 //! `mcpctl_<kind>_<43 base62 characters: 256 random bits><6 base62 characters: CRC-32>`. The checksum lets scanners
 //! and gateways refuse a mistyped or made-up token before any look-up.
 
+use memchr::memmem::Finder;
 use sha2::{Digest as _, Sha256};
-use std::fmt;
+use std::{fmt, sync::LazyLock};
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const RANDOM_CHARS: usize = 43;
@@ -78,7 +79,8 @@ pub fn is_well_formed(kind: TokenKind, token: &str) -> bool {
 /// Where in `text` a token of ours stands, of whatever kind, checksum included; none: nowhere.
 #[must_use]
 pub fn find(text: &str) -> Option<std::ops::Range<usize>> {
-    text.match_indices("mcpctl_").find_map(|(at, _)| {
+    static START: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("mcpctl_"));
+    START.find_iter(text.as_bytes()).find_map(|at| {
         TokenKind::ALL.into_iter().find_map(|kind| {
             let bytes = "mcpctl__".len() + kind.as_str().len() + RANDOM_CHARS + CHECKSUM_CHARS;
             let token = text.get(at..at + bytes)?;

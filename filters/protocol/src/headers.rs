@@ -37,7 +37,7 @@ pub enum HeaderMismatch {
 /// # Errors
 /// [`HeaderMismatch`] for the first header that is missing, malformed or different.
 pub fn check(request: &Request, headers: &HeaderMap) -> Result<(), HeaderMismatch> {
-    let version = meta::of(&request.params).read::<String>(meta::PROTOCOL_VERSION).unwrap_or_default();
+    let version = meta::view(&request.params).read::<String>(meta::PROTOCOL_VERSION).unwrap_or_default();
     expect(headers, &PROTOCOL_VERSION, &version)?;
     expect(headers, &METHOD, &request.method)?;
     if let Some(member) = method::named_by(&request.method) {
@@ -49,7 +49,7 @@ pub fn check(request: &Request, headers: &HeaderMap) -> Result<(), HeaderMismatc
 /// The headers a modern `request` is sent with.
 #[must_use]
 pub fn of(request: &Request) -> Vec<(HeaderName, HeaderValue)> {
-    let version = meta::of(&request.params).read::<String>(meta::PROTOCOL_VERSION).unwrap_or_default();
+    let version = meta::view(&request.params).read::<String>(meta::PROTOCOL_VERSION).unwrap_or_default();
     let mut headers = vec![(PROTOCOL_VERSION, encode(&version)), (METHOD, encode(&request.method))];
     if let Some(member) = method::named_by(&request.method) {
         headers.push((NAME, encode(&request.params.read::<String>(member).unwrap_or_default())));

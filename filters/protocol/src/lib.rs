@@ -18,6 +18,6 @@ pub mod subscription;
 pub mod transit;
 
 pub use definition::Definition;
-pub use members::Members;
+pub use members::{Members, View};
 pub use message::{Id, Message, Notification, Request, Response, RpcError};
 pub use revision::Revision;

@@ -9,7 +9,7 @@ use serde::{
     ser::SerializeMap as _,
 };
 use serde_json::value::{RawValue, to_raw_value};
-use std::fmt;
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 /// The members of a JSON object, in order.
 #[derive(Clone, Default)]
@@ -92,6 +92,72 @@ impl Members {
     }
 }
 
+/// The members of a JSON object where they stand: for looking into it without a copy.
+#[derive(Default)]
+pub struct View<'a>(Vec<(Name<'a>, &'a RawValue)>);
+
+/// Borrowed unless it is written with escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'a> View<'a> {
+    /// Looks into `raw`.
+    ///
+    /// # Errors
+    /// [`NotAnObject`] when `raw` is an array, a text, a number, …
+    pub fn open(raw: &'a RawValue) -> Result<Self, NotAnObject> {
+        serde_json::from_str(raw.get()).map_err(|_| NotAnObject)
+    }
+
+    /// The raw value of member `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.iter().find(|(n, _)| *n == name).map(|(_, value)| value)
+    }
+
+    /// Member `name` read as `T`; none when absent or of another type.
+    #[must_use]
+    pub fn read<T: Deserialize<'a>>(&self, name: &str) -> Option<T> {
+        self.get(name).and_then(|raw| serde_json::from_str(raw.get()).ok())
+    }
+
+    /// Member `name` as an object; none when absent or not an object.
+    #[must_use]
+    pub fn object(&self, name: &str) -> Option<Self> {
+        self.get(name).and_then(|raw| Self::open(raw).ok())
+    }
+
+    /// Names and raw values, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.0.iter().map(|(name, value)| (&*name.0, *value))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for View<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Listed(PhantomData)).map(Self)
+    }
+}
+
+/// Lists the members of an object in order.
+struct Listed<N, V>(PhantomData<(N, V)>);
+
+impl<'de, N: Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for Listed<N, V> {
+    type Value = Vec<(N, V)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(members)
+    }
+}
+
 impl fmt::Debug for Members {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
@@ -110,23 +176,7 @@ impl Serialize for Members {
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Open;
-        impl<'de> Visitor<'de> for Open {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Open)
+        deserializer.deserialize_map(Listed(PhantomData)).map(Self)
     }
 }
 
@@ -144,10 +194,21 @@ mod tests {
     }
 
     #[test]
+    fn a_view_says_what_a_copy_says() {
+        let raw: Box<RawValue> = serde_json::from_str(r#"{"\u0061":1,"b":{"c":"d"},"e":[1.0],"b":2}"#).unwrap();
+        let (view, copy) = (View::open(&raw).unwrap(), Members::open(&raw).unwrap());
+        let told = |(name, value): (&str, &RawValue)| (name.to_owned(), value.get().to_owned());
+        assert!(view.iter().map(told).eq(copy.iter().map(told)));
+        assert_eq!(view.read::<i64>("a"), Some(1));
+        assert_eq!(view.object("b").unwrap().read::<&str>("c"), Some("d"));
+        assert!(view.get("f").is_none() && view.object("a").is_none());
+    }
+
+    #[test]
     fn only_objects_open() {
         for text in ["[]", "1", "\"a\"", "null"] {
             let raw: Box<RawValue> = serde_json::from_str(text).unwrap();
-            assert!(Members::open(&raw).is_err());
+            assert!(Members::open(&raw).is_err() && View::open(&raw).is_err());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The JSON-RPC envelope: just enough structure to route and splice; everything else stays raw.
 
-use crate::{Members, code, json};
+use crate::{Members, View, code, json};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::value::RawValue;
 use std::{fmt, io};
@@ -130,16 +130,17 @@ impl Message {
         if !json::nests_within(text, NESTING_MAX) {
             return Err(MessageError::Shape("it is nested too deeply"));
         }
-        let members: Members = match serde_json::from_slice::<&RawValue>(text) {
-            Ok(raw) => Members::open(raw).map_err(|_| MessageError::Shape("it is not an object"))?,
-            Err(error) => return Err(MessageError::Json(error)),
-        };
-        refuse_other_case(&members, &ENVELOPE)?;
+        let members: View<'_> = serde_json::from_slice(text).map_err(|error| {
+            // What is no object may be no JSON either, further on.
+            let is_json = error.is_data() && serde_json::from_slice::<&RawValue>(text).is_ok();
+            if is_json { MessageError::Shape("it is not an object") } else { MessageError::Json(error) }
+        })?;
+        refuse_other_case(members.iter(), &ENVELOPE)?;
         if members.read::<String>("jsonrpc").as_deref() != Some("2.0") {
             return Err(MessageError::Shape("`jsonrpc` is not \"2.0\""));
         }
         let Some(method) = members.get("method") else {
-            return Self::response(members);
+            return Self::response(&members);
         };
         if members.get("result").is_some() || members.get("error").is_some() {
             return Err(MessageError::Shape("it is a request and an answer at once"));
@@ -150,7 +151,7 @@ impl Message {
             Some(raw) => Members::open(raw).map_err(|_| MessageError::Shape("`params` is not an object"))?,
             None => Members::new(),
         };
-        refuse_other_case(&params, &PARAMS)?;
+        refuse_other_case(params.iter(), &PARAMS)?;
         match members.get("id") {
             None => Ok(Self::Notification(Notification { method, params })),
             Some(_) => {
@@ -160,10 +161,10 @@ impl Message {
         }
     }
 
-    fn response(mut members: Members) -> Result<Self, MessageError> {
+    fn response(members: &View<'_>) -> Result<Self, MessageError> {
         let id = members.read::<Id>("id");
-        let payload = match (members.remove("result"), members.get("error")) {
-            (Some(result), None) => Ok(result),
+        let payload = match (members.get("result"), members.get("error")) {
+            (Some(result), None) => Ok(result.to_owned()),
             (None, Some(error)) => Err(serde_json::from_str(error.get())
                 .map_err(|_| MessageError::Shape("`error` has no code and message"))?),
             _ => return Err(MessageError::Shape("it has none of `method`, `result`, `error`, or too many of them")),
@@ -265,8 +266,11 @@ impl Response {
     }
 }
 
-fn refuse_other_case(members: &Members, known: &[&str]) -> Result<(), MessageError> {
-    if members.iter().any(|(name, _)| known.iter().any(|k| *k != name && is_alike(k, name))) {
+fn refuse_other_case<'a>(
+    mut members: impl Iterator<Item = (&'a str, &'a RawValue)>,
+    known: &[&str],
+) -> Result<(), MessageError> {
+    if members.any(|(name, _)| known.iter().any(|k| *k != name && is_alike(k, name))) {
         return Err(MessageError::Shape("a field name differs from the protocol's in letter case"));
     }
     Ok(())
@@ -278,6 +282,9 @@ pub(crate) fn is_of_envelope(name: &str) -> bool {
 }
 
 fn is_alike(one: &str, other: &str) -> bool {
+    if other.is_ascii() {
+        return one.eq_ignore_ascii_case(other);
+    }
     one.chars().map(folded).eq(other.chars().map(folded))
 }
 

@@ -1,6 +1,6 @@
 //! `_meta`: the keys the protocol reserves, and reading and writing them (2026-07-28 basic).
 
-use crate::{Members, Revision};
+use crate::{Members, Revision, View};
 use serde_json::value::RawValue;
 
 /// Revision a modern request is written in; required.
@@ -24,7 +24,13 @@ pub const TRACEPARENT: &str = "traceparent";
 /// What tracing systems add to it.
 pub const TRACESTATE: &str = "tracestate";
 
-/// The `_meta` of `params`; empty when absent or not an object.
+/// The `_meta` of `params`, to look into; empty when absent or not an object.
+#[must_use]
+pub fn view(params: &Members) -> View<'_> {
+    params.get("_meta").and_then(|raw| View::open(raw).ok()).unwrap_or_default()
+}
+
+/// The `_meta` of `params`, to change; empty when absent or not an object.
 #[must_use]
 pub fn of(params: &Members) -> Members {
     params.object("_meta").unwrap_or_default()
@@ -33,7 +39,7 @@ pub fn of(params: &Members) -> Members {
 /// Whether the sender of `params` declares the tasks extension.
 #[must_use]
 pub fn declares_tasks(params: &Members) -> bool {
-    let declared = of(params).object(CLIENT_CAPABILITIES).unwrap_or_default();
+    let declared = view(params).object(CLIENT_CAPABILITIES).unwrap_or_default();
     declared.object("extensions").is_some_and(|extensions| extensions.get(TASKS_EXTENSION).is_some())
 }
 
@@ -68,7 +74,7 @@ pub fn strip_envelope(params: &mut Members) {
 /// `name version` of an implementation object (`clientInfo`, `serverInfo`), cut to 100 characters.
 #[must_use]
 pub fn implementation(raw: &RawValue) -> Option<String> {
-    let members = Members::open(raw).ok()?;
+    let members = View::open(raw).ok()?;
     let name = members.read::<String>("name")?;
     let version = members.read::<String>("version").unwrap_or_default();
     Some(format!("{name} {version}").trim_end().chars().take(100).collect())

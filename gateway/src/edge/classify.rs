@@ -6,7 +6,7 @@ use control_plane_api::limits::Limits;
 use filters::{Cause, LocalReply};
 use http::{HeaderMap, StatusCode};
 use protocol::{
-    Id, Members, Message, Request, Revision, RpcError, code,
+    Id, Members, Message, Request, Revision, RpcError, View, code,
     headers::{self, PROTOCOL_VERSION},
     meta, method,
 };
@@ -124,11 +124,11 @@ fn batch(body: &[u8], header: Option<&str>, limits: &Limits) -> Result<Classifie
 
 /// Whether `params` claim to be of a revision that says so in every message.
 fn claim(params: &Members) -> bool {
-    meta::of(params).get(meta::PROTOCOL_VERSION).is_some()
+    meta::view(params).get(meta::PROTOCOL_VERSION).is_some()
 }
 
 /// Whether the claim of `initialize` is a whole modern one.
-fn claims_wholly(meta: &Members) -> bool {
+fn claims_wholly(meta: &View<'_>) -> bool {
     let version = meta.read::<String>(meta::PROTOCOL_VERSION);
     version.as_deref().and_then(Revision::parse).is_some_and(Revision::is_modern)
         && meta.object(meta::CLIENT_CAPABILITIES).is_some()
@@ -140,7 +140,7 @@ fn salvaged_id(body: &[u8]) -> Option<Id> {
 }
 
 fn request_era(request: Request, header: Option<&str>, headers: &HeaderMap) -> Result<Classified, LocalReply> {
-    let meta = meta::of(&request.params);
+    let meta = meta::view(&request.params);
     let header_is_modern = header.and_then(Revision::parse).is_some_and(Revision::is_modern);
     let opens = request.method == method::INITIALIZE && !claims_wholly(&meta);
     if opens || meta.get(meta::PROTOCOL_VERSION).is_none() {
@@ -159,7 +159,7 @@ fn request_era(request: Request, header: Option<&str>, headers: &HeaderMap) -> R
 }
 
 /// Checks the envelope of a modern request.
-fn modern(request: &Request, meta: &Members, headers: &HeaderMap) -> Result<(), LocalReply> {
+fn modern(request: &Request, meta: &View<'_>, headers: &HeaderMap) -> Result<(), LocalReply> {
     let version = meta.read::<String>(meta::PROTOCOL_VERSION).ok_or_else(|| missing(meta::PROTOCOL_VERSION))?;
     if meta.object(meta::CLIENT_CAPABILITIES).is_none() {
         return Err(missing(meta::CLIENT_CAPABILITIES));

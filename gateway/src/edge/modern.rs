@@ -28,7 +28,7 @@ impl Edge {
     ) -> Result<(), Hangup> {
         if REMOVED.contains(&request.method.as_str()) {
             let id = request.id.clone();
-            let refusal = removed(&pipeline, inbound, request).await;
+            let refusal = Box::pin(removed(&pipeline, inbound, request)).await;
             return reply::refuse(http, Some(id), &refusal).await;
         }
         let streams = accept::event_stream(&inbound.headers);

@@ -39,7 +39,7 @@ impl Pipeline {
     }
 
     /// Passes `long` on, and closes the record.
-    pub(super) async fn relay(&self, mut record: Record, (mut long, mut term): (Long, Term), client: Client) {
+    pub(super) async fn relay(&self, mut record: Box<Record>, (mut long, mut term): (Long, Term), client: Client) {
         let (rim, outcome) = match self.rim(&mut record, long.rim()).await {
             Ok(rim) => rim,
             Err(error) => return self.finish(record, Err(error), client).await,

@@ -14,7 +14,7 @@ use opentelemetry::{
     trace::{Span as _, SpanBuilder, SpanKind, Status, Tracer as _},
 };
 use opentelemetry_sdk::trace::Span;
-use protocol::{Members, Message, Request, Response, method::Primitive};
+use protocol::{Message, Request, Response, View, method::Primitive};
 use scrubber::Scrubber;
 use serde_json::value::RawValue;
 use std::{
@@ -136,7 +136,7 @@ impl Asked {
                 self.span.set_attribute(KeyValue::new("rpc.response.status_code", error.code.to_string()));
                 self.is_wrong(Outcome::Error);
             }
-            Ok(result) if Members::open(result).is_ok_and(|result| result.read("isError") == Some(true)) => {
+            Ok(result) if View::open(result).is_ok_and(|result| result.read("isError") == Some(true)) => {
                 self.is_wrong(Outcome::ToolError);
             }
             Ok(_) => {}

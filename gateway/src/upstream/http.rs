@@ -7,7 +7,9 @@ mod agreement;
 mod answer;
 mod bearing;
 mod connection;
+mod dialer;
 mod heed;
+mod kept;
 mod listener;
 mod mirrored;
 mod passing;
@@ -106,7 +108,7 @@ impl Upstream for Http {
                 if self.remote.endpoint.spec.era == Era::Auto && !self.remote.is_sse() && agreement.is_due() {
                     self.remote.judge_again(&agreement);
                 }
-                self.legacy(request.clone(), caller).await
+                Box::pin(self.legacy(request.clone(), caller)).await
             };
             match begun {
                 Err(Setback::Forgotten) => {}
@@ -158,7 +160,7 @@ impl Http {
                 agreement.give_up();
                 Err(Setback::Forgotten)
             }
-            Ok(Err(Fault::AtOdds(response))) => self.at_odds(agreement, &request, response, caller).await,
+            Ok(Err(Fault::AtOdds(response))) => Box::pin(self.at_odds(agreement, &request, response, caller)).await,
             Ok(Err(Fault::Foreign(error) | Fault::Failed(error))) => {
                 if let UpstreamError::Unreachable { .. } | UpstreamError::Lost { .. } = error {
                     // Whatever comes back may be another server.

@@ -20,9 +20,9 @@ impl Remap {
     /// Gives `request` the id `own`, and its progress token too if it has one.
     pub(super) fn outgoing(request: &mut Request, own: i64) -> Self {
         let id = std::mem::replace(&mut request.id, Id::Number(own));
-        let mut meta = meta::of(&request.params);
-        let token = meta.get(meta::PROGRESS_TOKEN).map(ToOwned::to_owned);
+        let token = meta::view(&request.params).get(meta::PROGRESS_TOKEN).map(ToOwned::to_owned);
         if token.is_some() {
+            let mut meta = meta::of(&request.params);
             meta.set(meta::PROGRESS_TOKEN, &own);
             request.params.set("_meta", &meta);
         }
@@ -62,7 +62,7 @@ impl Remap {
 
 /// The own id of the subscription that a notification belongs to.
 pub(super) fn subscription_of(params: &Members) -> Option<i64> {
-    meta::of(params).read(meta::SUBSCRIPTION_ID)
+    meta::view(params).read(meta::SUBSCRIPTION_ID)
 }
 
 /// The own token a progress notification is about.

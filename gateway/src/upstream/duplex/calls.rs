@@ -72,7 +72,7 @@ impl Calls {
         }
         let listens = request.method == method::LISTEN;
         let askable = is_askable(&request.method);
-        let wants_logs = self.declared.is_some() || meta::of(&request.params).get(meta::LOG_LEVEL).is_some();
+        let wants_logs = self.declared.is_some() || meta::view(&request.params).get(meta::LOG_LEVEL).is_some();
         let remap = Remap::outgoing(&mut request, own);
         self.waiting.insert(own, Waiting { remap, listens, askable, wants_logs, said, response });
         Some(Message::Request(request))

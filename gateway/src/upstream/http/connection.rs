@@ -1,34 +1,27 @@
-//! Connections to one HTTP server: made, used for one request at a time, kept for the next.
-//!
-//! Pooling, TLS with the system's certificates and HTTP/2 are pingora's; names are looked up here. Redirects are not
-//! followed and proxies are not used: credentials go to the configured host or nowhere.
+//! A request on its way over a connection, and the response to it.
 
-use super::target::Target;
+use super::{dialer, kept::Kept, target::Target};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use pingora_core::{
     ErrorType,
-    connectors::{ConnectorOptions, http::Connector},
-    protocols::http::client::HttpSession,
+    protocols::{
+        Stream,
+        http::{
+            client::HttpSession,
+            v1::client::{HttpSession as Http1Session, http_req_header_to_wire},
+        },
+    },
     upstreams::peer::HttpPeer,
 };
 use pingora_http::RequestHeader;
-use std::{
-    net::SocketAddr,
-    sync::{Mutex, OnceLock, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, sync::Arc};
+use tokio::io::AsyncWriteExt as _;
 
-/// Connections kept, over all servers.
-const POOL_SIZE: usize = 256;
-/// An unused connection is closed after this, in milliseconds.
-const IDLE_TIMEOUT_MS: u64 = 60_000;
-/// An address is looked up again after this, in milliseconds.
-const ADDRESS_TTL_MS: u64 = 30_000;
-/// Requests at once on one HTTP/2 connection.
-const H2_STREAMS_MAX: usize = 100;
 /// Response headers that only announce the real ones; more are refused.
 const INTERIM_RESPONSES_MAX: usize = 8;
+/// Longest body that is written together with its head, in bytes; copying more costs more than a second write.
+const WRITTEN_AT_ONCE_MAX: usize = 16 << 10;
 
 /// Why a request got no response.
 #[derive(Debug)]
@@ -41,19 +34,6 @@ pub(super) enum Broken {
     Lost(String),
 }
 
-/// Makes connections to one target.
-pub(super) struct Dialer {
-    connect_timeout: Duration,
-    addresses: Mutex<Option<(Instant, Vec<SocketAddr>)>>,
-}
-
-/// A connection with a response on it. Dropped unfinished, it is closed, or its stream reset.
-pub(super) struct Connection {
-    session: HttpSession,
-    peer: HttpPeer,
-    tls: bool,
-}
-
 /// A request as it is written.
 pub(super) struct Outgoing {
     pub(super) method: Method,
@@ -63,136 +43,52 @@ pub(super) struct Outgoing {
     pub(super) repeatable: bool,
 }
 
-impl Dialer {
-    pub(super) fn new(connect_timeout: Duration) -> Self {
-        Self { connect_timeout, addresses: Mutex::new(None) }
-    }
+/// What a request can be written to, and where it waits for the next one.
+pub(super) enum Link {
+    /// Bytes.
+    Plain(Stream, Arc<Kept>, SocketAddr),
+    /// What pingora made of them, behind TLS.
+    Tls(Box<HttpSession>, Box<HttpPeer>),
+}
 
-    /// Sends `request` and reads the head of the response.
-    pub(super) async fn send(&self, target: &Target, request: &Outgoing) -> Result<Connection, Broken> {
-        let (mut connection, reused) = self.connect(target, false).await.map_err(Broken::Unsent)?;
-        match connection.exchange(target, request).await {
-            // A kept connection may have been closed by the server at any time; that says nothing about the request. What
-            // left completely is written again only if doing it twice does no harm, and never because of what is answered.
-            Err(Broken::Unsent(_)) if reused => self.send_anew(target, request).await,
-            Err(Broken::Unanswered(_)) if reused && request.repeatable => self.send_anew(target, request).await,
-            Err(broken) => Err(broken),
-            Ok(()) => Ok(connection),
-        }
-    }
+/// A connection with a response on it. Dropped unfinished, it is closed, or its stream reset.
+pub(super) struct Connection {
+    session: HttpSession,
+    home: Home,
+}
 
-    /// The same on a connection of its own.
-    async fn send_anew(&self, target: &Target, request: &Outgoing) -> Result<Connection, Broken> {
-        let (mut connection, _) = self.connect(target, true).await.map_err(Broken::Unsent)?;
-        connection.exchange(target, request).await?;
-        Ok(connection)
-    }
-
-    async fn connect(&self, target: &Target, fresh: bool) -> Result<(Connection, bool), String> {
-        let connector = connector(target.tls)?;
-        let mut reason = format!("`{}` has no address", target.host);
-        for address in self.resolve(target).await? {
-            let peer = self.peer(target, address, fresh);
-            match connector.get_http_session(&peer).await {
-                Ok((session, reused)) => return Ok((Connection { session, peer, tls: target.tls }, reused)),
-                Err(error) => reason = self.explain(&error, address),
-            }
-        }
-        *self.addresses.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        Err(reason)
-    }
-
-    fn peer(&self, target: &Target, address: SocketAddr, fresh: bool) -> HttpPeer {
-        // An empty SNI would switch verification off; the host is never empty.
-        let mut peer = HttpPeer::new(address, target.tls, target.host.clone());
-        peer.options.connection_timeout = Some(self.connect_timeout);
-        peer.options.total_connection_timeout = Some(self.connect_timeout);
-        peer.options.max_h2_streams = H2_STREAMS_MAX;
-        // Connections are kept by group: nothing is kept yet in one of its own.
-        peer.group_key = u64::from(fresh);
-        if target.tls {
-            peer.options.set_http_version(2, 1);
-        }
-        peer
-    }
-
-    async fn resolve(&self, target: &Target) -> Result<Vec<SocketAddr>, String> {
-        let known = self.addresses.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((since, addresses)) = known
-            && since.elapsed() < Duration::from_millis(ADDRESS_TTL_MS)
-        {
-            return Ok(addresses);
-        }
-        let lookup = tokio::net::lookup_host((target.host.as_str(), target.port));
-        let found = tokio::time::timeout(self.connect_timeout, lookup).await;
-        let addresses: Vec<SocketAddr> = match found {
-            Ok(Ok(addresses)) => addresses.collect(),
-            Ok(Err(error)) => return Err(format!("host `{}` was not found ({error}); check its URL", target.host)),
-            Err(_) => return Err(format!("looking up host `{}` took too long", target.host)),
-        };
-        *self.addresses.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), addresses.clone()));
-        Ok(addresses)
-    }
-
-    fn explain(&self, error: &pingora_core::Error, address: SocketAddr) -> String {
-        match error.etype() {
-            ErrorType::ConnectRefused => format!("nothing listens at {address}; is it running?"),
-            ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout => {
-                format!("no connection to {address} within {} ms", self.connect_timeout.as_millis())
-            }
-            ErrorType::ConnectNoRoute => format!("there is no route to {address}"),
-            ErrorType::TLSHandshakeFailure | ErrorType::InvalidCert | ErrorType::HandshakeError => {
-                format!("no trusted TLS connection to {address}: {}; check its certificate", cause(error))
-            }
-            _ => format!("no connection to {address}: {}", cause(error)),
-        }
-    }
+/// Where a connection waits for its next request.
+enum Home {
+    Kept(Arc<Kept>, SocketAddr),
+    Pool(Box<HttpPeer>),
 }
 
 impl Connection {
-    async fn exchange(&mut self, target: &Target, request: &Outgoing) -> Result<(), Broken> {
-        let head = self.head(target, request).map_err(Broken::Unsent)?;
-        let unsent =
-            |error: Box<pingora_core::Error>| Broken::Unsent(format!("the connection broke: {}", cause(&error)));
-        let lost = |error: Box<pingora_core::Error>| {
-            let reason = format!("the connection broke: {}", cause(&error));
-            match error.etype() {
-                ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError => {
-                    Broken::Unanswered(reason)
-                }
-                _ => Broken::Lost(reason),
+    /// Writes `request` to `link` and reads the head of the response.
+    pub(super) async fn open(link: Link, target: &Target, request: &Outgoing) -> Result<Self, Broken> {
+        let head = head(target, request).map_err(Broken::Unsent)?;
+        let (session, home) = match link {
+            Link::Plain(stream, kept, address) => {
+                (HttpSession::H1(written(stream, &head, &request.body).await?), Home::Kept(kept, address))
+            }
+            Link::Tls(session, peer) => {
+                let session = match *session {
+                    HttpSession::H1(session) => {
+                        HttpSession::H1(written(session.into_inner(), &head, &request.body).await?)
+                    }
+                    other => Box::pin(written_in_frames(other, head, request.body.clone())).await?,
+                };
+                (session, Home::Pool(peer))
             }
         };
-        self.session.write_request_header(Box::new(head)).await.map_err(unsent)?;
-        if request.body.is_empty() {
-            self.session.finish_request_body().await.map_err(lost)?;
-        } else {
-            self.session.write_request_body(request.body.clone(), true).await.map_err(lost)?;
-            self.session.finish_request_body().await.map_err(lost)?;
-        }
+        let mut connection = Self { session, home };
         for _ in 0..INTERIM_RESPONSES_MAX {
-            self.session.read_response_header().await.map_err(lost)?;
-            if !self.status().is_informational() {
-                return Ok(());
+            connection.session.read_response_header().await.map_err(lost)?;
+            if !connection.status().is_informational() {
+                return Ok(connection);
             }
         }
         Err(Broken::Lost("it announces a response and does not send one".to_owned()))
-    }
-
-    fn head(&self, target: &Target, request: &Outgoing) -> Result<RequestHeader, String> {
-        let build = || -> pingora_core::Result<RequestHeader> {
-            let mut head = RequestHeader::build(request.method.clone(), target.path.as_bytes(), None)?;
-            head.insert_header(http::header::HOST, target.authority.clone())?;
-            head.insert_header(http::header::CONTENT_LENGTH, request.body.len())?;
-            for (name, value) in &request.headers {
-                head.insert_header(name.clone(), value.clone())?;
-            }
-            for (name, value) in &target.headers {
-                head.insert_header(name.clone(), value.clone())?;
-            }
-            Ok(head)
-        };
-        build().map_err(|error| format!("the request cannot be written: {}", cause(&error)))
     }
 
     pub(super) fn status(&self) -> StatusCode {
@@ -233,39 +129,77 @@ impl Connection {
 
     /// Keeps the connection, whose body was read to its end, for the next request.
     pub(super) async fn release(self) {
-        if let Ok(connector) = connector(self.tls) {
-            let idle = Some(Duration::from_millis(IDLE_TIMEOUT_MS));
-            connector.release_http_session(self.session, &self.peer, idle).await;
+        match (self.home, self.session) {
+            (Home::Kept(kept, address), HttpSession::H1(mut session)) => {
+                session.respect_keepalive();
+                if let Some(stream) = session.reuse().await {
+                    kept.keep(stream, address);
+                }
+            }
+            (Home::Pool(peer), session) => dialer::keep(session, &peer).await,
+            // Only HTTP/1.1 is spoken without TLS.
+            (Home::Kept(..), _) => {}
         }
     }
 }
 
-/// One pool for all servers behind TLS and one for the others, which need no certificates.
-fn connector(tls: bool) -> Result<&'static Connector, String> {
-    static TLS: OnceLock<Result<Connector, String>> = OnceLock::new();
-    static PLAIN: OnceLock<Connector> = OnceLock::new();
-    if !tls {
-        return Ok(PLAIN.get_or_init(|| {
-            let mut options = ConnectorOptions::new(POOL_SIZE);
-            options.ca_file = Some("/dev/null".to_owned());
-            Connector::new(Some(options))
-        }));
-    }
-    let made = TLS.get_or_init(|| {
-        // Tried beforehand: pingora panics where this fails.
-        let mut store = pingora_core::tls::RootCertStore::empty();
-        pingora_core::tls::load_platform_certs_incl_env_into_store(&mut store)
-            .map_err(|error| format!("the system's certificates cannot be loaded: {}", cause(&error)))?;
-        if store.is_empty() {
-            return Err("the system has no certificates; install `ca-certificates`".to_owned());
+fn head(target: &Target, request: &Outgoing) -> Result<RequestHeader, String> {
+    let build = || -> pingora_core::Result<RequestHeader> {
+        let mut head = RequestHeader::build(request.method.clone(), target.path.as_bytes(), None)?;
+        head.insert_header(http::header::HOST, target.authority.clone())?;
+        head.insert_header(http::header::CONTENT_LENGTH, request.body.len())?;
+        for (name, value) in &request.headers {
+            head.insert_header(name.clone(), value.clone())?;
         }
-        Ok(Connector::new(Some(ConnectorOptions::new(POOL_SIZE))))
-    });
-    made.as_ref().map_err(Clone::clone)
+        for (name, value) in &target.headers {
+            head.insert_header(name.clone(), value.clone())?;
+        }
+        Ok(head)
+    };
+    build().map_err(|error| format!("the request cannot be written: {}", cause(&error)))
+}
+
+/// Writes a request as HTTP/1.1, head and body at once. A request of which any byte could not be written has no end, and the server cannot act on it.
+async fn written(mut stream: Stream, head: &RequestHeader, body: &Bytes) -> Result<Http1Session, Broken> {
+    let unsent = |error: std::io::Error| Broken::Unsent(format!("the connection broke: {error}"));
+    let mut wire = http_req_header_to_wire(head)
+        .ok_or_else(|| Broken::Unsent("the request cannot be written: its path holds what a path cannot".to_owned()))?;
+    let at_once = body.len() <= WRITTEN_AT_ONCE_MAX;
+    if at_once {
+        wire.extend_from_slice(body);
+    }
+    stream.write_all(&wire).await.map_err(unsent)?;
+    if !at_once {
+        stream.write_all(body).await.map_err(unsent)?;
+    }
+    stream.flush().await.map_err(unsent)?;
+    // A session that has not written its request itself reads the response as that of a request with a plain response.
+    Ok(Http1Session::new(stream))
+}
+
+/// Writes a request as HTTP/2.
+async fn written_in_frames(mut session: HttpSession, head: RequestHeader, body: Bytes) -> Result<HttpSession, Broken> {
+    let unsent = |error: Box<pingora_core::Error>| Broken::Unsent(format!("the connection broke: {}", cause(&error)));
+    session.write_request_header(Box::new(head)).await.map_err(unsent)?;
+    if !body.is_empty() {
+        session.write_request_body(body, true).await.map_err(lost)?;
+    }
+    session.finish_request_body().await.map_err(lost)?;
+    Ok(session)
+}
+
+/// It broke after the request had left.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn lost(error: Box<pingora_core::Error>) -> Broken {
+    let reason = format!("the connection broke: {}", cause(&error));
+    match error.etype() {
+        ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError => Broken::Unanswered(reason),
+        _ => Broken::Lost(reason),
+    }
 }
 
 /// The reason people know: what the system said, else what pingora was doing.
-fn cause(error: &pingora_core::Error) -> String {
+pub(super) fn cause(error: &pingora_core::Error) -> String {
     let first = error.cause.as_deref().map(|cause| cause as &(dyn std::error::Error + 'static));
     let mut causes = std::iter::successors(first, |cause| cause.source());
     if let Some(io) = causes.find(|cause| cause.is::<std::io::Error>()) {

@@ -2,7 +2,8 @@
 
 use super::{
     answer::{self, Answer},
-    connection::{Broken, Connection, Dialer, Outgoing},
+    connection::{Broken, Connection, Outgoing},
+    dialer::Dialer,
     heed::Call,
     mirrored::Mirrored,
     repeat,
@@ -141,7 +142,7 @@ impl Remote {
             Answer::Json => call.single(connection, long),
             refused => {
                 call.disarm();
-                self.refused(call, connection, refused).await?
+                Box::pin(self.refused(call, connection, refused)).await?
             }
         };
         Ok(Posted { hearing, session_id })
