@@ -1,6 +1,7 @@
 //! How many audit records a gateway makes durable in a second, and how long one waits for the disk:
 //! `cargo run --release -p bench --example audit_appends -- [folder]`. The folder decides which disk is measured.
 
+use control_plane_api::audit::AuditEvent;
 use gateway::{
     audit::{AuditOptions, Auditor, Delivery, Signer},
     keys::AuditKey,
@@ -48,7 +49,8 @@ async fn measure(dir: &Path, callers: usize) -> Result<(Vec<Duration>, Duration)
         tasks.push(tokio::spawn(async move {
             let mut waits = Vec::new();
             while begin.elapsed() < TIME {
-                let event = serde_json::from_value(event(caller, waits.len())).map_err(|error| error.to_string())?;
+                let event: AuditEvent =
+                    serde_json::from_value(event(caller, waits.len())).map_err(|error| error.to_string())?;
                 let asked = Instant::now();
                 auditor.append(event).await.map_err(|error| error.to_string())?;
                 waits.push(asked.elapsed());

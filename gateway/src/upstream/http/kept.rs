@@ -1,8 +1,7 @@
 //! Unencrypted HTTP/1.1 connections to one server that wait for their next request.
 //!
 //! pingora's own pool watches every waiting connection in a task, which costs each call two turns of the scheduler. Here one is
-//! looked at when it is taken, and those that nobody takes are closed by a sweep. It is taken on the runtime that it is
-//! registered with: elsewhere, whatever happens on it would have to be told across threads.
+//! looked at when it is taken, and those that nobody takes are closed by a sweep.
 
 use futures::FutureExt as _;
 use parking_lot::Mutex;
@@ -12,10 +11,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{
-    io::AsyncReadExt as _,
-    runtime::{Handle, Id},
-};
+use tokio::io::AsyncReadExt as _;
 
 /// Connections kept for one server.
 const KEPT_MAX: usize = 256;
@@ -37,15 +33,13 @@ struct Waiting {
 struct Connection {
     stream: Stream,
     address: SocketAddr,
-    runtime: Id,
     since: Instant,
 }
 
 impl Kept {
     /// The connection used last of those to one of `addresses` that still stand.
     pub(super) fn take(&self, addresses: &[SocketAddr]) -> Option<(Stream, SocketAddr)> {
-        let here = Handle::current().id();
-        let fits = |one: &Connection| one.runtime == here && addresses.contains(&one.address);
+        let fits = |one: &Connection| addresses.contains(&one.address);
         loop {
             let mut connection = {
                 let mut waiting = self.0.lock();
@@ -62,12 +56,7 @@ impl Kept {
     pub(super) fn keep(self: &Arc<Self>, stream: Stream, address: SocketAddr) {
         let mut waiting = self.0.lock();
         if waiting.connections.len() < KEPT_MAX {
-            waiting.connections.push(Connection {
-                stream,
-                address,
-                runtime: Handle::current().id(),
-                since: Instant::now(),
-            });
+            waiting.connections.push(Connection { stream, address, since: Instant::now() });
         }
         if !std::mem::replace(&mut waiting.swept, true) {
             let kept = Arc::downgrade(self);
@@ -102,4 +91,45 @@ impl Connection {
 /// Whether the other side neither closed it nor says something that nobody asked for.
 fn is_quiet(stream: &mut Stream) -> bool {
     stream.read(&mut [0]).now_or_never().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pingora_core::protocols::l4;
+    use tokio::net::{TcpListener, TcpStream};
+
+    #[tokio::test]
+    async fn only_what_still_stands_is_taken_again_and_only_for_its_address() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (ours, theirs) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let kept = Arc::new(Kept::default());
+        kept.keep(Box::new(l4::stream::Stream::from(ours.unwrap())), address);
+        assert!(kept.take(&["127.0.0.2:1".parse().unwrap()]).is_none());
+        let (stream, home) = kept.take(&[address]).unwrap();
+        assert!(home == address && kept.take(&[address]).is_none());
+        kept.keep(stream, address);
+        drop(theirs);
+        while let Some((stream, _)) = kept.take(&[address]) {
+            kept.keep(stream, address);
+            tokio::task::yield_now().await;
+        }
+        assert!(kept.sweep(), "nothing is left");
+    }
+
+    #[tokio::test]
+    async fn no_more_are_kept_than_may_be() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let kept = Arc::new(Kept::default());
+        let mut theirs = Vec::new();
+        for _ in 0..=KEPT_MAX {
+            let (ours, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+            theirs.push(accepted);
+            kept.keep(Box::new(l4::stream::Stream::from(ours.unwrap())), address);
+        }
+        assert_eq!(kept.0.lock().connections.len(), KEPT_MAX);
+        assert!(!kept.sweep(), "all of them stand");
+    }
 }
