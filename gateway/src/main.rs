@@ -8,9 +8,6 @@ use scrubber::Scrubber;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const ABOUT: &str = "The data plane of mcpctl: MCP clients on one side, MCP servers on the other";
 
 /// What a gateway logs unless `MCP_GATEWAY_LOG` says otherwise, and what a subcommand does.

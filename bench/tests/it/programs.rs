@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -18,8 +19,14 @@ fn build() -> PathBuf {
     let folder = test.ancestors().nth(2).unwrap();
     if let Some(cargo) = env::var_os("CARGO") {
         let mut build = Command::new(cargo);
-        // Cargo sets it for tests, not for itself: with it `ring` counts as out of date, and so all that needs TLS.
-        build.env_remove("CARGO_MANIFEST_DIR");
+        // Cargo tells tests about their package. Told of it, `ring` counts as out of date, and so all that needs TLS.
+        let of_package = |name: &OsString| {
+            let name = name.to_string_lossy();
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        };
+        for (name, _) in env::vars_os().filter(|(name, _)| of_package(name)) {
+            build.env_remove(name);
+        }
         // The packages that the tests of the whole system build: with the same ones, nothing is compiled twice.
         build.args(["build", "--quiet", "--bins"]);
         let packages = ["mcpctl", "control-plane", "gateway", "bench", "bench-upstream", "e2e"];

@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -33,8 +33,14 @@ fn build() -> PathBuf {
     let folder = test.ancestors().nth(2).expect("test programs lie in `deps`").to_owned();
     if let Some(cargo) = env::var_os("CARGO") {
         let mut command = Command::new(cargo);
-        // Cargo sets it for tests, not for itself: with it `ring` counts as out of date, and so all that needs TLS.
-        command.env_remove("CARGO_MANIFEST_DIR");
+        // Cargo tells tests about their package. Told of it, `ring` counts as out of date, and so all that needs TLS.
+        let of_package = |name: &OsString| {
+            let name = name.to_string_lossy();
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        };
+        for (name, _) in env::vars_os().filter(|(name, _)| of_package(name)) {
+            command.env_remove(name);
+        }
         command.current_dir(repository()).args(["build", "--quiet", "--bins", "--target-dir"]);
         command.arg(folder.parent().expect("a profile's folder lies in the target folder"));
         command.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
