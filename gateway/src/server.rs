@@ -104,10 +104,8 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
     let admin = Admin::new(told, settings.clone());
     let serving = serve("edge", listener, Edge::new(live.clone(), settings.clone(), load), watch.clone())?;
     serve("admin", admin_listener, admin, watch)?;
-    replace_file(&state.join("admin-addr"), admin_address.to_string().as_bytes())
-        .context("the admin listener's address could not be written down")?;
-    replace_file(&state.join("addr"), address.to_string().as_bytes())
-        .context("the address could not be written down")?;
+    write_down(&state, "admin-addr", admin_address)?;
+    write_down(&state, "addr", address)?;
     tracing::info!(%address, role = %settings.role, name = %settings.name, "gateway listens");
     stop.await;
     tracing::info!("gateway stops");
@@ -118,6 +116,12 @@ pub async fn run(settings: Settings, scrubber: Scrubber, stop: impl Future<Outpu
     parts.auditor.close().await;
     tokio::join!(traces.close(), access.close());
     Ok(())
+}
+
+/// Writes down where the gateway listens, for who looks for it.
+fn write_down(state: &StateDir, file: &str, address: SocketAddr) -> Result<()> {
+    replace_file(&state.join(file), address.to_string().as_bytes())
+        .with_context(|| format!("where the gateway listens could not be written down in `{file}`"))
 }
 
 /// Whoever looks at exchanges from outside, as `settings` name them.
