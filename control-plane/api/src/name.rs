@@ -1,17 +1,18 @@
 //! The name of an object: what a person types and what the wire carries.
 
-use serde::{Deserialize, Serialize};
-use std::{borrow::Borrow, fmt, str::FromStr};
+use serde::{Deserialize, Serialize, Serializer};
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 use utoipa::ToSchema;
 
 /// Longest name in bytes.
 pub const NAME_BYTES_MAX: usize = 63;
 
 /// A validated name: `[a-z0-9][a-z0-9_-]{0,62}`. Safe in a URL path, a metric label, a file name and a tool prefix.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "String", into = "String")]
+// Shared, because every call has copies of the names of its user, project and server.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, ToSchema)]
+#[serde(try_from = "String")]
 #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9_-]{0,62}$", example = "weekly_reports")]
-pub struct Name(String);
+pub struct Name(Arc<str>);
 
 /// Why a text is not a [`Name`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -37,7 +38,7 @@ impl FromStr for Name {
         let body = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'_' || *b == b'-';
         let head = text.as_bytes().first().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         if head && text.len() <= NAME_BYTES_MAX && text.as_bytes().iter().all(body) {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(InvalidName { text: text.chars().take(80).collect() })
         }
@@ -54,7 +55,13 @@ impl TryFrom<String> for Name {
 
 impl From<Name> for String {
     fn from(name: Name) -> Self {
-        name.0
+        name.0.as_ref().to_owned()
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

@@ -80,6 +80,9 @@ pub fn is_well_formed(kind: TokenKind, token: &str) -> bool {
 #[must_use]
 pub fn find(text: &str) -> Option<std::ops::Range<usize>> {
     static START: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("mcpctl_"));
+    if text.len() < RANDOM_CHARS + CHECKSUM_CHARS {
+        return None;
+    }
     START.find_iter(text.as_bytes()).find_map(|at| {
         TokenKind::ALL.into_iter().find_map(|kind| {
             let bytes = "mcpctl__".len() + kind.as_str().len() + RANDOM_CHARS + CHECKSUM_CHARS;

@@ -16,6 +16,9 @@ use utoipa::ToSchema;
 /// What a checkpoint's signature is about, so that it is good for nothing else.
 const LABEL: &str = "mcpctl audit checkpoint v1";
 
+/// About how many bytes a record has.
+const RECORD_BYTES: usize = 1_024;
+
 /// SHA-256 as 64 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
@@ -103,11 +106,54 @@ pub struct Checkpoint {
     pub signature: String,
 }
 
+/// An [`Entry`] about to be written: what it says stays where it is.
+#[derive(Serialize)]
+struct Written<'a> {
+    gateway: &'a Name,
+    epoch: u64,
+    seq: u64,
+    prev: Hash,
+    body: Said<'a>,
+}
+
+/// A [`Body`] about to be written.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Said<'a> {
+    Event(&'a AuditEvent),
+    Checkpoint(&'a Checkpoint),
+}
+
+impl Written<'_> {
+    /// What `checkpoint`, standing here, signs.
+    fn signed(&self, checkpoint: &Checkpoint) -> String {
+        let Self { gateway, epoch, seq, prev, .. } = self;
+        format!("{LABEL}\n{gateway}\n{epoch}\n{seq}\n{prev}\n{}\n{}\n", checkpoint.previous, checkpoint.time)
+    }
+
+    /// The text of the record, and where the chain ends with it.
+    fn record(&self) -> Result<Record, serde_json::Error> {
+        let mut text = Vec::with_capacity(RECORD_BYTES);
+        serde_json::to_writer(&mut text, self)?;
+        let head = Head { epoch: self.epoch, seq: self.seq, hash: self.prev.followed_by(&text) };
+        // serde_json writes UTF-8 only.
+        let text = String::from_utf8(text).map_err(serde::ser::Error::custom)?;
+        Ok(Record { head, text })
+    }
+}
+
+impl Hash {
+    /// The hash of the record `text` behind the one that has this hash.
+    fn followed_by(self, text: &[u8]) -> Self {
+        Self(Sha256::new().chain_update(self.0).chain_update(text).finalize().into())
+    }
+}
+
 impl Entry {
     /// The hash of this record, whose text is `text`.
     #[must_use]
     pub fn hash(&self, text: &str) -> Hash {
-        Hash(Sha256::new().chain_update(self.prev.0).chain_update(text).finalize().into())
+        self.prev.followed_by(text.as_bytes())
     }
 
     /// Where a chain ends whose last record this is.
@@ -125,12 +171,6 @@ impl Entry {
         }
     }
 
-    /// What `checkpoint`, standing here, signs.
-    fn signed(&self, checkpoint: &Checkpoint) -> String {
-        let Self { gateway, epoch, seq, prev, .. } = self;
-        format!("{LABEL}\n{gateway}\n{epoch}\n{seq}\n{prev}\n{}\n{}\n", checkpoint.previous, checkpoint.time)
-    }
-
     /// Whether `checkpoint`, standing here, was signed with one of `keys`.
     #[must_use]
     pub fn is_signed(&self, checkpoint: &Checkpoint, keys: &[VerifyingKey]) -> bool {
@@ -138,7 +178,9 @@ impl Entry {
             return false;
         };
         let key = keys.iter().find(|key| hex::encode(key.as_bytes()) == checkpoint.key);
-        key.is_some_and(|key| key.verify_strict(self.signed(checkpoint).as_bytes(), &signature).is_ok())
+        let Self { gateway, epoch, seq, prev, .. } = self;
+        let written = Written { gateway, epoch: *epoch, seq: *seq, prev: *prev, body: Said::Checkpoint(checkpoint) };
+        key.is_some_and(|key| key.verify_strict(written.signed(checkpoint).as_bytes(), &signature).is_ok())
     }
 }
 
@@ -195,9 +237,9 @@ impl Chain {
     pub fn event(&mut self, event: &mut AuditEvent) -> Result<Record, serde_json::Error> {
         event.gateway = self.gateway.clone();
         event.seq = self.head.seq + 1;
-        let (entry, text) = self.next(Body::Event(Box::new(event.clone())))?;
-        self.head = entry.head(&text);
-        Ok(Record { head: self.head, text })
+        let record = self.next(Said::Event(event)).record()?;
+        self.head = record.head;
+        Ok(record)
     }
 
     /// Adds a checkpoint, signed with `key`.
@@ -207,18 +249,16 @@ impl Chain {
     pub fn checkpoint(&mut self, key: &SigningKey, time: Timestamp) -> Result<Record, serde_json::Error> {
         let public = hex::encode(key.verifying_key().as_bytes());
         let mut checkpoint = Checkpoint { previous: self.checkpoint, time, key: public, signature: String::new() };
-        let (entry, _) = self.next(Body::Checkpoint(checkpoint.clone()))?;
-        checkpoint.signature = hex::encode(key.sign(entry.signed(&checkpoint).as_bytes()).to_bytes());
-        let (entry, text) = self.next(Body::Checkpoint(checkpoint))?;
-        self.head = entry.head(&text);
+        checkpoint.signature =
+            hex::encode(key.sign(self.next(Said::Checkpoint(&checkpoint)).signed(&checkpoint).as_bytes()).to_bytes());
+        let record = self.next(Said::Checkpoint(&checkpoint)).record()?;
+        self.head = record.head;
         self.checkpoint = self.head.hash;
-        Ok(Record { head: self.head, text })
+        Ok(record)
     }
 
-    fn next(&self, body: Body) -> Result<(Entry, String), serde_json::Error> {
-        let (gateway, epoch) = (self.gateway.clone(), self.epoch);
-        let entry = Entry { gateway, epoch, seq: self.head.seq + 1, prev: self.head.hash, body };
-        let text = serde_json::to_string(&entry)?;
-        Ok((entry, text))
+    /// The next record, if it says `body`.
+    fn next<'a>(&'a self, body: Said<'a>) -> Written<'a> {
+        Written { gateway: &self.gateway, epoch: self.epoch, seq: self.head.seq + 1, prev: self.head.hash, body }
     }
 }
