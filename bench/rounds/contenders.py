@@ -1,7 +1,9 @@
 """Whatever stands between a client and the upstream: how it is started, where it is reached, what it has used."""
 
+import argparse
 import os
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -33,11 +35,13 @@ http {{
     proxy_max_temp_file_size 0;
     upstream mock {{ server {upstream}; keepalive 256; keepalive_requests 100000000; }}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
-        location / {{ proxy_pass http://mock; proxy_http_version 1.1; proxy_set_header Connection ""; }}
+        listen 127.0.0.1:{port} backlog=4096{listen};
+        location / {{ proxy_pass {scheme}://mock; proxy_http_version 1.1; proxy_set_header Connection ""; }}
     }}
 }}
 """
+# What makes of it a server behind TLS, with HTTP/2 for who asks for it.
+BEHIND_TLS = " ssl http2; ssl_certificate {place}/cert.pem; ssl_certificate_key {place}/key.pem"
 
 ENVOY = """
 static_resources:
@@ -183,14 +187,42 @@ class Upstream(Contender):
         super().__init__("direct", [*options.pin_rest, options.upstream, f"127.0.0.1:{port}"], port, place)
 
 
-def nginx(upstream, options, place):
+def nginx(upstream, options, place, name="nginx", *, scheme="http", certified=False):
+    """A plain reverse proxy before `upstream`, which it speaks `scheme` with; `certified`: behind TLS itself."""
     port = free_port()
-    folder = Path(place) / "nginx-files"
+    folder = Path(place) / f"{name.replace(' ', '-')}-files"
     folder.mkdir()
     config = folder / "nginx.conf"
-    config.write_text(NGINX.format(workers=os.cpu_count(), place=folder, port=port, upstream=f"127.0.0.1:{upstream.port}"))
-    command = [*options.pin_contender, options.nginx, "-p", str(folder), "-c", str(config), "-e", str(folder / "error.log")]
-    return Contender("nginx", command, port, place)
+    listen = ""
+    if certified:
+        certify(folder)
+        listen = BEHIND_TLS.format(place=folder)
+    config.write_text(NGINX.format(workers=os.cpu_count(), place=folder, port=port, upstream=f"127.0.0.1:{upstream.port}",
+                                   scheme=scheme, listen=listen))
+    pin = options.pin_rest if certified else options.pin_contender
+    command = [*pin, options.nginx, "-p", str(folder), "-c", str(config), "-e", str(folder / "error.log")]
+    started = Contender(name, command, port, place)
+    started.folder = folder
+    return started
+
+
+def certify(folder):
+    """A certificate for `localhost`, which is its own authority."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                    "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", str(folder / "key.pem"),
+                    "-out", str(folder / "cert.pem")], check=True, capture_output=True)
+
+
+def to_tls(upstream, options, place):
+    """What stands before the mock server behind TLS, and those that reach it there."""
+    front = nginx(upstream, options, place, "TLS", certified=True)
+    yield front
+    yield nginx(front, options, place, "nginx to TLS", scheme="https").ready()
+    trusting = argparse.Namespace(**vars(options))
+    trusting.pin_contender = [*options.pin_contender, "env", f"SSL_CERT_FILE={front.folder / 'cert.pem'}"]
+    made = company.objects(f"https://localhost:{front.port}")
+    yield Gateway("gateway to TLS", "relaxed", made, trusting, place).ready()
 
 
 def envoy(upstream, options, place):
@@ -209,6 +241,8 @@ def start(options, place):
     try:
         if options.nginx:
             started.append(nginx(upstream, options, place).ready())
+            if shutil.which("openssl"):
+                started.extend(to_tls(upstream, options, place))
         if options.envoy:
             started.append(envoy(upstream, options, place).ready())
         for mode in ("relaxed", "strict"):

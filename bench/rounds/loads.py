@@ -11,17 +11,20 @@ import company
 import mcp
 
 HERE = Path(__file__).parent
-# name: what is asked, connections, what it is for people
+PROXIES = ("direct", "nginx", "envoy", "gateway relaxed", "gateway strict")
+# Those to whom the upstream is one behind TLS: nginx speaks HTTP/1.1 to it, the gateway HTTP/2.
+TO_TLS = ("direct", "nginx to TLS", "gateway to TLS")
+# name: what is asked, connections, what it is for people, who takes part
 WORKLOADS = {
-    "call_1k": ("calls", 32, "tools/call, 1 KB result, 32 connections"),
-    "call_1k_alone": ("calls", 1, "tools/call, 1 KB result, 1 connection"),
-    "call_1k_64": ("calls", 64, "tools/call, 1 KB result, 64 connections"),
-    "call_100k": ("text_100k", 32, "tools/call, 100 KB result, 32 connections"),
-    "call_1m": ("text_1m", 8, "tools/call, 1 MB result, 8 connections"),
-    "list_1000": ("list1000", 4, "tools/list, 1,000 tools (the gateway: of 10 servers), 4 connections"),
+    "call_1k": ("calls", 32, "tools/call, 1 KB result, 32 connections", PROXIES),
+    "call_1k_alone": ("calls", 1, "tools/call, 1 KB result, 1 connection", PROXIES),
+    "call_1k_64": ("calls", 64, "tools/call, 1 KB result, 64 connections", PROXIES),
+    "call_1k_tls": ("calls", 32, "tools/call, 1 KB result, 32 connections, an upstream behind TLS", TO_TLS),
+    "call_100k": ("text_100k", 32, "tools/call, 100 KB result, 32 connections", PROXIES),
+    "call_1m": ("text_1m", 8, "tools/call, 1 MB result, 8 connections", PROXIES),
+    "list_1000": ("list1000", 4, "tools/list, 1,000 tools (the gateway: of 10 servers), 4 connections", PROXIES),
 }
 # name: the script, its environment, how many times the direct median may be taken, who takes part (none: all)
-PROXIES = ("direct", "nginx", "envoy", "gateway relaxed", "gateway strict")
 FILTERS = ("direct", "gateway relaxed")
 SCENARIOS = {
     "tools_call 1 KB": ("tools_call", {"TOOL": "text_1k"}, 5, PROXIES),
@@ -69,7 +72,7 @@ class Usage:
 
 def wrk(options, contender, workload, seconds):
     """One cell of the table."""
-    what, connections, _ = WORKLOADS[workload]
+    what, connections, *_ = WORKLOADS[workload]
     expected = mcp.check(contender, what)
     headers, body = mcp.of(what)
     environment = {**os.environ, "BENCH_BODY": body, "BENCH_HEADERS": "\n".join(f"{k}: {v}" for k, v in headers.items())}

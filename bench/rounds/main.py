@@ -74,6 +74,8 @@ def rounds_of(options, running, place):
         cells = {}
         for workload in workloads if number < options.rounds else []:
             for contender in in_turn(running, order):
+                if contender.name not in loads.WORKLOADS[workload][3]:
+                    continue
                 cell = loads.wrk(options, contender, workload, options.seconds)
                 cells.setdefault(workload, {})[contender.name] = cell
                 progress(number, workload, contender, cell)

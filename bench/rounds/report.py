@@ -24,8 +24,10 @@ def number(value):
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
-def workload(rounds, place, names):
-    yield f"### {WORKLOADS[place][2]}\n"
+def workload(rounds, place):
+    _, _, title, names = WORKLOADS[place]
+    base = next(name for name in names if name.startswith("nginx"))
+    yield f"### {title}\n"
     yield "| contender | calls/s (lowest – highest round) | × nginx | × direct | CPU µs/call | p50 ms | added p50 µs | p99 ms | RSS MB |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for name in names:
@@ -36,7 +38,7 @@ def workload(rounds, place, names):
         added = [(cells[place][name]["p50_ms"] - cells[place]["direct"]["p50_ms"]) * 1e3 for cells in rounds]
         wrong = " **wrong answers**" if any(cell["wrong"] for cell in cells) else ""
         yield (f"| {name}{wrong} | {statistics.median(speeds):,.0f} ({min(speeds):,.0f} – {max(speeds):,.0f}) "
-               f"| {ratio(rounds, place, name, 'nginx', 'rps')} | {ratio(rounds, place, name, 'direct', 'rps')} "
+               f"| {ratio(rounds, place, name, base, 'rps')} | {ratio(rounds, place, name, 'direct', 'rps')} "
                f"| {median(cells, 'cpu_us'):,.0f} | {number(median(cells, 'p50_ms'))} "
                f"| {statistics.median(added):+,.0f} | {number(median(cells, 'p99_ms'))} | {median(cells, 'rss_mb'):,.0f} |")
     yield ""
@@ -73,7 +75,7 @@ def write(told, rounds, figures):
         yield "## Throughput (wrk)\n"
         for place in WORKLOADS:
             if any(place in cells for cells in rounds):
-                yield from workload(rounds, place, names)
+                yield from workload(rounds, place)
     if any(place in cells for cells in rounds for place in SCENARIOS):
         yield "## Scenarios (k6)\n"
         yield from scenarios(rounds, names)

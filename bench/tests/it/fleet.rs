@@ -1,6 +1,6 @@
 //! The simulated fleet, small, against the mcpd of this very build: it cannot rot.
 
-use crate::programs::program;
+use crate::built::program;
 use bench::fleet::{self, Options};
 use clap::Parser;
 

@@ -1,7 +1,7 @@
 //! A round of the shortest kind with the programs of this very build: runner, scenarios and tables cannot rot. How fast
 //! anything is, is not looked at.
 
-use crate::programs::{installed, program};
+use crate::{built::program, programs::installed};
 use serde_json::Value;
 use std::{
     fs,
@@ -40,6 +40,18 @@ fn a_round_asks_everybody_and_makes_tables_of_it() {
     }
     assert_eq!(page.matches("| gateway strict |").count(), 2, "{page}");
     assert!(page.contains("| RSS of each of 20 open streams |") && page.contains("- machine: "), "{page}");
+}
+
+#[test]
+fn a_server_behind_tls_is_asked_by_nginx_and_the_gateway() {
+    let (Some(wrk), Some(nginx), Some(_)) = (installed("wrk"), installed("nginx"), installed("openssl")) else {
+        return;
+    };
+    let (cells, page) = round(&["--workloads", "call_1k_tls", "--nginx", nginx.to_str().unwrap()], ("wrk", &wrk));
+    for contender in ["direct", "nginx to TLS", "gateway to TLS"] {
+        assert_eq!(cells[0]["call_1k_tls"][contender]["wrong"], false, "{cells}");
+    }
+    assert!(page.contains("| gateway to TLS |") && !page.contains("| gateway relaxed |"), "{page}");
 }
 
 #[test]

@@ -9,6 +9,7 @@
     reason = "a test says so by failing"
 )]
 
+mod built;
 mod claude;
 mod codex;
 mod company;
