@@ -2,7 +2,6 @@
 //! real ones, filled up to 12 with those. The real chain as a whole, with routing and sealing: the bench `pipeline`.
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
 
-use async_trait::async_trait;
 use bench::in_memory::{call, company, snapshot};
 use control_plane_api::{pepper::Peppers, timestamp::Timestamp};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -26,7 +25,6 @@ const FILTERS_MAX: usize = 12;
 /// Lets everything pass, by the defaults of the trait.
 struct Noop;
 
-#[async_trait]
 impl Filter for Noop {
     fn name(&self) -> &'static str {
         "noop"

@@ -10,7 +10,6 @@ mod personal;
 pub use challenge::WELL_KNOWN;
 
 use crate::{Credential, Exchange, Filter, LocalReply, Principal};
-use async_trait::async_trait;
 use challenge::{Challenges, Refusal};
 use control_plane_api::{
     pepper::Peppers,
@@ -97,7 +96,6 @@ impl Authentication {
     }
 }
 
-#[async_trait]
 impl Filter for Authentication {
     fn name(&self) -> &'static str {
         "authentication"
@@ -107,7 +105,7 @@ impl Filter for Authentication {
         false
     }
 
-    async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
+    fn admit(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         let recognised = self.recognise(&exchange.headers, &exchange.endpoint);
         exchange.headers.remove(header::AUTHORIZATION);
         match recognised {

@@ -101,19 +101,17 @@ impl fmt::Debug for Chain {
 mod tests {
     use super::*;
     use crate::{Cause, testing::request};
-    use async_trait::async_trait;
     use protocol::Notification;
     use std::sync::{Arc, Mutex};
 
     struct Step(&'static str);
 
-    #[async_trait]
     impl Filter for Step {
         fn name(&self) -> &'static str {
             self.0
         }
 
-        async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
+        fn admit(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
             exchange.intent.get_or_insert_default().push_str(self.0);
             match self.0 {
                 "!" => ControlFlow::Break(LocalReply::refusal(Cause::Tool, 1, "", "")),
@@ -121,7 +119,7 @@ mod tests {
             }
         }
 
-        async fn on_message(&self, exchange: &mut Exchange, _message: &mut Message) -> Verdict {
+        fn amend(&self, exchange: &mut Exchange, _message: &mut Message) -> Verdict {
             exchange.intent.get_or_insert_default().push_str(self.0);
             if self.0 == "-" { Verdict::Drop } else { Verdict::Pass }
         }

@@ -1,19 +1,31 @@
 //! The one trait every filter implements, and what a filter can answer.
 
 use crate::{Cause, Exchange};
-use async_trait::async_trait;
+use futures::future::{BoxFuture, Either};
 use http::{HeaderName, HeaderValue, StatusCode};
 use protocol::{Message, RpcError};
-use std::{ops::ControlFlow, sync::Arc};
+use std::{
+    future::{Ready, ready},
+    ops::ControlFlow,
+    sync::Arc,
+};
 
-/// One stage of the chain. Defaults let everything pass, so that a filter writes only the direction it is about.
-#[async_trait]
+/// What a filter comes to: at once in most cases, and then nothing is allocated for it.
+pub type Step<'a, T> = Either<Ready<T>, BoxFuture<'a, T>>;
+
+/// One stage of the chain. Defaults let everything pass, so that a filter writes only the direction it is about: as
+/// [`Self::admit`] or [`Self::amend`] where it waits for nothing, else as [`Self::on_request`] or [`Self::on_message`].
 pub trait Filter: Send + Sync {
     /// One word, the same in metrics, logs and documentation.
     fn name(&self) -> &'static str;
 
     /// Judges the request on its way in. `Break` answers the client here; nothing reaches the upstream.
-    async fn on_request(&self, _exchange: &mut Exchange) -> ControlFlow<LocalReply> {
+    fn on_request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a, ControlFlow<LocalReply>> {
+        Either::Left(ready(self.admit(exchange)))
+    }
+
+    /// [`Self::on_request`] of a filter that waits for nothing.
+    fn admit(&self, _exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         ControlFlow::Continue(())
     }
 
@@ -24,28 +36,32 @@ pub trait Filter: Send + Sync {
     }
 
     /// Sees every message on its way out: notifications, and last the response.
-    async fn on_message(&self, _exchange: &mut Exchange, _message: &mut Message) -> Verdict {
+    fn on_message<'a>(&'a self, exchange: &'a mut Exchange, message: &'a mut Message) -> Step<'a, Verdict> {
+        Either::Left(ready(self.amend(exchange, message)))
+    }
+
+    /// [`Self::on_message`] of a filter that waits for nothing.
+    fn amend(&self, _exchange: &mut Exchange, _message: &mut Message) -> Verdict {
         Verdict::Pass
     }
 }
 
 /// One filter that others ask as well.
-#[async_trait]
 impl<T: Filter + ?Sized> Filter for Arc<T> {
     fn name(&self) -> &'static str {
         (**self).name()
     }
 
-    async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
-        (**self).on_request(exchange).await
+    fn on_request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a, ControlFlow<LocalReply>> {
+        (**self).on_request(exchange)
     }
 
     fn needs_whole(&self, exchange: &Exchange) -> bool {
         (**self).needs_whole(exchange)
     }
 
-    async fn on_message(&self, exchange: &mut Exchange, message: &mut Message) -> Verdict {
-        (**self).on_message(exchange, message).await
+    fn on_message<'a>(&'a self, exchange: &'a mut Exchange, message: &'a mut Message) -> Step<'a, Verdict> {
+        (**self).on_message(exchange, message)
     }
 }
 

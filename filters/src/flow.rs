@@ -5,7 +5,6 @@
 //! prompts count as whatever the server's tools bring in. What a result says is deliberately not looked at.
 
 use crate::{Cause, Exchange, Filter, LocalReply, Target};
-use async_trait::async_trait;
 use control_plane_api::{
     flow::{Flow, FlowRule},
     name::Name,
@@ -145,7 +144,6 @@ impl FlowFilter {
     }
 }
 
-#[async_trait]
 impl Filter for FlowFilter {
     fn name(&self) -> &'static str {
         "flow"
@@ -155,7 +153,7 @@ impl Filter for FlowFilter {
         false
     }
 
-    async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
+    fn admit(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         // Nobody's reading is remembered where no project asks for it.
         if self.apart.is_empty() {
             return ControlFlow::Continue(());

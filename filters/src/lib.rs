@@ -20,4 +20,4 @@ pub mod testing;
 pub use cause::Cause;
 pub use chain::{Chain, Meter};
 pub use exchange::{Credential, Exchange, Names, Principal, Target};
-pub use filter::{Filter, LocalReply, Verdict};
+pub use filter::{Filter, LocalReply, Step, Verdict};

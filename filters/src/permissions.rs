@@ -10,7 +10,6 @@
 //! Lists are pruned by the same decision that guards calls; the guard on calls is the one that matters.
 
 use crate::{Cause, Exchange, Filter, LocalReply, Names, Principal, Target, Verdict, originals};
-use async_trait::async_trait;
 use control_plane_api::{name::Name, snapshot::Snapshot};
 use http::StatusCode;
 pub use policy::Denial;
@@ -198,7 +197,6 @@ fn who(principal: &Principal) -> Who<'_> {
     principal.name().map_or(Who::Nobody, |name| Who::User { name, admin: principal.is_admin() })
 }
 
-#[async_trait]
 impl Filter for Permissions {
     fn name(&self) -> &'static str {
         "permissions"
@@ -208,7 +206,7 @@ impl Filter for Permissions {
         method::list_member(&exchange.request.method).is_some()
     }
 
-    async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
+    fn admit(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         match self.judge(exchange) {
             Ok(profile) => {
                 exchange.allowed_by = profile.cloned();
@@ -234,7 +232,7 @@ impl Filter for Permissions {
         }
     }
 
-    async fn on_message(&self, exchange: &mut Exchange, message: &mut Message) -> Verdict {
+    fn amend(&self, exchange: &mut Exchange, message: &mut Message) -> Verdict {
         let (Some(member), Message::Response(response)) = (method::list_member(&exchange.request.method), message)
         else {
             return Verdict::Pass;

@@ -12,7 +12,6 @@ mod rates;
 pub use rates::{Excess, Hold, Rates, Refused};
 
 use crate::{Cause, Exchange, Filter, LocalReply, exchange::Limited};
-use async_trait::async_trait;
 use control_plane_api::{limits::Limits, name::Name, profile::ProfileLimits, snapshot::Snapshot};
 use http::{HeaderValue, StatusCode, header};
 use protocol::{RpcError, code, method};
@@ -38,7 +37,6 @@ impl RateLimit {
     }
 }
 
-#[async_trait]
 impl Filter for RateLimit {
     fn name(&self) -> &'static str {
         "rate_limit"
@@ -48,7 +46,7 @@ impl Filter for RateLimit {
         false
     }
 
-    async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
+    fn admit(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         let Some(user) = exchange.principal.name().cloned() else {
             return ControlFlow::Continue(());
         };
@@ -75,7 +73,6 @@ impl ProfileLimit {
     }
 }
 
-#[async_trait]
 impl Filter for ProfileLimit {
     fn name(&self) -> &'static str {
         "profile_limit"
@@ -85,7 +82,7 @@ impl Filter for ProfileLimit {
         false
     }
 
-    async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
+    fn admit(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         let limited = exchange.allowed_by.as_ref().and_then(|profile| self.profiles.get_key_value(profile));
         let (Some((profile, limits)), Some(user)) = (limited, exchange.principal.name().cloned()) else {
             return ControlFlow::Continue(());

@@ -3,7 +3,6 @@
 //! for the gateway and for no server.
 
 use crate::{Cause, Exchange, Filter, LocalReply, Verdict};
-use async_trait::async_trait;
 use bytes::Bytes;
 use control_plane_api::token;
 use protocol::{Members, Message, RpcError, code};
@@ -50,7 +49,6 @@ impl Redaction {
     }
 }
 
-#[async_trait]
 impl Filter for Redaction {
     fn name(&self) -> &'static str {
         "redaction"
@@ -61,7 +59,7 @@ impl Filter for Redaction {
         false
     }
 
-    async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
+    fn admit(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         let params = &exchange.request.params;
         let held = params.iter().any(|(name, raw)| token::find(name).is_some() || holds_token(raw))
             || exchange.intent.as_deref().is_some_and(|intent| token::find(intent).is_some());
@@ -78,7 +76,7 @@ impl Filter for Redaction {
         ControlFlow::Continue(())
     }
 
-    async fn on_message(&self, exchange: &mut Exchange, message: &mut Message) -> Verdict {
+    fn amend(&self, exchange: &mut Exchange, message: &mut Message) -> Verdict {
         let blotted = match message {
             Message::Notification(note) => self.members(exchange, &mut note.params),
             Message::Request(request) => self.members(exchange, &mut request.params),

@@ -181,13 +181,13 @@ impl Edge {
                 // Lasts: it is counted among its user's streams, and leaves its place to others.
                 drop(place);
                 if self.has_room_for_more() {
-                    return self.modern(http, pipeline, &inbound, request).await;
+                    return self.modern(http, pipeline, inbound, request).await;
                 }
                 reply::refuse(http, Some(request.id), &self.shed("memory", &pipeline)).await
             }
             (Ok(Classified::Modern(request)), Endpoint::Mcp) => {
                 let _place = place;
-                self.modern(http, pipeline, &inbound, request).await
+                self.modern(http, pipeline, inbound, request).await
             }
             (Ok(Classified::ModernNotification), Endpoint::Mcp) => {
                 match pipeline.authenticate(&inbound.headers, &inbound.endpoint) {

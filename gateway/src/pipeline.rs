@@ -418,7 +418,7 @@ fn outcome_of(payload: &Result<Box<serde_json::value::RawValue>, RpcError>) -> O
         return Outcome::Error;
     };
     let result = View::open(raw).unwrap_or_default();
-    if result.read::<String>("resultType").as_deref() == Some("input_required") {
+    if result.text("resultType").as_deref() == Some("input_required") {
         Outcome::InputRequired
     } else if result.read("isError") == Some(true) {
         Outcome::ToolError

@@ -142,7 +142,10 @@ impl Record {
         if let Some(course) = self.course.take() {
             let trace = match &self.telling.trace {
                 Some(trace) => TraceId::new(trace),
-                None => traceparent(&self.exchange).as_deref().and_then(trace_id).and_then(TraceId::new),
+                None => meta::traceparent(&self.exchange.request.params)
+                    .as_deref()
+                    .and_then(trace_id)
+                    .and_then(TraceId::new),
             };
             course.end((&self.method, &self.exchange), outcome, trace);
         }
@@ -271,7 +274,7 @@ impl Record {
             request_id: Some(clean(&exchange.request.id.to_string())),
             trace_id: match &self.telling.trace {
                 Some(trace) => Some(trace.clone()),
-                None => meta.read::<String>(meta::TRACEPARENT).as_deref().and_then(trace_id).map(str::to_owned),
+                None => meta.text(meta::TRACEPARENT).as_deref().and_then(trace_id).map(str::to_owned),
             },
             revision: self.ledger.revision,
             stale_s: None,
@@ -335,14 +338,6 @@ fn arguments_digest(exchange: &Exchange) -> Option<String> {
 /// The trace id of a W3C `traceparent`.
 fn trace_id(traceparent: &str) -> Option<&str> {
     traceparent.split('-').nth(1).filter(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()))
-}
-
-/// The `traceparent` of the request; what has none is not taken apart for it.
-fn traceparent(exchange: &Exchange) -> Option<String> {
-    let params = &exchange.request.params;
-    let told = params.get("_meta")?.get().as_bytes();
-    memchr::memmem::find(told, meta::TRACEPARENT.as_bytes())?;
-    meta::view(params).read(meta::TRACEPARENT)
 }
 
 #[cfg(test)]

@@ -15,22 +15,22 @@ use crate::{
     servers::{PROBLEMS_MAX, Server},
 };
 use arc_swap::ArcSwap;
-use async_trait::async_trait;
 use control_plane_api::{
     argument::Declared, gateway::ServerStatus, name::Name, project::ProjectSpec, snapshot::Snapshot,
 };
 use filters::{
-    Exchange, Filter, LocalReply, Names, Principal, Target,
+    Exchange, Filter, LocalReply, Names, Principal, Step, Target,
     originals::{self, Owner},
     relevance_policy::RelevancePolicy,
 };
-use futures::future::join_all;
+use futures::future::{Either, join_all};
 use protocol::{
     Members,
     method::{self, Primitive},
 };
 use std::{
     collections::{BTreeMap, HashMap},
+    future::ready,
     ops::ControlFlow,
     sync::Arc,
     time::Duration,
@@ -100,6 +100,13 @@ impl Router {
     /// Every server, in the order of their names.
     pub fn servers(&self) -> impl Iterator<Item = &Arc<Server>> {
         self.servers.values()
+    }
+
+    /// Whether nothing that `exchange` may meet has to be waited for.
+    #[must_use]
+    pub fn is_prepared(&self, exchange: &Exchange) -> bool {
+        let servers = self.servers_open_to(&exchange.principal, exchange.project.as_deref());
+        servers.into_iter().all(|server| server.is_listed(self.list_timeout))
     }
 
     /// Waits, bounded, until every server `exchange` may meet has been asked for its lists once. One that is dead or slow
@@ -249,7 +256,6 @@ impl Routing {
     }
 }
 
-#[async_trait]
 impl Filter for Routing {
     fn name(&self) -> &'static str {
         "routing"
@@ -259,8 +265,18 @@ impl Filter for Routing {
         false
     }
 
-    async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
-        self.router.prepare(exchange).await;
+    /// Waits only where lists are not known yet.
+    fn on_request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a, ControlFlow<LocalReply>> {
+        if self.router.is_prepared(exchange) {
+            return Either::Left(ready(self.admit(exchange)));
+        }
+        Either::Right(Box::pin(async {
+            self.router.prepare(exchange).await;
+            self.admit(exchange)
+        }))
+    }
+
+    fn admit(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         if self.is_kept(exchange) {
             return ControlFlow::Continue(());
         }

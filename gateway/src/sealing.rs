@@ -5,15 +5,18 @@
 //! reason. Deliberately unknown here: what a server puts into a state.
 
 use crate::seal::{Bound, Sealer};
-use async_trait::async_trait;
 use control_plane_api::name::Name;
 use filters::{Cause, Exchange, Filter, LocalReply, Target, Verdict};
 use http::StatusCode;
-use protocol::{Members, Message, RpcError, code, meta, method};
+use protocol::{Members, Mention, Message, RpcError, code, meta, method};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
-use std::{ops::ControlFlow, sync::Arc, time::Duration};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 /// Ties messages to a task (2025-11-25 basic/utilities/tasks).
 const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
@@ -154,7 +157,6 @@ impl Sealing {
     }
 }
 
-#[async_trait]
 impl Filter for Sealing {
     fn name(&self) -> &'static str {
         "sealing"
@@ -165,7 +167,7 @@ impl Filter for Sealing {
         false
     }
 
-    async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
+    fn admit(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         let opened = match exchange.request.method.as_str() {
             name if method::is_about_task(name) => self.open_task(exchange),
             method::LISTEN => {
@@ -179,7 +181,7 @@ impl Filter for Sealing {
         opened.map_or_else(ControlFlow::Break, ControlFlow::Continue)
     }
 
-    async fn on_message(&self, exchange: &mut Exchange, message: &mut Message) -> Verdict {
+    fn amend(&self, exchange: &mut Exchange, message: &mut Message) -> Verdict {
         match message {
             Message::Notification(note) => self.seal(exchange, &mut note.params),
             Message::Response(response) => {
@@ -198,11 +200,8 @@ impl Filter for Sealing {
 
 /// Whether there is anything to seal in a result: large ones are not taken apart in vain.
 fn may_hold_seals<E>(payload: &Result<Box<RawValue>, E>) -> bool {
-    payload.as_ref().is_ok_and(|raw| {
-        ["requestState", "taskId"]
-            .iter()
-            .any(|name| memchr::memmem::find(raw.get().as_bytes(), name.as_bytes()).is_some())
-    })
+    static SEALED: LazyLock<Mention> = LazyLock::new(|| Mention::of(&["requestState", "taskId"]));
+    payload.as_ref().is_ok_and(|raw| SEALED.is_in(raw))
 }
 
 /// Time the id of a task is good for whose server says in `members` how long it keeps the task (`ttl` in 2025-11-25).
@@ -323,6 +322,16 @@ mod tests {
         assert!(!check(&filter, "ada", "jira", &retry(&state, r#"{"a":2}"#)).await);
         assert!(!check(&filter, "ada", "jira", &retry("junk", r#"{"a":1}"#)).await);
         assert!(!check(&filter, "ada", "jira", r#"{"name":"x","arguments":{"a":1},"requestState":7}"#).await);
+    }
+
+    #[tokio::test]
+    async fn a_state_is_sealed_however_its_name_is_written() {
+        let filter = filter();
+        let mut asked = exchange("ada", method::TOOLS_CALL, CALL);
+        assert!(filter.on_request(&mut asked).await.is_continue());
+        let told = r#"{"resultType":"input_required","inputRequests":{},"request\u0053tate":"mine"}"#;
+        let state: String = answer(&filter, &mut asked, told).await.read("requestState").unwrap();
+        assert!(!state.contains("mine"));
     }
 
     #[tokio::test]

@@ -26,6 +26,7 @@ use filters_relevance::{Options, Relevance};
 use parking_lot::Mutex;
 use pingora_core::{
     apps::ServerApp,
+    listeners::{L4BufferSettings, ListenerConfig},
     server::{Fds, ShutdownWatch},
     services::{Service as _, listening::Service},
 };
@@ -209,6 +210,8 @@ where
     let mut fds = Fds::new();
     fds.add(address.clone(), listener.into_raw_fd());
     let mut service = Service::new(name.to_owned(), app);
-    service.add_tcp(&address);
+    // What is read is read into a buffer of the request; one more in front of it would be held as long as the connection.
+    let unbuffered = L4BufferSettings::default().read(0);
+    service.add_listener(ListenerConfig::tcp(&address).l4_buffer(unbuffered));
     Ok(tokio::spawn(async move { service.start_service(Some(Arc::new(Mutex::new(fds))), shutdown, 1).await }))
 }

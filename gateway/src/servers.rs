@@ -192,6 +192,12 @@ impl Server {
         Kind::ALL.into_iter().zip(revisions).find(|(of, _)| *of == kind).map_or(0, |(_, revision)| revision)
     }
 
+    /// Whether [`Self::listed`] has nothing to wait for.
+    #[must_use]
+    pub fn is_listed(&self, patience: Duration) -> bool {
+        self.running.listing.borrow().asked || self.running.since + patience <= Instant::now()
+    }
+
     /// Waits until it has been asked for its lists once, at most until `patience` after it was first configured: what it
     /// costs others that a server does not answer, it costs them once.
     pub async fn listed(&self, patience: Duration) {

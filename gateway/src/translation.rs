@@ -4,8 +4,9 @@
 //! What legacy servers say was made modern at their rim; this is for what even modern servers say.
 
 use filters::Exchange;
-use protocol::{Members, RpcError, code, meta, method};
+use protocol::{Members, Mention, RpcError, code, meta, method};
 use serde_json::value::RawValue;
+use std::sync::LazyLock;
 
 use crate::servers::lists::implementation;
 
@@ -66,9 +67,8 @@ fn includes(declared: &Members, required: &Members) -> bool {
 
 /// The result under the gateway's own name, and for nobody else to keep.
 fn signed(result: Box<RawValue>) -> Box<RawValue> {
-    let holds = |name: &str| memchr::memmem::find(result.get().as_bytes(), name.as_bytes()).is_some();
-    // A name may be written with escapes.
-    if !holds(meta::SERVER_INFO) && !holds("cacheScope") && !holds("\\u") {
+    static SAID_BY_THE_SERVER: LazyLock<Mention> = LazyLock::new(|| Mention::of(&[meta::SERVER_INFO, "cacheScope"]));
+    if !SAID_BY_THE_SERVER.is_in(&result) {
         return result;
     }
     let Ok(mut members) = Members::open(&result) else {

@@ -136,8 +136,8 @@ fn decode(chunks: &[&[u8]]) -> Vec<Event> {
 /// request for something else.
 pub(crate) fn headers(value: &[u8]) {
     let Ok(header) = HeaderValue::from_bytes(value) else { return };
-    let Some(told) = headers::decode(&header) else { return };
-    assert_eq!(headers::decode(&headers::encode(&told)).as_ref(), Some(&told));
+    let Some(told) = headers::decode(&header).map(std::borrow::Cow::into_owned) else { return };
+    assert_eq!(headers::decode(&headers::encode(&told)).as_deref(), Some(&*told));
     let made: HeaderMap = headers::of(&call(&told)).into_iter().collect();
     assert_eq!(headers::check(&call(&told), &made), Ok(()));
     assert!(headers::check(&call(&format!("{told}x")), &made).is_err());
@@ -226,7 +226,7 @@ fn only(given: &HeaderMap, name: &str) -> Option<String> {
     let mut values = given.get_all(name).iter();
     let value = values.next()?;
     assert!(values.next().is_none(), "`{name}` is there twice");
-    Some(headers::decode(value).expect("it passed, so it can be read"))
+    Some(headers::decode(value).expect("it passed, so it can be read").into_owned())
 }
 
 /// Whether a header that mirrors an argument says what the body says.

@@ -8,6 +8,7 @@ pub mod definition;
 pub mod headers;
 pub mod json;
 pub mod members;
+pub mod mention;
 pub mod message;
 pub mod meta;
 pub mod method;
@@ -19,5 +20,6 @@ pub mod transit;
 
 pub use definition::Definition;
 pub use members::{Members, View};
+pub use mention::Mention;
 pub use message::{Id, Message, Notification, Request, Response, RpcError};
 pub use revision::Revision;

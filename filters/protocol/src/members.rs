@@ -3,6 +3,7 @@
 //! The tool for splicing without re-serialising: change one member, and every other byte of every other value
 //! survives, whatever numbers, escapes or unknown fields it holds.
 
+use crate::json;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{MapAccess, Visitor},
@@ -45,6 +46,12 @@ impl Members {
     #[must_use]
     pub fn read<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Option<T> {
         self.get(name).and_then(|raw| serde_json::from_str(raw.get()).ok())
+    }
+
+    /// Member `name` if it is a text.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.get(name).and_then(|raw| json::text(raw.get()))
     }
 
     /// Member `name` opened as an object; none when absent or not an object.
@@ -119,6 +126,12 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn read<T: Deserialize<'a>>(&self, name: &str) -> Option<T> {
         self.get(name).and_then(|raw| serde_json::from_str(raw.get()).ok())
+    }
+
+    /// Member `name` if it is a text.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.get(name).and_then(|raw| json::text(raw.get()))
     }
 
     /// Member `name` as an object; none when absent or not an object.

@@ -136,7 +136,7 @@ impl Message {
             if is_json { MessageError::Shape("it is not an object") } else { MessageError::Json(error) }
         })?;
         refuse_other_case(members.iter(), &ENVELOPE)?;
-        if members.read::<String>("jsonrpc").as_deref() != Some("2.0") {
+        if members.text("jsonrpc").as_deref() != Some("2.0") {
             return Err(MessageError::Shape("`jsonrpc` is not \"2.0\""));
         }
         let Some(method) = members.get("method") else {
@@ -145,8 +145,7 @@ impl Message {
         if members.get("result").is_some() || members.get("error").is_some() {
             return Err(MessageError::Shape("it is a request and an answer at once"));
         }
-        let method: String =
-            serde_json::from_str(method.get()).map_err(|_| MessageError::Shape("`method` is not a text"))?;
+        let method = json::text(method.get()).ok_or(MessageError::Shape("`method` is not a text"))?.into_owned();
         let params = match members.get("params") {
             Some(raw) => Members::open(raw).map_err(|_| MessageError::Shape("`params` is not an object"))?,
             None => Members::new(),

@@ -1,7 +1,8 @@
 //! `_meta`: the keys the protocol reserves, and reading and writing them (2026-07-28 basic).
 
-use crate::{Members, Revision, View};
+use crate::{Members, Mention, Revision, View, json};
 use serde_json::value::RawValue;
+use std::{borrow::Cow, sync::LazyLock};
 
 /// Revision a modern request is written in; required.
 pub const PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
@@ -28,6 +29,26 @@ pub const TRACESTATE: &str = "tracestate";
 #[must_use]
 pub fn view(params: &Members) -> View<'_> {
     params.get("_meta").and_then(|raw| View::open(raw).ok()).unwrap_or_default()
+}
+
+/// Where the sender of `params` wants to hear of progress.
+#[must_use]
+pub fn progress_token(params: &Members) -> Option<&RawValue> {
+    static MENTION: LazyLock<Mention> = LazyLock::new(|| Mention::of(&[PROGRESS_TOKEN]));
+    rare(params, &MENTION, PROGRESS_TOKEN)
+}
+
+/// The W3C trace context that the sender of `params` gives.
+#[must_use]
+pub fn traceparent(params: &Members) -> Option<Cow<'_, str>> {
+    static MENTION: LazyLock<Mention> = LazyLock::new(|| Mention::of(&[TRACEPARENT]));
+    rare(params, &MENTION, TRACEPARENT).and_then(|raw| json::text(raw.get()))
+}
+
+/// A key that few messages have: `_meta` is taken apart only where it may be there.
+fn rare<'a>(params: &'a Members, mention: &Mention, key: &str) -> Option<&'a RawValue> {
+    let raw = params.get("_meta").filter(|raw| mention.is_in(raw))?;
+    View::open(raw).ok()?.get(key)
 }
 
 /// The `_meta` of `params`, to change; empty when absent or not an object.
@@ -71,11 +92,17 @@ pub fn strip_envelope(params: &mut Members) {
     }
 }
 
+/// Longest name with version that is kept of an implementation, in characters.
+const IMPLEMENTATION_CHARS_MAX: usize = 100;
+
 /// `name version` of an implementation object (`clientInfo`, `serverInfo`), cut to 100 characters.
 #[must_use]
 pub fn implementation(raw: &RawValue) -> Option<String> {
     let members = View::open(raw).ok()?;
-    let name = members.read::<String>("name")?;
-    let version = members.read::<String>("version").unwrap_or_default();
-    Some(format!("{name} {version}").trim_end().chars().take(100).collect())
+    let name = members.text("name")?;
+    let version = members.text("version").unwrap_or_default();
+    let mut told = format!("{name} {version}");
+    let end = told.char_indices().nth(IMPLEMENTATION_CHARS_MAX).map_or(told.len(), |(at, _)| at);
+    told.truncate(told.get(..end).unwrap_or_default().trim_end().len());
+    Some(told)
 }

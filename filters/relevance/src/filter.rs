@@ -8,16 +8,17 @@
 mod asked;
 
 use std::collections::HashSet;
+use std::future::ready;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_trait::async_trait;
 use control_plane_api::relevance::Relevance as Settings;
 use filters::originals::{Origin, Originals, Owner};
 use filters::relevance_policy::RelevancePolicy;
-use filters::{Exchange, Filter, LocalReply, Names, Target, Verdict};
+use filters::{Exchange, Filter, LocalReply, Names, Step, Target, Verdict};
+use futures::future::Either;
 use protocol::method::{self, Primitive};
-use protocol::{Members, Message};
+use protocol::{Members, Message, Response};
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -125,7 +126,6 @@ impl RelevanceFilter {
     }
 }
 
-#[async_trait]
 impl Filter for RelevanceFilter {
     fn name(&self) -> &'static str {
         "relevance"
@@ -135,7 +135,7 @@ impl Filter for RelevanceFilter {
         exchange.request.method == method::TOOLS_LIST || self.ask(exchange).is_some()
     }
 
-    async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
+    fn admit(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         let Some(target) = exchange.target.as_ref().filter(|_| exchange.request.method == method::TOOLS_CALL) else {
             return ControlFlow::Continue(());
         };
@@ -151,33 +151,36 @@ impl Filter for RelevanceFilter {
         ControlFlow::Continue(())
     }
 
-    async fn on_message(&self, exchange: &mut Exchange, message: &mut Message) -> Verdict {
-        let Message::Response(response) = message else {
-            return Verdict::Pass;
+    /// Waits for results to be judged or cut.
+    fn on_message<'a>(&'a self, exchange: &'a mut Exchange, message: &'a mut Message) -> Step<'a, Verdict> {
+        if exchange.request.method != method::TOOLS_CALL {
+            return Either::Left(ready(self.amend(exchange, message)));
+        }
+        let Message::Response(Response { payload: Ok(result), .. }) = message else {
+            return Either::Left(ready(Verdict::Pass));
         };
-        let Ok(result) = &mut response.payload else {
-            return Verdict::Pass;
+        let Some(ask) = self.ask(exchange).filter(|ask| !self.relevance.leaves(result, ask)) else {
+            return Either::Left(ready(Verdict::Pass));
         };
-        match exchange.request.method.as_str() {
-            method::TOOLS_LIST => {
-                if let Some(offered) = self.offered(exchange.project.as_deref(), result) {
-                    *result = offered;
+        Either::Right(Box::pin(async move {
+            match self.relevance.shorten(result, ask).await {
+                Filtered::Untouched => {}
+                Filtered::Whole(outcome) => exchange.relevance = Some(outcome),
+                Filtered::Rewritten { result: rewritten, outcome } => {
+                    *result = rewritten;
+                    exchange.relevance = Some(outcome);
                 }
             }
-            method::TOOLS_CALL => {
-                let Some(ask) = self.ask(exchange) else {
-                    return Verdict::Pass;
-                };
-                match self.relevance.shorten(result, ask).await {
-                    Filtered::Untouched => {}
-                    Filtered::Whole(outcome) => exchange.relevance = Some(outcome),
-                    Filtered::Rewritten { result: rewritten, outcome } => {
-                        *result = rewritten;
-                        exchange.relevance = Some(outcome);
-                    }
-                }
-            }
-            _ => {}
+            Verdict::Pass
+        }))
+    }
+
+    fn amend(&self, exchange: &mut Exchange, message: &mut Message) -> Verdict {
+        if let (method::TOOLS_LIST, Message::Response(Response { payload: Ok(result), .. })) =
+            (exchange.request.method.as_str(), message)
+            && let Some(offered) = self.offered(exchange.project.as_deref(), result)
+        {
+            *result = offered;
         }
         Verdict::Pass
     }

@@ -153,15 +153,27 @@ impl Relevance {
         encoder::missing_file(&self.shared.options.model_directory)
     }
 
+    /// Whether `result` stays as it is, because it is small.
+    #[must_use]
+    pub fn leaves(&self, result: &RawValue, ask: &Ask) -> bool {
+        let fits = budget_bytes(&ask.settings).is_none_or(|bytes| result.get().len() <= bytes);
+        fits && !self.judges(result, ask)
+    }
+
+    /// Whether what is in `result` is compared with what is looked for.
+    fn judges(&self, result: &RawValue, ask: &Ask) -> bool {
+        ask.intent.is_some() && ask.settings.enabled && result.get().len() >= self.shared.options.result_bytes_min
+    }
+
     /// Shortens `result`, the raw `result` of a `tools/call` response: to what is relevant, where that is asked for, and to
     /// its budget.
     pub async fn shorten(&self, result: &RawValue, ask: Ask) -> Filtered {
-        let Ask { intent, settings, keeper } = ask;
-        let intent = intent.filter(|_| settings.enabled && result.get().len() >= self.shared.options.result_bytes_min);
-        let fits = budget_bytes(&settings).is_none_or(|bytes| result.get().len() <= bytes);
-        if intent.is_none() && fits {
+        if self.leaves(result, &ask) {
             return Filtered::Untouched;
         }
+        let judges = self.judges(result, &ask);
+        let Ask { intent, settings, keeper } = ask;
+        let intent = intent.filter(|_| judges);
         let source = result.get().to_owned();
         let task = Arc::new(Task { source, intent, settings, keeper, started: Instant::now() });
         let shortfall = match self.judged(&task).await {

@@ -96,8 +96,9 @@ impl Scrubber {
 
     fn lines<'a>(&self, text: &'a str, cut: bool) -> Cow<'a, str> {
         let mut text = Cow::Borrowed(text);
-        let quotes = text.contains('\\');
-        for dialect in [Some(Dialect::Text), quotes.then_some(Dialect::Quoting)].into_iter().flatten() {
+        let reads = self.0.matcher.load().is_some();
+        let quotes = reads && text.contains('\\');
+        for dialect in [reads.then_some(Dialect::Text), quotes.then_some(Dialect::Quoting)].into_iter().flatten() {
             // Lines for people have no structure that could break.
             if let Ok(Some((blotted, _))) = self.whole(text.as_bytes(), dialect, cut) {
                 text = Cow::Owned(blotted);

@@ -129,7 +129,7 @@ fn claim(params: &Members) -> bool {
 
 /// Whether the claim of `initialize` is a whole modern one.
 fn claims_wholly(meta: &View<'_>) -> bool {
-    let version = meta.read::<String>(meta::PROTOCOL_VERSION);
+    let version = meta.text(meta::PROTOCOL_VERSION);
     version.as_deref().and_then(Revision::parse).is_some_and(Revision::is_modern)
         && meta.object(meta::CLIENT_CAPABILITIES).is_some()
 }
@@ -160,7 +160,7 @@ fn request_era(request: Request, header: Option<&str>, headers: &HeaderMap) -> R
 
 /// Checks the envelope of a modern request.
 fn modern(request: &Request, meta: &View<'_>, headers: &HeaderMap) -> Result<(), LocalReply> {
-    let version = meta.read::<String>(meta::PROTOCOL_VERSION).ok_or_else(|| missing(meta::PROTOCOL_VERSION))?;
+    let version = meta.text(meta::PROTOCOL_VERSION).ok_or_else(|| missing(meta::PROTOCOL_VERSION))?;
     if meta.object(meta::CLIENT_CAPABILITIES).is_none() {
         return Err(missing(meta::CLIENT_CAPABILITIES));
     }

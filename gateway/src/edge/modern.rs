@@ -23,12 +23,12 @@ impl Edge {
         &self,
         http: &mut ServerSession,
         pipeline: Arc<Pipeline>,
-        inbound: &Inbound,
+        inbound: Inbound,
         request: Request,
     ) -> Result<(), Hangup> {
         if REMOVED.contains(&request.method.as_str()) {
             let id = request.id.clone();
-            let refusal = Box::pin(removed(&pipeline, inbound, request)).await;
+            let refusal = Box::pin(removed(&pipeline, &inbound, request)).await;
             return reply::refuse(http, Some(id), &refusal).await;
         }
         let streams = accept::event_stream(&inbound.headers);
@@ -46,12 +46,13 @@ impl Edge {
         &self,
         http: &mut ServerSession,
         pipeline: Arc<Pipeline>,
-        inbound: &Inbound,
+        inbound: Inbound,
         (request, streams): (Request, bool),
     ) -> Result<(), Hangup> {
         let mut writer = Writer::new(request.id.clone(), streams);
         let method = request.method.clone();
-        let record = pipeline.record(inbound.exchange(request), &method, inbound.bytes);
+        let bytes = inbound.bytes;
+        let record = pipeline.record(inbound.into_exchange(request), &method, bytes);
         let (client, mut outgoing) = mpsc::channel::<Outgoing>(OUTGOING_MAX);
         let mut serve = Box::pin(pipeline.serve(record, client));
         let mut served = false;

@@ -108,7 +108,7 @@ async fn head(
     headers: &[(HeaderName, HeaderValue)],
     length: Option<usize>,
 ) -> Result<(), Hangup> {
-    let mut response = ResponseHeader::build(status, Some(headers.len() + 1)).map_err(|_| Hangup)?;
+    let mut response = ResponseHeader::build_no_case(status, Some(headers.len() + 1)).map_err(|_| Hangup)?;
     for (name, value) in headers {
         response.append_header(name.clone(), value.clone()).map_err(|_| Hangup)?;
     }

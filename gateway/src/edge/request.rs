@@ -21,7 +21,7 @@ use protocol::{Request, RpcError, code, json};
 use std::{net::SocketAddr, time::Duration};
 
 /// A request, whole and bounded, not yet understood.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Inbound {
     /// `POST`, `GET`, `DELETE`, ….
     pub(super) http_method: Method,
@@ -44,13 +44,19 @@ pub(super) struct Inbound {
 }
 
 impl Inbound {
-    /// The exchange about `request`.
+    /// One of several exchanges, about `request`.
     #[must_use]
     pub(super) fn exchange(&self, request: Request) -> Exchange {
-        let mut exchange = Exchange::new(request, self.headers.clone());
+        self.clone().into_exchange(request)
+    }
+
+    /// The exchange about `request`.
+    #[must_use]
+    pub(super) fn into_exchange(self, request: Request) -> Exchange {
+        let mut exchange = Exchange::new(request, self.headers);
         exchange.peer = self.peer;
-        exchange.endpoint.clone_from(&self.endpoint);
-        exchange.project.clone_from(&self.project);
+        exchange.endpoint = self.endpoint;
+        exchange.project = self.project;
         exchange
     }
 }

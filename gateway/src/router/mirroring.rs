@@ -2,7 +2,6 @@
 //! by the headers was deceived (2026-07-28 transports, custom headers).
 
 use super::Router;
-use async_trait::async_trait;
 use filters::{Cause, Exchange, Filter, LocalReply};
 use http::StatusCode;
 use protocol::{code, method::Primitive};
@@ -21,7 +20,6 @@ impl Mirroring {
     }
 }
 
-#[async_trait]
 impl Filter for Mirroring {
     fn name(&self) -> &'static str {
         "mirroring"
@@ -31,7 +29,7 @@ impl Filter for Mirroring {
         false
     }
 
-    async fn on_request(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
+    fn admit(&self, exchange: &mut Exchange) -> ControlFlow<LocalReply> {
         // Clients of older revisions send no such headers.
         let Some(Primitive::Tool(exposed)) = exchange.primitive.as_ref().filter(|_| exchange.affinity.is_none()) else {
             return ControlFlow::Continue(());

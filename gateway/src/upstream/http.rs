@@ -99,11 +99,11 @@ impl Upstream for Http {
         if let Some(resumed) = self.rim.resume(&request, caller).await {
             return resumed;
         }
-        let mut told = Err(self.remote.unusable("it forgets its sessions as soon as they are opened"));
+        let mut told = None;
         for _ in 0..BEGINNINGS_MAX {
             let agreement = self.slot.get(&self.remote).await?;
             let begun = if agreement.is_modern() {
-                self.modern(&agreement, request.clone(), caller).await
+                self.modern(&agreement, &request, caller).await
             } else {
                 if self.remote.endpoint.spec.era == Era::Auto && !self.remote.is_sse() && agreement.is_due() {
                     self.remote.judge_again(&agreement);
@@ -112,7 +112,7 @@ impl Upstream for Http {
             };
             match begun {
                 Err(Setback::Forgotten) => {}
-                Err(Setback::AtOdds(response)) => told = Ok(legacy::only(response)),
+                Err(Setback::AtOdds(response)) => told = Some(response),
                 Err(Setback::Failed(error)) => {
                     if let UpstreamError::Unreachable { .. } | UpstreamError::Lost { .. } = error {
                         self.remote.pulse.failed(&error.reason());
@@ -125,7 +125,7 @@ impl Upstream for Http {
                 }
             }
         }
-        told
+        told.map(legacy::only).ok_or_else(|| self.remote.unusable("it forgets its sessions as soon as they are opened"))
     }
 
     fn learn(&self, tools: &[Box<RawValue>]) {
@@ -148,7 +148,7 @@ impl Upstream for Http {
 }
 
 impl Http {
-    async fn modern(&self, agreement: &Agreement, request: Request, caller: &Caller) -> Result<Reply, Setback> {
+    async fn modern(&self, agreement: &Agreement, request: &Request, caller: &Caller) -> Result<Reply, Setback> {
         let limit = self.remote.call_timeout();
         let patience = modern::patience(&request.method, limit);
         let deadline = Instant::now() + patience;
@@ -160,7 +160,7 @@ impl Http {
                 agreement.give_up();
                 Err(Setback::Forgotten)
             }
-            Ok(Err(Fault::AtOdds(response))) => Box::pin(self.at_odds(agreement, &request, response, caller)).await,
+            Ok(Err(Fault::AtOdds(response))) => Box::pin(self.at_odds(agreement, request, response, caller)).await,
             Ok(Err(Fault::Foreign(error) | Fault::Failed(error))) => {
                 if let UpstreamError::Unreachable { .. } | UpstreamError::Lost { .. } = error {
                     // Whatever comes back may be another server.

@@ -20,7 +20,7 @@ impl Remap {
     /// Gives `request` the id `own`, and its progress token too if it has one.
     pub(super) fn outgoing(request: &mut Request, own: i64) -> Self {
         let id = std::mem::replace(&mut request.id, Id::Number(own));
-        let token = meta::view(&request.params).get(meta::PROGRESS_TOKEN).map(ToOwned::to_owned);
+        let token = meta::progress_token(&request.params).map(ToOwned::to_owned);
         if token.is_some() {
             let mut meta = meta::of(&request.params);
             meta.set(meta::PROGRESS_TOKEN, &own);

@@ -39,8 +39,8 @@ impl Mirrored {
     /// The headers of `request`; none unless it calls a tool that mirrors something.
     pub(super) fn headers(&self, request: &Request) -> Vec<(HeaderName, HeaderValue)> {
         let known = self.0.load();
-        let name = request.params.read::<String>("name").filter(|_| request.method == method::TOOLS_CALL);
-        let mirrored = name.and_then(|name| known.get(&name));
+        let name = request.params.text("name").filter(|_| request.method == method::TOOLS_CALL);
+        let mirrored = name.and_then(|name| known.get(&*name));
         mirrored.map(|it| it.headers(request.params.get("arguments"))).unwrap_or_default()
     }
 }

@@ -219,7 +219,7 @@ impl Remote {
         if let Some(last) = last.and_then(|last| HeaderValue::from_str(last).ok()) {
             map.insert(LAST_EVENT_ID, last);
         }
-        let request = Outgoing { method: Method::GET, headers: map, body: Bytes::new(), repeatable: true };
+        let request = Outgoing::empty(Method::GET, map, true);
         let target = self.target().map_err(|broken| self.broken(broken))?;
         self.dialer.send(target, &request).await.map_err(|broken| self.broken(broken))
     }
@@ -281,7 +281,7 @@ impl Remote {
             let (Ok(target), Ok(headers)) = (&remote.target, remote.authorized(headers, &caller)) else {
                 return;
             };
-            let request = Outgoing { method: Method::DELETE, headers, body: Bytes::new(), repeatable: false };
+            let request = Outgoing::empty(Method::DELETE, headers, false);
             let limit = Duration::from_millis(remote.endpoint.limits.upstream_connect_timeout_ms);
             // A server may refuse it (405); it forgets the session some day by itself.
             if let Ok(Ok(connection)) = timeout(limit, remote.dialer.send(target, &request)).await {

@@ -28,7 +28,7 @@ const ASKING: [&str; 13] = [
 pub(super) fn is_harmless(request: &Request, spec: &ServerSpec) -> bool {
     match request.method.as_str() {
         method::TOOLS_CALL => {
-            let tool = request.params.read::<String>("name");
+            let tool = request.params.text("name");
             tool.is_some_and(|tool| spec.class_of(&tool) == ToolClass::Read)
         }
         asked => ASKING.contains(&asked),
