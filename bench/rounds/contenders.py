@@ -112,17 +112,19 @@ class Contender:
         return f"/tools/{what.removeprefix('list')}/mcp" if what.startswith("list") else "/mcp"
 
     def ready(self):
-        begin = time.monotonic()
+        begin, trouble = time.monotonic(), "does not answer"
         while time.monotonic() - begin < PATIENCE_S:
             if self.process.poll() is not None:
-                raise SystemExit(f"{self.name} ended at once:\n{self.log.read_text()[-2000:]}")
+                trouble = "ended at once"
+                break
             try:
                 for what in ("calls", "list10", "list100", "list1000"):
                     mcp.check(self, what)
                 return self
             except (OSError, mcp.Wrong):
                 time.sleep(0.01)
-        raise SystemExit(f"{self.name} does not answer:\n{self.log.read_text()[-2000:]}")
+        self.stop()
+        raise SystemExit(f"{self.name} {trouble}:\n{self.log.read_text()[-2000:]}")
 
     def cpu_s(self):
         """Processor time of the process and its children, those that have ended included."""
