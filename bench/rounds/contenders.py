@@ -221,8 +221,8 @@ def to_tls(upstream, options, place):
     front = nginx(upstream, options, place, "TLS", certified=True)
     yield front
     yield nginx(front, options, place, "nginx to TLS", scheme="https").ready()
-    trusting = argparse.Namespace(**vars(options))
-    trusting.pin_contender = [*options.pin_contender, "env", f"SSL_CERT_FILE={front.folder / 'cert.pem'}"]
+    pin = [*options.pin_contender, "env", f"SSL_CERT_FILE={front.folder / 'cert.pem'}"]
+    trusting = argparse.Namespace(**{**vars(options), "pin_contender": pin})
     made = company.objects(f"https://localhost:{front.port}")
     yield Gateway("gateway to TLS", "relaxed", made, trusting, place).ready()
 
@@ -250,6 +250,9 @@ def start(options, place):
         for mode in ("relaxed", "strict"):
             made = company.objects(upstream.url)
             started.append(Gateway(f"gateway {mode}", mode, made, options, place).ready())
+        if options.against:
+            other = argparse.Namespace(**{**vars(options), "gateway": options.against})
+            started.append(Gateway("gateway against", "relaxed", company.objects(upstream.url), other, place).ready())
     except BaseException:
         for each in started:
             each.stop()

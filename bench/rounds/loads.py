@@ -11,7 +11,7 @@ import company
 import mcp
 
 HERE = Path(__file__).parent
-PROXIES = ("direct", "nginx", "envoy", "gateway relaxed", "gateway strict")
+PROXIES = ("direct", "nginx", "envoy", "gateway relaxed", "gateway strict", "gateway against")
 # Those to whom the upstream is one behind TLS: nginx speaks HTTP/1.1 to it, the gateway HTTP/2.
 TO_TLS = ("direct", "nginx to TLS", "gateway to TLS")
 # name: what is asked, connections, what it is for people, who takes part

@@ -27,6 +27,7 @@ def arguments():
     line.add_argument("--upstream", required=True, help="the mock server (crate bench-upstream)")
     for name in ("nginx", "envoy", "wrk", "k6"):
         line.add_argument(f"--{name}", default="")
+    line.add_argument("--against", default="", help="another mcp-gateway, asked in the same rounds, audit relaxed: what a change brings")
     line.add_argument("--model-dir", default="", help="folder of the relevance model")
     line.add_argument("--rounds", type=int, default=3)
     line.add_argument("--seconds", type=int, default=5, help="of one workload, for each contender")
@@ -150,7 +151,8 @@ def told_arguments():
     given, kept = sys.argv[1:], []
     while given:
         word = given.pop(0)
-        if word in ("--gateway", "--upstream", "--nginx", "--envoy", "--wrk", "--k6", "--model-dir", "--out", "--json", "--note"):
+        if word in ("--gateway", "--upstream", "--nginx", "--envoy", "--wrk", "--k6", "--model-dir", "--against", "--out", "--json",
+                    "--note"):
             given.pop(0)
         else:
             kept.append(word)

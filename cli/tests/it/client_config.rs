@@ -87,7 +87,7 @@ fn what_is_in_a_file_already_stays_with_its_comments() {
     let own = [
         (
             "vscode",
-            "work/.vscode/mcp.json",
+            "repo/.vscode/mcp.json",
             "// mine\n{\n\t\"inputs\": [], // none\n\t\"servers\": {\n\t\t\"a\": {\"command\": \"a\"}, // first\n\t},\n}\n",
         ),
         ("zed", "home/.config/zed/settings.json", "// Zed settings\n{\n  \"theme\": \"One\", /* dark */\n}\n"),
@@ -160,7 +160,7 @@ fn a_link_stays_a_link_wherever_it_leads() {
 #[test]
 fn broken_files_and_entries_of_others_are_left_alone() {
     for (client, path, text, says) in [
-        ("cursor", "work/.cursor/mcp.json", "{\"mcpServers\": {", "not valid JSON"),
+        ("cursor", "repo/.cursor/mcp.json", "{\"mcpServers\": {", "not valid JSON"),
         ("codex", "home/.codex/config.toml", "[mcp_servers", "not valid TOML"),
         ("goose", "home/.config/goose/config.yaml", "a: [", "not valid YAML"),
         ("zed", "home/.config/zed/settings.json", "{\"context_servers\": 1}", "is not an object"),

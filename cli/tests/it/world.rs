@@ -27,7 +27,7 @@ impl World {
     /// Nothing but an empty folder.
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("work")).unwrap();
+        fs::create_dir(dir.path().join("repo")).unwrap();
         Self { dir }
     }
 
@@ -55,7 +55,7 @@ impl World {
 
     /// The folder commands run in.
     pub(crate) fn work(&self) -> PathBuf {
-        self.dir.path().join("work")
+        self.dir.path().join("repo")
     }
 
     /// A file in the home folder that only its owner reads.
