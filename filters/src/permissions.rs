@@ -7,7 +7,8 @@
 //! Who may call a tool, but not with these arguments, is told which argument it is, and nothing of what the profile
 //! allows: the tool is in the caller's list, so that "unknown" would be false and leave the caller to try everything. Who
 //! may do something, but not by a gateway that was cut off from its control plane for long, is told that much.
-//! Lists are pruned by the same decision that guards calls; the guard on calls is the one that matters.
+//! Lists are pruned by the same decision that guards calls, before they are text and again as text; the guard on calls is the
+//! one that matters.
 
 use crate::{Cause, Exchange, Filter, LocalReply, Names, Principal, Target, Verdict, originals};
 use control_plane_api::{name::Name, snapshot::Snapshot};
@@ -146,7 +147,8 @@ impl Permissions {
     }
 
     /// Whether who asks in `exchange` may see `primitive`.
-    fn shows(&self, exchange: &Exchange, primitive: &Primitive) -> bool {
+    #[must_use]
+    pub fn shows(&self, exchange: &Exchange, primitive: &Primitive) -> bool {
         let project = exchange.project.as_deref();
         let target = self.names.target(project, primitive);
         self.decide(&exchange.principal, project, (primitive, target.as_ref()), Asked::Shown).is_ok()
@@ -251,14 +253,12 @@ impl Filter for Permissions {
 
 /// The primitive an entry of a list stands for.
 fn listed(list_method: &str, entry: &RawValue) -> Option<Primitive> {
-    let entry = Members::open(entry).ok()?;
-    match list_method {
-        method::TOOLS_LIST => entry.read("name").map(Primitive::Tool),
-        method::PROMPTS_LIST => entry.read("name").map(Primitive::Prompt),
-        method::RESOURCES_LIST => entry.read("uri").map(Primitive::Resource),
-        method::TEMPLATES_LIST => entry.read("uriTemplate").map(Primitive::Resource),
-        _ => None,
-    }
+    let name = match list_method {
+        method::RESOURCES_LIST => "uri",
+        method::TEMPLATES_LIST => "uriTemplate",
+        _ => "name",
+    };
+    Primitive::listed(list_method, Members::open(entry).ok()?.read(name)?)
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! What the gateway answers itself: `server/discover`, the merged lists, and `subscriptions/listen`.
 //!
-//! A [`View`] of it is an upstream like any other, so that the pipeline has no special case. It offers what the servers of
-//! the projects open to the client offer; permissions prune it on the way out. Deliberately unknown here: grants.
+//! A [`View`] of it is an upstream like any other for whatever is no list, so that the pipeline has no special case there. It
+//! offers what the servers of the projects open to the client offer; permissions prune it. Deliberately unknown here: grants.
 
 mod capabilities;
 mod cursor;
 mod listen;
+pub mod listing;
 mod watch;
 
 use crate::{
@@ -15,12 +16,10 @@ use crate::{
     upstream::{Caller, Health, Reply, Tokens, Upstream, UpstreamError},
 };
 use async_trait::async_trait;
-use control_plane_api::{gateway::ServerState, limits::Limits, name::Name, server::Era};
-use cursor::{Cursor, Page};
+use control_plane_api::{gateway::ServerState, limits::Limits, name::Name};
 use filters::{Exchange, Principal, Target};
 use futures::{StreamExt as _, stream};
-use protocol::{Members, Message, Request, Response, Revision, RpcError, code, meta, method};
-use serde_json::value::RawValue;
+use protocol::{Members, Message, Request, Response, Revision, meta, method};
 use std::sync::Arc;
 use tokio::sync::watch as changes;
 use tokio_util::sync::CancellationToken;
@@ -86,17 +85,17 @@ impl View {
     }
 
     /// The tools by which this client's user connects the servers that it has not connected.
-    fn connecting<'t>(&self, servers: &[&Arc<Server>], table: &'t Table) -> Vec<&'t Listed> {
+    fn connecting<'t>(&self, servers: &[&Arc<Server>], table: &'t Table) -> Vec<&'t Arc<Listed>> {
         let Some(user) = self.principal.name() else { return Vec::new() };
         let caller = Caller { principal: Some(user.clone()), affinity: None };
-        let open = |listed: &&Listed| servers.iter().any(|server| server.name == listed.server);
-        let missing = |listed: &&Listed| !self.catalog.tokens.suffice(&listed.server, &caller);
-        table.connecting.iter().map(Arc::as_ref).filter(open).filter(missing).collect()
+        let open = |listed: &&Arc<Listed>| servers.iter().any(|server| server.name == listed.server);
+        let missing = |listed: &&Arc<Listed>| !self.catalog.tokens.suffice(&listed.server, &caller);
+        table.connecting.iter().filter(open).filter(missing).collect()
     }
 
     /// The tool for the rest of results, for who has a server whose results may be shortened.
-    fn more<'t>(&self, servers: &[&Arc<Server>], table: &'t Table) -> Option<&'t Listed> {
-        table.more.as_deref().filter(|_| !servers.is_empty())
+    fn more<'t>(&self, servers: &[&Arc<Server>], table: &'t Table) -> Option<&'t Arc<Listed>> {
+        table.more.as_ref().filter(|_| !servers.is_empty())
     }
 
     fn capabilities(&self, servers: &[&Arc<Server>], table: &Table) -> Members {
@@ -115,72 +114,24 @@ impl View {
         {
             result.set("instructions", &text);
         }
-        self.complete(result, table)
+        complete(result, self.ttl_ms(table))
     }
 
-    fn list(&self, request: &Request, table: &Table, caller: &Caller) -> Result<Members, RpcError> {
-        let servers = self.servers();
-        let (capability, entries) = match request.method.as_str() {
-            method::TOOLS_LIST => ("tools", &table.tools),
-            method::PROMPTS_LIST => ("prompts", &table.prompts),
-            method::RESOURCES_LIST => ("resources", &table.resources),
-            _ => ("resources", &table.templates),
-        };
-        if self.capabilities(&servers, table).get(capability).is_none() {
-            let told = format!("no server of this project has {capability}");
-            return Err(RpcError::new(code::METHOD_NOT_FOUND, told));
-        }
-        let mut shown: Vec<&Listed> = entries
-            .iter()
-            .map(Arc::as_ref)
-            .filter(|listed| servers.iter().any(|server| server.name == listed.server))
-            .collect();
-        if request.method == method::TOOLS_LIST {
-            shown.extend(self.connecting(&servers, table));
-            shown.extend(self.more(&servers, table));
-        }
-        if request.method == method::TEMPLATES_LIST && self.more(&servers, table).is_some() {
-            shown.extend(table.results.as_deref());
-        }
-        let cursor = Cursor { sealer: &self.catalog.sealer, method: &request.method, project: self.project.as_deref() };
-        let page_entries_max = usize::try_from(self.catalog.limits.list_page_entries_max).unwrap_or(usize::MAX);
-        let Page { entries, next } = cursor.page(request.params.get("cursor"), &shown, page_entries_max, caller)?;
-        let entries: Vec<Box<RawValue>> = entries.iter().map(|listed| self.shown(capability, listed)).collect();
-        let mut result = Members::new();
-        result.set(method::list_member(&request.method).unwrap_or_default(), &entries);
-        if let Some(next) = next {
-            result.set("nextCursor", &next);
-        }
-        Ok(self.complete(result, table))
+    /// How long what is told may be kept: no time at all while a server has not answered yet.
+    fn ttl_ms(&self, table: &Table) -> u64 {
+        if table.complete { self.catalog.limits.list_ttl_ms } else { 0 }
     }
+}
 
-    /// The entry as this client sees it: how a legacy server runs a tool as a task means nothing to modern ones.
-    fn shown(&self, capability: &str, listed: &Listed) -> Box<RawValue> {
-        let server = self.catalog.router.server(&listed.server);
-        let of_legacy = || server.is_some_and(|server| server.upstream().health().era == Some(Era::Legacy));
-        if !self.legacy
-            && capability == "tools"
-            && listed.entry.get().contains("\"execution\"")
-            && of_legacy()
-            && let Ok(mut entry) = Members::open(&listed.entry)
-        {
-            entry.remove("execution");
-            return entry.to_raw();
-        }
-        listed.entry.clone()
-    }
-
-    /// The envelope of a complete, cacheable result (2026-07-28 caching): private, because it depends on who asks, and
-    /// good for no time at all while a server has not answered yet.
-    fn complete(&self, mut result: Members, table: &Table) -> Members {
-        result.set("resultType", "complete");
-        result.set("ttlMs", &if table.complete { self.catalog.limits.list_ttl_ms } else { 0 });
-        result.set("cacheScope", "private");
-        let mut meta = Members::new();
-        meta.set_raw(meta::SERVER_INFO, implementation());
-        result.set("_meta", &meta);
-        result
-    }
+/// The envelope of a complete, cacheable result (2026-07-28 caching): private, because it depends on who asks.
+fn complete(mut result: Members, ttl_ms: u64) -> Members {
+    result.set("resultType", "complete");
+    result.set("ttlMs", &ttl_ms);
+    result.set("cacheScope", "private");
+    let mut meta = Members::new();
+    meta.set_raw(meta::SERVER_INFO, implementation());
+    result.set("_meta", &meta);
+    result
 }
 
 /// The servers' instructions under their names, cut where clients would cut them; those of a single server as they are.
@@ -198,13 +149,11 @@ fn instructions<'a>(all: impl Iterator<Item = (&'a Name, &'a str)>) -> Option<St
 #[async_trait]
 impl Upstream for View {
     async fn call(&self, request: Request, caller: &Caller) -> Result<Reply, UpstreamError> {
+        if request.method == method::LISTEN {
+            return Ok(listen::open(self, request, caller));
+        }
         let table = self.catalog.router.table(self.project.as_deref());
-        let payload = match request.method.as_str() {
-            method::LISTEN => return Ok(listen::open(self, request, caller)),
-            method::DISCOVER => Ok(self.discover(&table)),
-            _ => self.list(&request, &table, caller),
-        };
-        let payload = payload.map(|result| result.to_raw());
+        let payload = Ok(self.discover(&table).to_raw());
         let response = Message::Response(Response { id: Some(request.id), payload });
         Ok(stream::once(async { Ok(response.into()) }).boxed())
     }

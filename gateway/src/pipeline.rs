@@ -3,6 +3,7 @@
 //! A pipeline is immutable; a new snapshot makes a new one, which is swapped in. An exchange takes the current pipeline
 //! once and keeps it.
 
+mod lists;
 mod relay;
 mod term;
 
@@ -28,7 +29,8 @@ use filters::{
 };
 use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode};
-use protocol::{Message, Response, RpcError, View, code};
+use lists::Texts;
+use protocol::{Message, Response, RpcError, View, code, method};
 use scrubber::Scrubber;
 use std::{
     ops::ControlFlow,
@@ -87,6 +89,7 @@ pub struct Pipeline {
     pub(crate) rests: Rests,
     pub(crate) metrics: Metrics,
     pub(crate) scrubber: Scrubber,
+    pub(crate) texts: Texts,
     /// Cancelled once a newer pipeline is in force: long exchanges end, and their clients come back to the new one.
     pub(crate) superseded: CancellationToken,
     /// The pipeline in force.
@@ -120,6 +123,7 @@ impl Pipeline {
             rests,
             metrics,
             scrubber,
+            texts: Texts::default(),
             superseded,
             newest: Weak::new(),
             drain: None,
@@ -185,6 +189,10 @@ impl Pipeline {
             return send(&client, Outgoing::Local(unrecorded())).await;
         }
         record.enters(Phase::Upstream);
+        // Merged lists are the gateway's own to answer, whole and at once.
+        if method::list_member(&record.exchange.request.method).is_some() {
+            return self.list(record, client).await;
+        }
         let Some(upstream) = self.upstream_of(&record.exchange) else {
             let error = RpcError::new(code::METHOD_NOT_FOUND, format!("method `{}` is not known", record.method()));
             return self.finish(record, Err(error), client).await;
@@ -313,11 +321,22 @@ impl Pipeline {
     /// Closes the record and then, the outcome being durable, answers.
     async fn finish(
         &self,
-        mut record: Box<Record>,
+        record: Box<Record>,
         payload: Result<Box<serde_json::value::RawValue>, RpcError>,
         client: Client,
     ) {
         let outcome = outcome_of(&payload);
+        self.finish_as(outcome, record, payload, client).await;
+    }
+
+    /// [`Self::finish`] of what is known to be `outcome`.
+    async fn finish_as(
+        &self,
+        outcome: Outcome,
+        mut record: Box<Record>,
+        payload: Result<Box<serde_json::value::RawValue>, RpcError>,
+        client: Client,
+    ) {
         self.alarm(&record);
         if let Err(error) = &payload {
             record.failed_with(error.code);

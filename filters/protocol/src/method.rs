@@ -91,6 +91,17 @@ impl Primitive {
         }
     }
 
+    /// What `name` stands for in the list that `list_method` asks for; none for methods that ask for no list.
+    #[must_use]
+    pub fn listed(list_method: &str, name: String) -> Option<Self> {
+        match list_method {
+            TOOLS_LIST => Some(Self::Tool(name)),
+            PROMPTS_LIST => Some(Self::Prompt(name)),
+            RESOURCES_LIST | TEMPLATES_LIST => Some(Self::Resource(name)),
+            _ => None,
+        }
+    }
+
     /// What a `completion/complete` completes for: the prompt or resource template its `ref` names.
     fn completed(params: &Members) -> Self {
         let reference = params.object("ref").unwrap_or_default();

@@ -40,6 +40,19 @@ pub struct Credential {
 #[error("the credentials are too many or too large to be kept out of replies: {0}")]
 pub struct TooMuch(String);
 
+/// What is looked for at one moment: what was found clean then is clean as long as it stays the same.
+#[derive(Clone)]
+pub struct Sought(Option<Arc<Matcher>>);
+
+impl PartialEq for Sought {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(mine), Some(other)) => Arc::ptr_eq(mine, other),
+            (mine, other) => mine.is_none() && other.is_none(),
+        }
+    }
+}
+
 /// Finds and blots out the credentials in use. Clones are the same one.
 #[derive(Clone, Default)]
 pub struct Scrubber(Arc<Shared>);
@@ -74,6 +87,12 @@ impl Scrubber {
         self.0.matcher.store(matcher.map(Arc::new));
         *known = Known { live, retired };
         Ok(())
+    }
+
+    /// What is looked for now.
+    #[must_use]
+    pub fn sought(&self) -> Sought {
+        Sought(self.0.matcher.load_full())
     }
 
     /// Reads a text that comes piece by piece.

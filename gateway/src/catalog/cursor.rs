@@ -10,7 +10,7 @@ use control_plane_api::name::Name;
 use protocol::{RpcError, code};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Time a cursor is good for.
 const LIFETIME: Duration = Duration::from_secs(3_600);
@@ -24,7 +24,7 @@ pub(super) struct Cursor<'a> {
 
 /// One page.
 pub(super) struct Page<'a> {
-    pub(super) entries: Vec<&'a Listed>,
+    pub(super) entries: Vec<&'a Arc<Listed>>,
     /// The cursor of the next one.
     pub(super) next: Option<String>,
 }
@@ -48,7 +48,7 @@ impl Cursor<'_> {
     pub(super) fn page<'l>(
         &self,
         given: Option<&RawValue>,
-        all: &[&'l Listed],
+        all: &[&'l Arc<Listed>],
         entries_max: usize,
         caller: &Caller,
     ) -> Result<Page<'l>, RpcError> {
@@ -66,7 +66,7 @@ impl Cursor<'_> {
             }
         };
         let rest = all.get(start..).unwrap_or_default();
-        let entries: Vec<&Listed> = rest.iter().take(entries_max.max(1)).copied().collect();
+        let entries: Vec<&Arc<Listed>> = rest.iter().take(entries_max.max(1)).copied().collect();
         let next = (rest.len() > entries.len()).then(|| entries.last()).flatten().map(|last| {
             let position = Position {
                 method: self.method.to_owned(),
@@ -91,17 +91,12 @@ impl Cursor<'_> {
 mod tests {
     use super::*;
 
-    fn listed(names: &[String]) -> Vec<Listed> {
+    fn listed(names: &[String]) -> Vec<Arc<Listed>> {
         let entry = |name: &String| serde_json::value::to_raw_value(&serde_json::json!({ "name": name })).unwrap();
         names
             .iter()
-            .map(|name| Listed {
-                server: "x".parse().unwrap(),
-                own: name.clone(),
-                exposed: name.clone(),
-                entry: entry(name),
-                appearance: None,
-            })
+            .map(|name| Listed::new(&"x".parse().unwrap(), (name.clone(), name.clone()), entry(name)))
+            .map(Arc::new)
             .collect()
     }
 
@@ -118,7 +113,7 @@ mod tests {
         let sealer = Sealer::new(&[7; 32]);
         let cursor = Cursor { sealer: &sealer, method: "tools/list", project: Some("p") };
         let all = listed(&(0..25).map(|n| format!("t{n}")).collect::<Vec<_>>());
-        let all: Vec<&Listed> = all.iter().collect();
+        let all: Vec<&Arc<Listed>> = all.iter().collect();
         let (mut seen, mut next) = (Vec::new(), None);
         loop {
             let page = cursor.page(next.as_deref().map(raw).as_deref(), &all, 10, &caller("ada")).ok().unwrap();
@@ -137,10 +132,10 @@ mod tests {
         let sealer = Sealer::new(&[7; 32]);
         let cursor = Cursor { sealer: &sealer, method: "tools/list", project: Some("p") };
         let before = listed(&["a".to_owned(), "c".to_owned(), "d".to_owned()]);
-        let before: Vec<&Listed> = before.iter().collect();
+        let before: Vec<&Arc<Listed>> = before.iter().collect();
         let next = cursor.page(None, &before, 2, &caller("ada")).ok().unwrap().next.unwrap();
         let after = listed(&["a".to_owned(), "b".to_owned(), "c".to_owned(), "d".to_owned()]);
-        let after: Vec<&Listed> = after.iter().collect();
+        let after: Vec<&Arc<Listed>> = after.iter().collect();
         let page = cursor.page(Some(&raw(&next)), &after, 2, &caller("ada")).ok().unwrap();
         assert_eq!(page.entries.iter().map(|listed| listed.exposed.as_str()).collect::<Vec<_>>(), ["d"]);
         let refused = |cursor: &Cursor<'_>, given: &str, who: &str| {

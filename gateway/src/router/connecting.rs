@@ -34,11 +34,5 @@ pub(super) fn tool(server: &Name, name: &str) -> Listed {
     entry.set("description", &description);
     entry.set("inputSchema", &json!({"type": "object", "properties": {}, "additionalProperties": false}));
     entry.set("annotations", &json!({"readOnlyHint": false, "openWorldHint": true}));
-    Listed {
-        server: server.clone(),
-        own: name.to_owned(),
-        exposed: name.to_owned(),
-        entry: entry.to_raw(),
-        appearance: None,
-    }
+    Listed::new(server, (name.to_owned(), name.to_owned()), entry.to_raw())
 }

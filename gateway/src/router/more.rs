@@ -48,11 +48,5 @@ pub(super) fn template(gateway: &Name) -> Listed {
 }
 
 fn listed(gateway: &Name, name: &str, entry: &Members) -> Listed {
-    Listed {
-        server: gateway.clone(),
-        own: name.to_owned(),
-        exposed: name.to_owned(),
-        entry: entry.to_raw(),
-        appearance: None,
-    }
+    Listed::new(gateway, (name.to_owned(), name.to_owned()), entry.to_raw())
 }

@@ -6,14 +6,14 @@ use super::{declared, lists::Lists};
 use crate::{pins::Withheld, router::template::Shape};
 use control_plane_api::{argument::Declared, name::Name};
 use protocol::{
-    Members,
+    Members, Mention,
     method::Primitive,
     param_headers::{InvalidAnnotation, ParamHeaders},
 };
 use serde_json::value::RawValue;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 /// Bytes of a name that nobody can use which are shown in a problem.
@@ -58,6 +58,8 @@ pub struct Listed {
     pub entry: Box<RawValue>,
     /// The resource the tool is shown with.
     pub appearance: Option<String>,
+    /// Whether its entry may say how the tool is run as a task.
+    pub runs_as_task: bool,
 }
 
 impl Offer {
@@ -167,6 +169,14 @@ impl Offer {
 }
 
 impl Listed {
+    /// What `server` calls `own`, clients call `exposed`, and `entry` describes.
+    #[must_use]
+    pub fn new(server: &Name, (own, exposed): (String, String), entry: Box<RawValue>) -> Self {
+        static TASK: LazyLock<Mention> = LazyLock::new(|| Mention::of(&["execution"]));
+        let runs_as_task = TASK.is_in(&entry);
+        Self { server: server.clone(), own, exposed, entry, appearance: None, runs_as_task }
+    }
+
     /// The tool without the resource it is shown with.
     #[must_use]
     pub fn plain(&self) -> Self {
@@ -207,14 +217,13 @@ fn named(server: &Name, prefix: &str, entry: &RawValue) -> Result<Listed, String
     let own: String = members.read("name").ok_or_else(|| "it has no name".to_owned())?;
     let exposed = exposed_name(prefix, &own);
     members.set("name", &exposed);
-    Ok(Listed { server: server.clone(), own, exposed, entry: members.to_raw(), appearance: None })
+    Ok(Listed::new(server, (own, exposed), members.to_raw()))
 }
 
 fn located(server: &Name, member: &str, entry: &RawValue) -> Result<Listed, String> {
     let members = Members::open(entry).map_err(|_| "it is not an object".to_owned())?;
     let own: String = members.read(member).ok_or_else(|| format!("it has no `{member}`"))?;
-    let exposed = own.clone();
-    Ok(Listed { server: server.clone(), own, exposed, entry: entry.to_owned(), appearance: None })
+    Ok(Listed::new(server, (own.clone(), own), entry.to_owned()))
 }
 
 /// The arguments of `tool` that are mirrored in headers, if there are any.

@@ -92,3 +92,36 @@ async fn servers_of_different_projects_may_offer_the_same_names() {
     // Where both are seen at once, neither can be meant.
     assert_eq!(tools(&world, "").await.0, [""; 0]);
 }
+
+#[tokio::test]
+async fn a_list_that_was_asked_for_is_the_same_for_who_sees_the_same_and_another_for_who_does_not() {
+    let mut all = shared(&[crowd("one", "modern")]);
+    let member = |profile: &str, project: &str| {
+        json!({"kind": "project", "name": project,
+        "spec": {"profiles": [profile], "members": ["ada", "bob"]}})
+    };
+    all.retain(|object| object["kind"] != "project");
+    all.push(json!({"kind": "profile", "name": "narrow",
+        "spec": {"server": "one", "access": "read-only", "allow": ["mark"]}}));
+    all.extend([member("one-read-only", "weekly"), member("narrow", "other")]);
+    let world = World::start(&all, &[]).await;
+    let asked = async |project: &str, who: &str| {
+        let list = world.modern(project, who, "tools/list", json!({})).await;
+        let tools = list.last()["result"]["tools"].as_array().cloned().unwrap_or_default();
+        tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for _ in 0..3 {
+        for who in ["ada", "bob"] {
+            assert_eq!(asked("weekly", who).await, ["one_mark", "one_ask", "one_touch"], "{who}");
+            assert_eq!(asked("other", who).await, ["one_mark"], "{who}");
+        }
+        assert_eq!(asked("weekly", "eve").await, [""; 0]);
+    }
+    // The configuration that is in force decides, and nothing that was kept under another.
+    all.iter_mut().filter(|object| object["name"] == "one-read-only").for_each(|profile| {
+        profile["spec"]["allow"] = json!(["ask"]);
+    });
+    world.configure(2, &all);
+    eventually("the new list", async || (asked("weekly", "ada").await == ["one_ask"]).then_some(())).await;
+    assert_eq!(asked("weekly", "bob").await, ["one_ask"]);
+}

@@ -6,7 +6,7 @@ use crate::{
     world::{World, eventually, objects, server, token_of},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use control_plane_api::audit::{Outcome, Phase};
+use control_plane_api::audit::{Action, Outcome, Phase};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncWriteExt as _, BufReader},
@@ -197,8 +197,14 @@ async fn s_02_no_place_and_no_form_of_an_answer_shows_a_credential() {
             assert_eq!(leaks(&text), None, "{place} {form}: {text}");
         }
     }
-    let listed = world.modern("weekly", "ada", "tools/list", json!({})).await;
-    assert!(listed.last().to_string().contains("tells [redacted:canary]"), "{:?}", listed.messages);
+    // The text of a list is kept for who asks again, but for one that something was blotted out of: that is told each time.
+    for _ in 0..2 {
+        let listed = world.modern("weekly", "ada", "tools/list", json!({})).await;
+        assert!(listed.last().to_string().contains("tells [redacted:canary]"), "{:?}", listed.messages);
+    }
+    let lists = world.audit().into_iter().filter(|event| event.action == Action::McpList);
+    let redacted: Vec<_> = lists.filter(|event| event.phase == Phase::Outcome).map(|event| event.redacted).collect();
+    assert!(redacted.len() > 1 && redacted.iter().all(|names| names == &["canary"]), "{redacted:?}");
 }
 
 #[tokio::test]

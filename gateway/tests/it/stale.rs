@@ -106,8 +106,10 @@ async fn p05_the_owner_and_the_audit_log_are_told_why() {
 async fn p05_everything_is_served_again_once_the_control_plane_is_heard() {
     let (world, control_plane) = cut_off(&json!({"then": "deny", "after_ms": 60_000}), 2).await;
     assert!(!is_served(&call(&world, READ).await));
+    assert_eq!(listed(&world).await, [""; 0]);
     control_plane.is_away(false);
     eventually("the write", async || is_served(&world.call("ada", WRITE, json!({})).await).then_some(())).await;
+    assert!(listed(&world).await.iter().any(|tool| tool == WRITE));
     let last = events(&world, WRITE).pop().unwrap();
     assert_eq!((last.decision, last.stale_s), (Decision::Allow, None));
 }
