@@ -1,6 +1,6 @@
 # Every target installs what it needs first (scripts/setup), so each works on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check conformance compatibility torture bench flamegraph bench-criterion bench-fleet bench-relevance deploy-check docs docs-test clean-demo
+.PHONY: help setup build demo test check conformance compatibility torture bench flamegraph pgo bench-criterion bench-fleet bench-relevance deploy-check docs docs-test clean-demo
 SHELL := /bin/bash
 
 TOOLS := . target/tools/env &&
@@ -38,6 +38,9 @@ bench: ## the gateway beside nginx, Envoy and nothing, in interleaved rounds (AR
 
 flamegraph: ## where the processor time of a call goes, as a picture (ARGS chooses, see bench/README.md)
 	@scripts/flamegraph $(ARGS)
+
+pgo: ## the gateway optimised by what it does under load, as it is delivered for Linux, into target/pgo/release
+	@scripts/pgo
 
 bench-criterion: ## measure the parts of the hot path, in one process (see bench/README.md)
 	@scripts/setup build

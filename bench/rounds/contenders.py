@@ -137,11 +137,12 @@ class Contender:
             ticks += sum(int(field) for field in fields[11:15])
         return ticks / TICKS_PER_S
 
-    def rss_mb(self):
+    def rss_mb(self, field="VmRSS"):
+        """Resident memory of the process and its children; `RssAnon` is that which is no page of a file."""
         kib = 0
         for pid in family(self.process.pid):
             try:
-                found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+                found = re.search(rf"{field}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
             except OSError:
                 continue
             kib += int(found[1]) if found else 0

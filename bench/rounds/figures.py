@@ -50,11 +50,11 @@ def memory(options, upstream):
     with tempfile.TemporaryDirectory(prefix="bench-memory-", dir=options.place) as place:
         gateway = Gateway("gateway", "relaxed", company.objects(upstream.url), options, place).ready()
         try:
-            idle_mb = gateway.rss_mb()
+            idle_mb, own_mb = gateway.rss_mb(), gateway.rss_mb("RssAnon")
             streams = [stream(gateway.port, gateway.path("calls")) for _ in range(options.streams)]
             kb = (gateway.rss_mb() - idle_mb) * 1024 / max(len(streams), 1)
             for each in streams:
                 each.close()
-            return {"idle_mb": idle_mb, "streams": len(streams), "stream_kb": kb}
+            return {"idle_mb": idle_mb, "own_mb": own_mb, "streams": len(streams), "stream_kb": kb}
         finally:
             gateway.stop()

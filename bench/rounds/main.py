@@ -103,6 +103,7 @@ def figures_of(options, upstream):
     if options.streams:
         memory = figures.memory(options, upstream)
         found.append(("RSS with its lists known, before any call", f"{memory['idle_mb']:.1f} MB"))
+        found.append(("of that, its own: without the pages of files, of which most are the program", f"{memory['own_mb']:.1f} MB"))
         found.append((f"RSS of each of {memory['streams']:,} open streams", f"{memory['stream_kb']:.1f} KB"))
     return found
 
