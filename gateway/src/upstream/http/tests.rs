@@ -4,6 +4,7 @@ mod eras;
 mod fake;
 mod http_sse;
 mod long;
+mod questions;
 mod sessions;
 mod streams;
 
@@ -149,68 +150,6 @@ async fn dropping_a_legacy_reply_takes_the_request_back() {
 }
 
 #[tokio::test]
-async fn a_forgotten_session_is_opened_anew_and_the_call_sent_again() {
-    for (status, body) in [
-        (404, json!({})),
-        (400, json!({"jsonrpc": "2.0", "id": null, "error": {"code": -32000, "message": "no session"}})),
-    ] {
-        let fake = legacy(move |seen| match seen.header("mcp-session-id") {
-            Some("s1") => json_reply(status, &body),
-            _ => json_reply(200, &seen.result(&content("hi"))),
-        })
-        .await;
-        let messages = ask(&*upstream(&fake.url, Limits::default()), tool("echo", json!({}))).await.unwrap();
-        assert_eq!(text(&messages), "hi");
-    }
-    let fake = legacy(|_| json_reply(404, &json!({}))).await;
-    let error = ask(&*upstream(&fake.url, Limits::default()), tool("echo", json!({}))).await.unwrap_err();
-    assert!(error.to_string().contains("forgets its sessions"), "{error}");
-}
-
-#[tokio::test]
-async fn what_a_legacy_server_asks_is_answered_on_a_post_of_its_own() {
-    let fake = legacy(|seen| {
-        let roots = json!({"jsonrpc": "2.0", "id": "q", "method": "roots/list"});
-        let log = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": 1}});
-        stream(&[roots, log, seen.result(&content("hi"))])
-    })
-    .await;
-    let upstream = upstream(&fake.url, Limits::default());
-    assert_eq!(ask(&*upstream, tool("echo", json!({}))).await.unwrap().len(), 1);
-    fake.saw(5).await;
-    assert_eq!((&fake.seen()[4].body["id"], &fake.seen()[4].body["error"]["code"]), (&json!("q"), &json!(-32601)));
-}
-
-#[tokio::test]
-async fn only_answers_are_evidence_of_an_era() {
-    for (status, hint) in
-        [(401, "run `mcpctl setup x`"), (403, "run `mcpctl setup x`"), (500, "HTTP 500"), (503, "overloaded")]
-    {
-        let fake = Fake::start(move |_| empty(status, "")).await;
-        let error = ask(&*upstream(&fake.url, Limits::default()), tool("echo", json!({}))).await.unwrap_err();
-        assert!(error.to_string().contains(hint), "{error}");
-        assert_eq!(fake.methods(), [method::DISCOVER], "{status}");
-    }
-    let fake = Fake::start(|_| Act::Close(String::new())).await;
-    ask(&*upstream(&fake.url, Limits::default()), tool("echo", json!({}))).await.unwrap_err();
-    assert!(!fake.methods().contains(&method::INITIALIZE.to_owned()));
-    for status in [400, 404, 405] {
-        let fake = Fake::start(move |_| empty(status, "")).await;
-        let error = ask(&*upstream(&fake.url, Limits::default()), tool("echo", json!({}))).await.unwrap_err();
-        assert!(matches!(error, UpstreamError::Unusable { .. }), "{error}");
-        assert_eq!(fake.methods(), [method::DISCOVER, method::INITIALIZE], "{status}");
-    }
-}
-
-#[tokio::test]
-async fn a_pinned_era_is_not_probed() {
-    let fake = legacy(|seen| json_reply(200, &seen.result(&content("hi")))).await;
-    let spec = json!({"transport": {"type": "http", "url": fake.url}, "era": "legacy"});
-    ask(&*open(endpoint(spec, &[], Limits::default())), tool("echo", json!({}))).await.unwrap();
-    assert_eq!(fake.methods()[0], method::INITIALIZE);
-}
-
-#[tokio::test]
 async fn nobody_there_is_said_so() {
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", socket.local_addr().unwrap());
@@ -318,36 +257,6 @@ async fn u04_a_call_that_may_write_is_never_sent_twice_and_what_only_asks_is() {
 }
 
 #[tokio::test]
-async fn a_modern_server_that_became_a_legacy_one_is_found_out() {
-    let requests = AtomicU32::new(0);
-    let fake = Fake::start(move |seen| match (seen.method(), requests.fetch_add(1, Ordering::SeqCst)) {
-        (method::DISCOVER, 0) => json_reply(200, &seen.result(&json!({"supportedVersions": ["2026-07-28"]}))),
-        (method::INITIALIZE, _) => {
-            json_reply(200, &seen.result(&json!({"protocolVersion": "2025-11-25", "capabilities": {}})))
-        }
-        (method::INITIALIZED, _) => empty(202, ""),
-        _ if seen.header("mcp-method").is_some() => json_reply(400, &seen.error(-32000)),
-        _ => json_reply(200, &seen.result(&content("hi"))),
-    })
-    .await;
-    let upstream = upstream(&fake.url, Limits::default());
-    // The refused call was not looked at: it is sent again in the other era.
-    assert_eq!(text(&ask(&*upstream, tool("echo", json!({}))).await.unwrap()), "hi");
-    assert_eq!(upstream.health().era, Some(Era::Legacy));
-}
-
-#[tokio::test]
-async fn many_calls_at_once_share_one_opening() {
-    let fake = legacy(|seen| json_reply(200, &seen.result(&content("hi")))).await;
-    let upstream = upstream(&fake.url, Limits::default());
-    let calls = (0..20).map(|_| async {
-        read(upstream.call(tool("echo", json!({})), &Caller::GATEWAY).await.unwrap()).await.unwrap()
-    });
-    assert!(futures::future::join_all(calls).await.iter().all(|messages| text(messages) == "hi"));
-    assert_eq!(fake.methods().iter().filter(|name| *name == method::INITIALIZE).count(), 1);
-}
-
-#[tokio::test]
 async fn a_change_of_its_lists_is_told() {
     let changed = json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"});
     let (told, capabilities) = (changed.clone(), json!({"tools": {"listChanged": true}}));
@@ -385,71 +294,4 @@ async fn a_change_of_its_lists_is_told() {
 async fn what_a_server_says_of_itself_holds_none_of_its_values() {
     let error = check(|_| empty(302, "location: /?token=very-secret\r\n")).await.unwrap_err();
     assert!(error.to_string().contains("/?token=[redacted:Authorization]"), "{error}");
-}
-
-/// A call by somebody who can be asked in a form.
-fn asking(id: &str, more: &Value) -> protocol::Request {
-    let mut request = tool("echo", json!({}));
-    request.id = protocol::Id::Text(id.to_owned());
-    let mut meta = protocol::meta::of(&request.params);
-    meta.set(protocol::meta::CLIENT_CAPABILITIES, &json!({"elicitation": {}}));
-    request.params.set("_meta", &meta);
-    for (name, value) in more.as_object().unwrap() {
-        request.params.set(name, value);
-    }
-    request
-}
-
-#[tokio::test]
-async fn a_question_on_the_stream_of_a_call_is_put_to_its_caller() {
-    let question = json!({"jsonrpc": "2.0", "id": "q", "method": "elicitation/create", "params": {"message": "?", "requestedSchema": {}}});
-    let answered = tokio::sync::watch::channel(false).0;
-    let listening = answered.clone();
-    let fake = legacy(move |seen| {
-        if seen.body.get("result").is_some() {
-            answered.send_replace(true);
-            return empty(202, "");
-        }
-        Act::Ask(events(std::slice::from_ref(&question)), listening.subscribe(), chunks(&[seen.result(&content("hi"))]))
-    })
-    .await;
-    let upstream = upstream(&fake.url, Limits::default());
-    let asked = ask(&*upstream, asking("a", &json!({}))).await.unwrap();
-    let result = &asked.last().unwrap()["result"];
-    assert_eq!(result["resultType"], "input_required");
-    let key = result["inputRequests"].as_object().unwrap().keys().next().unwrap();
-    let retry = json!({"requestState": result["requestState"], "inputResponses": {key: {"action": "decline"}}});
-    let told = ask(&*upstream, asking("b", &retry)).await.unwrap();
-    assert_eq!((text(&told).as_str(), &told.last().unwrap()["id"]), ("hi", &json!("b")));
-    let again = ask(&*upstream, asking("c", &retry)).await.unwrap();
-    assert_eq!(again[0]["error"]["code"], -32602, "a state is good for one retry");
-}
-
-#[tokio::test]
-async fn a_stream_that_breaks_is_asked_for_again() {
-    let fake = Fake::start({
-        move |seen| match (seen.verb.as_str(), seen.header("last-event-id"), seen.method()) {
-            ("GET", Some("e1"), _) => {
-                stream(&[json!({"jsonrpc": "2.0", "id": 4, "result": {"content": [{"text": "hi"}]}})])
-            }
-            ("GET", ..) => empty(405, ""),
-            (_, _, method::TOOLS_CALL) => {
-                assert_eq!(seen.body["id"], 4);
-                Act::Close(
-                    "HTTP/1.1 200 X\r\ncontent-type: text/event-stream\r\n\r\nid: e1\nretry: 1\ndata: \n\n".to_owned(),
-                )
-            }
-            (_, _, method::DISCOVER) => json_reply(400, &seen.error(-32601)),
-            (_, _, method::INITIALIZE) => {
-                json_reply(200, &seen.result(&json!({"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}})))
-            }
-            (_, _, method::TOOLS_LIST) => json_reply(200, &seen.result(&json!({"tools": []}))),
-            _ => empty(202, ""),
-        }
-    })
-    .await;
-    let upstream = upstream(&fake.url, Limits::default());
-    // The fourth id of this upstream: probe, opening, and the first call before it.
-    ask(&*upstream, request("l", method::TOOLS_LIST, &json!({}))).await.unwrap();
-    assert_eq!(text(&ask(&*upstream, tool("echo", json!({}))).await.unwrap()), "hi");
 }

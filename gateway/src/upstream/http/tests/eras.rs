@@ -1,10 +1,39 @@
-//! What a server turns out to be, again and again: verdicts that are looked at once more, and requests that it found fault
-//! with.
+//! What a server turns out to be, at first and again: what is evidence of it, verdicts that are looked at once more, and
+//! requests that it found fault with.
 
 use super::{
     super::{Http, Pool, Remote, Rim, Slot},
     *,
 };
+
+#[tokio::test]
+async fn only_answers_are_evidence_of_an_era() {
+    for (status, hint) in
+        [(401, "run `mcpctl setup x`"), (403, "run `mcpctl setup x`"), (500, "HTTP 500"), (503, "overloaded")]
+    {
+        let fake = Fake::start(move |_| empty(status, "")).await;
+        let error = ask(&*upstream(&fake.url, Limits::default()), tool("echo", json!({}))).await.unwrap_err();
+        assert!(error.to_string().contains(hint), "{error}");
+        assert_eq!(fake.methods(), [method::DISCOVER], "{status}");
+    }
+    let fake = Fake::start(|_| Act::Close(String::new())).await;
+    ask(&*upstream(&fake.url, Limits::default()), tool("echo", json!({}))).await.unwrap_err();
+    assert!(!fake.methods().contains(&method::INITIALIZE.to_owned()));
+    for status in [400, 404, 405] {
+        let fake = Fake::start(move |_| empty(status, "")).await;
+        let error = ask(&*upstream(&fake.url, Limits::default()), tool("echo", json!({}))).await.unwrap_err();
+        assert!(matches!(error, UpstreamError::Unusable { .. }), "{error}");
+        assert_eq!(fake.methods(), [method::DISCOVER, method::INITIALIZE], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_pinned_era_is_not_probed() {
+    let fake = legacy(|seen| json_reply(200, &seen.result(&content("hi")))).await;
+    let spec = json!({"transport": {"type": "http", "url": fake.url}, "era": "legacy"});
+    ask(&*open(endpoint(spec, &[], Limits::default())), tool("echo", json!({}))).await.unwrap();
+    assert_eq!(fake.methods()[0], method::INITIALIZE);
+}
 
 /// A modern server whose tool `echo` mirrors `region`; to calls that do not it says so with `status`.
 async fn mirroring(status: u16) -> Fake {
@@ -65,6 +94,25 @@ async fn a_revision_that_is_refused_is_asked_for_anew_once() {
     let told = ask(&*super::upstream(&fake.url, Limits::default()), tool("echo", json!({}))).await.unwrap();
     assert_eq!(told[0]["error"]["code"], -32022, "the server's own word");
     assert_eq!(fake.methods(), [probe, call, probe, call]);
+}
+
+#[tokio::test]
+async fn a_modern_server_that_became_a_legacy_one_is_found_out() {
+    let requests = AtomicU32::new(0);
+    let fake = Fake::start(move |seen| match (seen.method(), requests.fetch_add(1, Ordering::SeqCst)) {
+        (method::DISCOVER, 0) => json_reply(200, &seen.result(&json!({"supportedVersions": ["2026-07-28"]}))),
+        (method::INITIALIZE, _) => {
+            json_reply(200, &seen.result(&json!({"protocolVersion": "2025-11-25", "capabilities": {}})))
+        }
+        (method::INITIALIZED, _) => empty(202, ""),
+        _ if seen.header("mcp-method").is_some() => json_reply(400, &seen.error(-32000)),
+        _ => json_reply(200, &seen.result(&content("hi"))),
+    })
+    .await;
+    let upstream = upstream(&fake.url, Limits::default());
+    // The refused call was not looked at: it is sent again in the other era.
+    assert_eq!(text(&ask(&*upstream, tool("echo", json!({}))).await.unwrap()), "hi");
+    assert_eq!(upstream.health().era, Some(Era::Legacy));
 }
 
 #[tokio::test]

@@ -1,6 +1,36 @@
-//! Which sessions are kept, and which make room.
+//! How sessions are opened, and anew; which of them are kept, and which make room.
 
 use super::*;
+
+#[tokio::test]
+async fn many_calls_at_once_share_one_opening() {
+    let fake = legacy(|seen| json_reply(200, &seen.result(&content("hi")))).await;
+    let upstream = upstream(&fake.url, Limits::default());
+    let calls = (0..20).map(|_| async {
+        read(upstream.call(tool("echo", json!({})), &Caller::GATEWAY).await.unwrap()).await.unwrap()
+    });
+    assert!(futures::future::join_all(calls).await.iter().all(|messages| text(messages) == "hi"));
+    assert_eq!(fake.methods().iter().filter(|name| *name == method::INITIALIZE).count(), 1);
+}
+
+#[tokio::test]
+async fn a_forgotten_session_is_opened_anew_and_the_call_sent_again() {
+    for (status, body) in [
+        (404, json!({})),
+        (400, json!({"jsonrpc": "2.0", "id": null, "error": {"code": -32000, "message": "no session"}})),
+    ] {
+        let fake = legacy(move |seen| match seen.header("mcp-session-id") {
+            Some("s1") => json_reply(status, &body),
+            _ => json_reply(200, &seen.result(&content("hi"))),
+        })
+        .await;
+        let messages = ask(&*upstream(&fake.url, Limits::default()), tool("echo", json!({}))).await.unwrap();
+        assert_eq!(text(&messages), "hi");
+    }
+    let fake = legacy(|_| json_reply(404, &json!({}))).await;
+    let error = ask(&*upstream(&fake.url, Limits::default()), tool("echo", json!({}))).await.unwrap_err();
+    assert!(error.to_string().contains("forgets its sessions"), "{error}");
+}
 
 fn who(name: &str) -> Caller {
     Caller { principal: Some(name.parse().unwrap()), affinity: None }

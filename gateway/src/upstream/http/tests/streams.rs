@@ -82,6 +82,35 @@ async fn a_stream_that_cannot_go_on_begins_anew() {
 }
 
 #[tokio::test]
+async fn a_stream_that_breaks_is_asked_for_again() {
+    let fake = Fake::start({
+        move |seen| match (seen.verb.as_str(), seen.header("last-event-id"), seen.method()) {
+            ("GET", Some("e1"), _) => {
+                stream(&[json!({"jsonrpc": "2.0", "id": 4, "result": {"content": [{"text": "hi"}]}})])
+            }
+            ("GET", ..) => empty(405, ""),
+            (_, _, method::TOOLS_CALL) => {
+                assert_eq!(seen.body["id"], 4);
+                Act::Close(
+                    "HTTP/1.1 200 X\r\ncontent-type: text/event-stream\r\n\r\nid: e1\nretry: 1\ndata: \n\n".to_owned(),
+                )
+            }
+            (_, _, method::DISCOVER) => json_reply(400, &seen.error(-32601)),
+            (_, _, method::INITIALIZE) => {
+                json_reply(200, &seen.result(&json!({"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}})))
+            }
+            (_, _, method::TOOLS_LIST) => json_reply(200, &seen.result(&json!({"tools": []}))),
+            _ => empty(202, ""),
+        }
+    })
+    .await;
+    let upstream = upstream(&fake.url, Limits::default());
+    // The fourth id of this upstream: probe, opening, and the first call before it.
+    ask(&*upstream, request("l", method::TOOLS_LIST, &json!({}))).await.unwrap();
+    assert_eq!(text(&ask(&*upstream, tool("echo", json!({}))).await.unwrap()), "hi");
+}
+
+#[tokio::test]
 async fn a_call_outlives_more_breaks_of_its_stream_than_one() {
     // Streams that bring nothing but the place to go on, then a connection that fails, then the answer.
     let rounds = AtomicU32::new(0);
@@ -114,44 +143,6 @@ async fn a_stream_that_never_goes_on_ends_its_call() {
     let upstream = upstream(&fake.url, Limits::default());
     let error = ask(&*upstream, tool("echo", json!({}))).await.unwrap_err();
     assert!(matches!(error, UpstreamError::Lost { .. }), "{error}");
-}
-
-const QUESTION: &str = r#"{"jsonrpc": "2.0", "id": "q", "method": "elicitation/create", "params": {"message": "?", "requestedSchema": {}}}"#;
-
-/// Asks, and declines; gives what the call came to.
-async fn declined(upstream: &dyn Upstream) -> Vec<Value> {
-    let asked = ask(upstream, asking("a", &json!({}))).await.unwrap();
-    let result = &asked.last().unwrap()["result"];
-    assert_eq!(result["resultType"], "input_required", "{result}");
-    let key = result["inputRequests"].as_object().unwrap().keys().next().unwrap();
-    let retry = json!({"requestState": result["requestState"], "inputResponses": {key: {"action": "decline"}}});
-    ask(upstream, asking("b", &retry)).await.unwrap()
-}
-
-#[tokio::test]
-async fn a_question_on_the_stream_of_the_session_is_put_to_who_calls() {
-    let said = broadcast::channel::<String>(16).0;
-    let (answered, listening) = tokio::sync::watch::channel(false);
-    let fake = Fake::start(move |seen| match (seen.verb.as_str(), seen.method()) {
-        ("GET", _) => Act::Follow(String::new(), said.subscribe()),
-        ("DELETE", _) => empty(405, ""),
-        (_, method::DISCOVER) => json_reply(400, &seen.error(-32601)),
-        (_, method::INITIALIZE) => {
-            json_reply(200, &seen.result(&json!({"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}})))
-        }
-        (_, "") => {
-            assert_eq!((&seen.body["id"], &seen.body["result"]["action"]), (&json!("q"), &json!("decline")));
-            answered.send_replace(true);
-            empty(202, "")
-        }
-        (_, method::TOOLS_CALL) => {
-            let _ = said.send(format!("data: {QUESTION}\n\n"));
-            Act::Ask(events(&[]), listening.clone(), chunks(&[seen.result(&content("hi"))]))
-        }
-        _ => empty(202, ""),
-    })
-    .await;
-    assert_eq!(text(&declined(&*upstream(&fake.url, Limits::default())).await), "hi");
 }
 
 /// A call of `slow` with this progress token.
@@ -208,34 +199,6 @@ async fn progress_on_the_stream_of_another_call_finds_its_own() {
     assert_eq!(told["params"]["progressToken"], "one");
     heard.send_replace(true);
     assert_eq!(text(&read(reply).await.unwrap()), "hi");
-}
-
-#[tokio::test]
-async fn a_question_over_http_sse_is_put_to_who_calls() {
-    let said = broadcast::channel::<String>(16).0;
-    let call = std::sync::Mutex::new(json!(null));
-    let fake = Fake::start(move |seen| {
-        let welcome = json!({"protocolVersion": "2024-11-05", "capabilities": {"tools": {}}});
-        let told = match (seen.verb.as_str(), seen.method()) {
-            ("GET", _) => return Act::Follow("event: endpoint\r\ndata: /m\r\n\r\n".to_owned(), said.subscribe()),
-            (_, method::INITIALIZE) => seen.result(&welcome).to_string(),
-            (_, method::TOOLS_CALL) => {
-                *call.lock().unwrap() = seen.result(&content("hi"));
-                QUESTION.to_owned()
-            }
-            (_, "") => {
-                assert_eq!((&seen.body["id"], &seen.body["result"]["action"]), (&json!("q"), &json!("decline")));
-                call.lock().unwrap().to_string()
-            }
-            _ => return empty(202, ""),
-        };
-        let _ = said.send(format!("event: message\r\ndata: {told}\r\n\r\n"));
-        // Some servers say so with 200.
-        empty(200, "")
-    })
-    .await;
-    let spec = json!({"transport": {"type": "http", "url": fake.url, "sse": true}});
-    assert_eq!(text(&declined(&*open(endpoint(spec, &[], Limits::default()))).await), "hi");
 }
 
 #[tokio::test]
