@@ -231,7 +231,7 @@ impl Names for Router {
     }
 
     fn more(&self, project: Option<&str>) -> Option<String> {
-        self.table(project).more.as_ref().map(|more| more.exposed.clone())
+        self.table(project).more.as_ref().map(|more| more.exposed().to_owned())
     }
 }
 

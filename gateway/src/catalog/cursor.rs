@@ -60,8 +60,9 @@ impl Cursor<'_> {
                 let position = position.ok_or_else(|| {
                     RpcError::new(code::INVALID_PARAMS, "the cursor is not valid: list again from the beginning")
                 })?;
-                let last =
-                    all.iter().position(|listed| listed.server == position.server && listed.exposed == position.after);
+                let last = all
+                    .iter()
+                    .position(|listed| listed.server == position.server && listed.exposed() == position.after);
                 last.map_or(position.shown, |last| last + 1)
             }
         };
@@ -72,7 +73,7 @@ impl Cursor<'_> {
                 method: self.method.to_owned(),
                 project: self.project.map(str::to_owned),
                 server: last.server.clone(),
-                after: last.exposed.clone(),
+                after: last.exposed().to_owned(),
                 shown: start + entries.len(),
             };
             self.sealer.seal(bound, &serde_json::to_vec(&position).unwrap_or_default(), LIFETIME)
@@ -90,12 +91,13 @@ impl Cursor<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::method::Primitive;
 
     fn listed(names: &[String]) -> Vec<Arc<Listed>> {
         let entry = |name: &String| serde_json::value::to_raw_value(&serde_json::json!({ "name": name })).unwrap();
         names
             .iter()
-            .map(|name| Listed::new(&"x".parse().unwrap(), (name.clone(), name.clone()), entry(name)))
+            .map(|name| Listed::new(&"x".parse().unwrap(), name.clone(), Primitive::Tool(name.clone()), entry(name)))
             .map(Arc::new)
             .collect()
     }
@@ -118,7 +120,7 @@ mod tests {
         loop {
             let page = cursor.page(next.as_deref().map(raw).as_deref(), &all, 10, &caller("ada")).ok().unwrap();
             assert!(page.entries.len() <= 10);
-            seen.extend(page.entries.iter().map(|listed| listed.exposed.clone()));
+            seen.extend(page.entries.iter().map(|listed| listed.exposed().to_owned()));
             next = page.next;
             if next.is_none() {
                 break;
@@ -137,7 +139,7 @@ mod tests {
         let after = listed(&["a".to_owned(), "b".to_owned(), "c".to_owned(), "d".to_owned()]);
         let after: Vec<&Arc<Listed>> = after.iter().collect();
         let page = cursor.page(Some(&raw(&next)), &after, 2, &caller("ada")).ok().unwrap();
-        assert_eq!(page.entries.iter().map(|listed| listed.exposed.as_str()).collect::<Vec<_>>(), ["d"]);
+        assert_eq!(page.entries.iter().map(|listed| listed.exposed()).collect::<Vec<_>>(), ["d"]);
         let refused = |cursor: &Cursor<'_>, given: &str, who: &str| {
             cursor.page(Some(&raw(given)), &after, 2, &caller(who)).err().map(|error| error.code)
         };

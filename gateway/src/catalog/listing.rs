@@ -6,41 +6,42 @@ use super::{
 };
 use crate::{servers::offer::Listed, upstream::Caller};
 use control_plane_api::server::Era;
-use protocol::{Members, Request, RpcError, code, method};
+use protocol::{
+    Members, Request, RpcError, code,
+    method::{self, Primitive},
+};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
-/// See the module.
+/// See the module. Equal ones are the same text.
+#[derive(PartialEq)]
 pub struct Listing {
-    /// The method that asks for it.
-    pub method: &'static str,
-    /// What is in it.
-    pub entries: Vec<Shown>,
-    /// The cursor of the page behind it.
+    method: &'static str,
+    entries: Vec<Shown>,
+    /// The cursor of the page behind it; sealed anew each time.
     next: Option<String>,
     ttl_ms: u64,
 }
 
-/// An entry as one client sees it. Equal ones are the same text.
-#[derive(Clone)]
-pub struct Shown {
+/// An entry as one client sees it.
+struct Shown {
     listed: Arc<Listed>,
     /// Without how a legacy server runs a tool as a task, which means nothing to modern clients.
     without_execution: bool,
 }
 
-/// What two listings have in common whose texts are the same, if their entries are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Envelope {
-    method: &'static str,
-    ttl_ms: u64,
-}
-
 impl Listing {
-    /// Of one page among several nothing is known: cursors are sealed anew each time.
+    /// Without the entries that are not `granted`.
     #[must_use]
-    pub fn envelope(&self) -> Option<Envelope> {
-        self.next.is_none().then_some(Envelope { method: self.method, ttl_ms: self.ttl_ms })
+    pub fn pruned(mut self, granted: impl Fn(&Primitive) -> bool) -> Self {
+        self.entries.retain(|entry| granted(&entry.listed.primitive));
+        self
+    }
+
+    /// Whether it is all of the list, or the last page of it.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.next.is_none()
     }
 
     /// The result of the request for it.
@@ -66,12 +67,6 @@ impl Listing {
 }
 
 impl Shown {
-    /// The name or URI clients use.
-    #[must_use]
-    pub fn exposed(&self) -> &str {
-        &self.listed.exposed
-    }
-
     fn entry(&self) -> Box<RawValue> {
         if self.without_execution
             && let Ok(mut entry) = Members::open(&self.listed.entry)

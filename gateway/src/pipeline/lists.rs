@@ -4,15 +4,10 @@
 //! this configuration and with the same credentials looked for, the text that came of it is the answer; else they pass it now.
 
 use super::{Client, Pipeline, caller_of};
-use crate::{
-    catalog::listing::{Envelope, Listing, Shown},
-    metrics::Phase,
-    record::Record,
-    translation,
-};
+use crate::{catalog::listing::Listing, metrics::Phase, record::Record, translation};
 use control_plane_api::audit::Outcome;
 use filters::Verdict;
-use protocol::{Message, Response, RpcError, code, method::Primitive};
+use protocol::{Message, Response, RpcError, code};
 use scrubber::Sought;
 use serde_json::value::RawValue;
 use std::{
@@ -37,10 +32,9 @@ struct Kept {
 /// Everything that a text depends on.
 #[derive(PartialEq)]
 struct Seen {
-    envelope: Envelope,
+    listing: Listing,
     project: Option<String>,
     sought: Sought,
-    entries: Vec<Shown>,
 }
 
 impl Texts {
@@ -54,7 +48,11 @@ impl Texts {
         Some(text)
     }
 
+    /// Of one page among several nothing is kept: no two of them are equal.
     fn keep(&self, seen: Seen, text: &RawValue) {
+        if !seen.listing.is_last() {
+            return;
+        }
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Two may have asked at once.
         if text.get().len() > TEXTS_BYTES_MAX || kept.texts.iter().any(|(other, _)| *other == seen) {
@@ -73,50 +71,34 @@ impl Texts {
 impl Pipeline {
     /// Answers a request for a merged list.
     pub(super) async fn list(&self, mut record: Box<Record>, client: Client) {
-        let (listing, seen) = match self.seen(&record) {
+        let seen = match self.seen(&record) {
             Ok(seen) => seen,
             Err(error) => {
                 let payload = self.amended(&mut record, Err(error)).await;
                 return self.finish(record, payload, client).await;
             }
         };
-        if let Some(text) = seen.as_ref().and_then(|seen| self.texts.find(seen)) {
+        if let Some(text) = self.texts.find(&seen) {
             return self.finish_as(Outcome::Ok, record, Ok((*text).to_owned()), client).await;
         }
-        let payload = self.amended(&mut record, Ok(listing.to_raw())).await;
+        let payload = self.amended(&mut record, Ok(seen.listing.to_raw())).await;
         // What a credential was blotted out of is told of each time; and where another table or another decision came between,
         // the filters did not see what was seen here.
-        if let (Some(seen), Ok(text)) = (seen, &payload)
+        if let Ok(text) = &payload
             && record.exchange.redacted.is_empty()
-            && self.seen(&record).is_ok_and(|(_, now)| now.as_ref() == Some(&seen))
+            && self.seen(&record).is_ok_and(|now| now == seen)
         {
             self.texts.keep(seen, text);
         }
         self.finish(record, payload, client).await;
     }
 
-    /// The page that is asked for, as far as who asks may see it; and what its text depends on, if it can be kept.
-    fn seen(&self, record: &Record) -> Result<(Listing, Option<Seen>), RpcError> {
+    /// The page that is asked for, as far as who asks may see it, with what else its text depends on.
+    fn seen(&self, record: &Record) -> Result<Seen, RpcError> {
         let exchange = &record.exchange;
         let listing = self.catalog.of(exchange).list(&exchange.request, &caller_of(exchange))?;
-        let listing = self.pruned(record, listing);
-        let seen = listing.envelope().map(|envelope| Seen {
-            envelope,
-            project: exchange.project.clone(),
-            sought: self.scrubber.sought(),
-            entries: listing.entries.clone(),
-        });
-        Ok((listing, seen))
-    }
-
-    /// `listing` without what who asks may not see.
-    fn pruned(&self, record: &Record, mut listing: Listing) -> Listing {
-        let method = listing.method;
-        listing.entries.retain(|entry| {
-            Primitive::listed(method, entry.exposed().to_owned())
-                .is_some_and(|primitive| self.rests.permissions.shows(&record.exchange, &primitive))
-        });
-        listing
+        let listing = listing.pruned(|primitive| self.rests.permissions.shows(exchange, primitive));
+        Ok(Seen { listing, project: exchange.project.clone(), sought: self.scrubber.sought() })
     }
 
     /// `payload` as the filters leave it.
@@ -139,18 +121,16 @@ impl Pipeline {
 mod tests {
     use super::*;
     use crate::servers::offer::Listed;
-    use protocol::method;
+    use protocol::method::{self, Primitive};
     use scrubber::{Credential, Scrubber, Secret};
 
     fn entry(name: &str) -> Arc<Listed> {
         let raw = RawValue::from_string(format!(r#"{{"name":"{name}"}}"#)).unwrap();
-        Arc::new(Listed::new(&"x".parse().unwrap(), (name.to_owned(), name.to_owned()), raw))
+        Arc::new(Listed::new(&"x".parse().unwrap(), name.to_owned(), Primitive::Tool(name.to_owned()), raw))
     }
 
     fn seen(entries: &[&Arc<Listed>], project: &str, sought: Sought) -> Seen {
-        let listing = Listing::of(method::TOOLS_LIST, entries);
-        let envelope = listing.envelope().unwrap();
-        Seen { envelope, project: Some(project.to_owned()), sought, entries: listing.entries }
+        Seen { listing: Listing::of(method::TOOLS_LIST, entries), project: Some(project.to_owned()), sought }
     }
 
     fn text(bytes: usize) -> Box<RawValue> {

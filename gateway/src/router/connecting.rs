@@ -9,7 +9,7 @@ use control_plane_api::{
     oauth::{OauthMode, OauthSettings},
     server::ServerSpec,
 };
-use protocol::Members;
+use protocol::{Members, method::Primitive};
 use serde_json::json;
 
 /// The names the tool for `server` may have, in the order in which they are tried; none where no user can connect it.
@@ -34,5 +34,5 @@ pub(super) fn tool(server: &Name, name: &str) -> Listed {
     entry.set("description", &description);
     entry.set("inputSchema", &json!({"type": "object", "properties": {}, "additionalProperties": false}));
     entry.set("annotations", &json!({"readOnlyHint": false, "openWorldHint": true}));
-    Listed::new(server, (name.to_owned(), name.to_owned()), entry.to_raw())
+    Listed::new(server, name.to_owned(), Primitive::Tool(name.to_owned()), entry.to_raw())
 }

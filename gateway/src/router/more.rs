@@ -4,7 +4,7 @@
 use crate::servers::offer::Listed;
 use control_plane_api::name::Name;
 use filters::originals::RESULTS;
-use protocol::Members;
+use protocol::{Members, method::Primitive};
 use serde_json::json;
 
 /// What the model that calls the tool reads about it.
@@ -33,7 +33,7 @@ pub(super) fn tool(gateway: &Name, name: &str) -> Listed {
     let schema = json!({"type": "object", "properties": properties, "required": ["id"], "additionalProperties": false});
     entry.set("inputSchema", &schema);
     entry.set("annotations", &json!({"readOnlyHint": true, "idempotentHint": false, "openWorldHint": false}));
-    listed(gateway, name, &entry)
+    listed(gateway, Primitive::Tool(name.to_owned()), &entry)
 }
 
 /// The template of the kept results.
@@ -44,9 +44,9 @@ pub(super) fn template(gateway: &Name) -> Listed {
     entry.set("name", "results");
     entry.set("title", "Shortened results");
     entry.set("description", "The whole of a tool result that was shortened, by the id in its note.");
-    listed(gateway, &uri, &entry)
+    listed(gateway, Primitive::Resource(uri), &entry)
 }
 
-fn listed(gateway: &Name, name: &str, entry: &Members) -> Listed {
-    Listed::new(gateway, (name.to_owned(), name.to_owned()), entry.to_raw())
+fn listed(gateway: &Name, primitive: Primitive, entry: &Members) -> Listed {
+    Listed::new(gateway, primitive.name().to_owned(), primitive, entry.to_raw())
 }

@@ -59,16 +59,16 @@ impl Table {
         table.offers = offers.into_iter().flatten().collect();
         let mut looks = HashMap::new();
         for offer in table.offers.clone() {
-            table.enter(&offer.tools, Primitive::Tool, &mut looks);
-            table.enter(&offer.prompts, Primitive::Prompt, &mut looks);
-            table.enter(&offer.resources, Primitive::Resource, &mut looks);
-            table.enter(&offer.templates, Primitive::Resource, &mut looks);
+            table.enter(&offer.tools, &mut looks);
+            table.enter(&offer.prompts, &mut looks);
+            table.enter(&offer.resources, &mut looks);
+            table.enter(&offer.templates, &mut looks);
         }
         table.appearances();
-        table.tools = table.kept(|offer| &offer.tools, Primitive::Tool);
-        table.prompts = table.kept(|offer| &offer.prompts, Primitive::Prompt);
-        table.resources = table.kept(|offer| &offer.resources, Primitive::Resource);
-        table.templates = table.kept(|offer| &offer.templates, Primitive::Resource);
+        table.tools = table.kept(|offer| &offer.tools);
+        table.prompts = table.kept(|offer| &offer.prompts);
+        table.resources = table.kept(|offer| &offer.resources);
+        table.templates = table.kept(|offer| &offer.templates);
         for tool in &mut table.tools {
             let owner = tool.appearance.as_ref().map(|uri| (uri, table.index.get(&Primitive::Resource(uri.clone()))));
             // Shown with another server's page, a tool would put words into that server's mouth.
@@ -96,7 +96,7 @@ impl Table {
         let name = more::names(gateway).into_iter().find(free);
         self.more = name.map(|name| Arc::new(more::tool(gateway, &name)));
         let template = more::template(gateway);
-        let is_free = !self.index.contains_key(&Primitive::Resource(template.exposed.clone()));
+        let is_free = !self.index.contains_key(&template.primitive);
         self.results = (is_free && self.more.is_some()).then(|| Arc::new(template));
     }
 
@@ -154,25 +154,24 @@ impl Table {
     }
 
     /// Enters what one server offers; `looks` has the first of everything that looks alike.
-    fn enter(
-        &mut self,
-        entries: &[Arc<Listed>],
-        kind: fn(String) -> Primitive,
-        looks: &mut HashMap<Primitive, (String, Name)>,
-    ) {
+    fn enter(&mut self, entries: &[Arc<Listed>], looks: &mut HashMap<Primitive, (Primitive, Name)>) {
         for listed in entries {
             let target = Target::new(listed.server.clone(), listed.own.clone());
             let first = looks
-                .entry(look(kind(listed.exposed.clone())))
-                .or_insert_with(|| (listed.exposed.clone(), target.server.clone()));
-            if first.0 != listed.exposed {
-                let (name, other) = first.clone();
-                self.collisions.push(Collision { first: other, second: target.server, name: name.clone() });
-                self.index.insert(kind(name), None);
-                self.index.insert(kind(listed.exposed.clone()), None);
+                .entry(look(listed.primitive.clone()))
+                .or_insert_with(|| (listed.primitive.clone(), target.server.clone()));
+            if first.0 != listed.primitive {
+                let (primitive, other) = first.clone();
+                self.collisions.push(Collision {
+                    first: other,
+                    second: target.server,
+                    name: primitive.name().to_owned(),
+                });
+                self.index.insert(primitive, None);
+                self.index.insert(listed.primitive.clone(), None);
                 continue;
             }
-            match self.index.entry(kind(listed.exposed.clone())) {
+            match self.index.entry(listed.primitive.clone()) {
                 Entry::Vacant(place) => {
                     place.insert(Some(target));
                 }
@@ -186,7 +185,7 @@ impl Table {
                         Some(first) => self.collisions.push(Collision {
                             first: first.server,
                             second: target.server,
-                            name: listed.exposed.clone(),
+                            name: listed.exposed().to_owned(),
                         }),
                         None => {}
                     }
@@ -221,8 +220,8 @@ impl Table {
         }
     }
 
-    fn kept(&self, list: fn(&Offer) -> &Vec<Arc<Listed>>, kind: fn(String) -> Primitive) -> Vec<Arc<Listed>> {
-        let clear = |listed: &&Arc<Listed>| matches!(self.index.get(&kind(listed.exposed.clone())), Some(Some(_)));
+    fn kept(&self, list: fn(&Offer) -> &Vec<Arc<Listed>>) -> Vec<Arc<Listed>> {
+        let clear = |listed: &&Arc<Listed>| matches!(self.index.get(&listed.primitive), Some(Some(_)));
         self.offers.iter().flat_map(|offer| list(offer)).filter(clear).cloned().collect()
     }
 }
@@ -253,7 +252,7 @@ mod tests {
     fn what_two_servers_would_offer_is_offered_by_neither() {
         let (a, b) = (json!([{"name": "b_c"}, {"name": "x"}]), json!([{"name": "c"}, {"name": "y"}]));
         let table = Table::merge(vec![offer("one", "a", a, &["mem://n"]), offer("two", "a_b", b, &["mem://n"])], 1);
-        assert_eq!(table.tools.iter().map(|tool| tool.exposed.as_str()).collect::<Vec<_>>(), ["a_x", "a_b_y"]);
+        assert_eq!(table.tools.iter().map(|tool| tool.exposed()).collect::<Vec<_>>(), ["a_x", "a_b_y"]);
         assert_eq!(table.target(&Primitive::Tool("a_b_c".to_owned())), None);
         assert_eq!(check(&table, "mem://n"), None);
         let names: Vec<&str> = table.collisions.iter().map(|collision| collision.name.as_str()).collect();
@@ -267,7 +266,7 @@ mod tests {
         let two = offer("two", "", tools(&["search", "other"]), &["mem://n"]);
         let three = offer("three", "", tools(&["SEARCH", "third"]), &[]);
         let table = Table::merge(vec![one, two, three], 1);
-        assert_eq!(table.tools.iter().map(|tool| tool.exposed.as_str()).collect::<Vec<_>>(), ["own", "other", "third"]);
+        assert_eq!(table.tools.iter().map(|tool| tool.exposed()).collect::<Vec<_>>(), ["own", "other", "third"]);
         for name in ["Search", "search", "SEARCH"] {
             assert_eq!(table.target(&Primitive::Tool(name.to_owned())), None, "{name}");
         }
@@ -294,7 +293,7 @@ mod tests {
             table.offer_connecting(&server.parse().unwrap(), names(server, prefix));
         }
         let offered: Vec<(&str, &str)> =
-            table.connecting.iter().map(|tool| (tool.server.as_str(), tool.exposed.as_str())).collect();
+            table.connecting.iter().map(|tool| (tool.server.as_str(), tool.exposed())).collect();
         assert_eq!(
             offered,
             [("one", "connect_one"), ("three", "c_connect"), ("four", "connect_four"), ("five", "connect_five")]
@@ -327,7 +326,7 @@ mod tests {
         let two = offer("two", "two", tools(&["ui://listed", "ui://both"]), &[]);
         let table = Table::merge(vec![one, two], 1);
         let shown: Vec<&str> =
-            table.tools.iter().filter(|tool| tool.appearance.is_some()).map(|tool| tool.exposed.as_str()).collect();
+            table.tools.iter().filter(|tool| tool.appearance.is_some()).map(|tool| tool.exposed()).collect();
         assert_eq!(shown, ["one_listed", "one_unlisted"]);
         assert_eq!(table.tools.len(), 5);
         assert_eq!(check(&table, "ui://unlisted").as_deref(), Some("one"));

@@ -52,8 +52,8 @@ pub struct Listed {
     pub server: Name,
     /// The server's own name or URI for it.
     pub own: String,
-    /// The name or URI clients use.
-    pub exposed: String,
+    /// What it stands for, by the name or URI clients use.
+    pub primitive: Primitive,
     /// As clients see it.
     pub entry: Box<RawValue>,
     /// The resource the tool is shown with.
@@ -79,26 +79,27 @@ impl Offer {
             declared: HashMap::new(),
             shapes: Vec::new(),
         };
-        offer.tools = offer.admitted(&lists.tools, ("tool", Primitive::Tool), |entry| {
+        offer.tools = offer.admitted(&lists.tools, "tool", |entry| {
             let listed = tool(server, prefix, entry)?;
             match withheld.get(&listed.own) {
                 None if lists.definitions.contains_key(&listed.own) => Ok(listed),
-                None => Err(format!("`{}`: nobody knows its definition", listed.exposed)),
-                Some(reason) => Err(format!("`{}`: {reason}", listed.exposed)),
+                None => Err(format!("`{}`: nobody knows its definition", listed.exposed())),
+                Some(reason) => Err(format!("`{}`: {reason}", listed.exposed())),
             }
         });
         let reason = |(own, reason): (&String, &Withheld)| (exposed_name(prefix, own), reason.to_string());
         offer.withheld = withheld.iter().map(reason).collect();
-        offer.prompts =
-            offer.admitted(&lists.prompts, ("prompt", Primitive::Prompt), |entry| named(server, prefix, entry));
+        let prompt = |entry: &RawValue| named(server, (prefix, Primitive::Prompt), entry);
+        offer.prompts = offer.admitted(&lists.prompts, "prompt", prompt);
         let resource = |entry: &RawValue| located(server, "uri", entry);
-        offer.resources = offer.admitted(&lists.resources, ("resource", Primitive::Resource), resource);
+        offer.resources = offer.admitted(&lists.resources, "resource", resource);
         let template = |entry: &RawValue| located(server, "uriTemplate", entry);
-        offer.templates = offer.admitted(&lists.templates, ("resource template", Primitive::Resource), template);
-        offer.shapes = offer.templates.iter().map(|template| Shape::of(&template.exposed)).collect();
-        let mirrored = |tool: &Arc<Listed>| Some((tool.exposed.clone(), mirrored(&tool.entry).ok()??));
+        offer.templates = offer.admitted(&lists.templates, "resource template", template);
+        offer.shapes = offer.templates.iter().map(|template| Shape::of(template.exposed())).collect();
+        let mirrored = |tool: &Arc<Listed>| Some((tool.exposed().to_owned(), mirrored(&tool.entry).ok()??));
         offer.mirrored = offer.tools.iter().filter_map(mirrored).collect();
-        let declared = |tool: &Arc<Listed>| Some((tool.exposed.clone(), Arc::new(declared::of_tool(&tool.entry)?)));
+        let declared =
+            |tool: &Arc<Listed>| Some((tool.exposed().to_owned(), Arc::new(declared::of_tool(&tool.entry)?)));
         offer.declared = offer.tools.iter().filter_map(declared).collect();
         offer
     }
@@ -126,7 +127,7 @@ impl Offer {
     fn admitted(
         &mut self,
         entries: &[Box<RawValue>],
-        (kind, primitive): (&str, fn(String) -> Primitive),
+        kind: &str,
         admit: impl Fn(&RawValue) -> Result<Listed, String>,
     ) -> Vec<Arc<Listed>> {
         let mut kept: Vec<Arc<Listed>> = Vec::new();
@@ -141,40 +142,42 @@ impl Offer {
                     continue;
                 }
             };
-            let look = look(primitive(listed.exposed.clone()));
-            if let Some(first) = looks.get(&look).filter(|first| **first != listed.exposed) {
-                problem(format!(
-                    "`{}` looks like `{}`, which is in the list before it",
-                    shown(&listed.exposed),
-                    shown(first)
-                ));
+            let (look, exposed) = (look(listed.primitive.clone()), listed.exposed().to_owned());
+            if let Some(first) = looks.get(&look).filter(|first| **first != exposed) {
+                problem(format!("`{}` looks like `{}`, which is in the list before it", shown(&exposed), shown(first)));
                 continue;
             }
-            looks.insert(look, listed.exposed.clone());
-            match owns.get(&listed.exposed) {
+            looks.insert(look, exposed.clone());
+            match owns.get(&exposed) {
                 None => {
-                    owns.insert(listed.exposed.clone(), listed.own.clone());
+                    owns.insert(exposed, listed.own.clone());
                     kept.push(Arc::new(listed));
                 }
                 Some(own) if *own == listed.own => problem(format!("`{}` is in the list already", shown(own))),
                 Some(_) => {
-                    problem(format!("two of them would be called `{}`", shown(&listed.exposed)));
-                    unclear.insert(listed.exposed);
+                    problem(format!("two of them would be called `{}`", shown(&exposed)));
+                    unclear.insert(exposed);
                 }
             }
         }
-        kept.retain(|listed| !unclear.contains(&listed.exposed));
+        kept.retain(|listed| !unclear.contains(listed.exposed()));
         kept
     }
 }
 
 impl Listed {
-    /// What `server` calls `own`, clients call `exposed`, and `entry` describes.
+    /// What `server` calls `own`, clients know as `primitive`, and `entry` describes.
     #[must_use]
-    pub fn new(server: &Name, (own, exposed): (String, String), entry: Box<RawValue>) -> Self {
+    pub fn new(server: &Name, own: String, primitive: Primitive, entry: Box<RawValue>) -> Self {
         static TASK: LazyLock<Mention> = LazyLock::new(|| Mention::of(&["execution"]));
         let runs_as_task = TASK.is_in(&entry);
-        Self { server: server.clone(), own, exposed, entry, appearance: None, runs_as_task }
+        Self { server: server.clone(), own, primitive, entry, appearance: None, runs_as_task }
+    }
+
+    /// The name or URI clients use.
+    #[must_use]
+    pub fn exposed(&self) -> &str {
+        self.primitive.name()
     }
 
     /// The tool without the resource it is shown with.
@@ -199,31 +202,35 @@ impl Listed {
 
 /// A tool: every client can say its name, and its headers can be made.
 fn tool(server: &Name, prefix: &str, entry: &RawValue) -> Result<Listed, String> {
-    let mut listed = named(server, prefix, entry)?;
+    let mut listed = named(server, (prefix, Primitive::Tool), entry)?;
     if listed.own.is_empty() {
         return Err("its name is empty".to_owned());
     }
-    if !is_tool_name(&listed.exposed) {
-        let name = shown(&listed.exposed);
+    if !is_tool_name(listed.exposed()) {
+        let name = shown(listed.exposed());
         return Err(format!("`{name}` is not a name of 1 to 128 of A-Z, a-z, 0-9, `_`, `.`, `-`"));
     }
-    mirrored(entry).map_err(|error| format!("`{}`: {error}", listed.exposed))?;
+    mirrored(entry).map_err(|error| format!("`{}`: {error}", listed.exposed()))?;
     listed.appearance = Members::open(entry).ok().and_then(|tool| appearance(&tool));
     Ok(listed)
 }
 
-fn named(server: &Name, prefix: &str, entry: &RawValue) -> Result<Listed, String> {
+fn named(
+    server: &Name,
+    (prefix, primitive): (&str, fn(String) -> Primitive),
+    entry: &RawValue,
+) -> Result<Listed, String> {
     let mut members = Members::open(entry).map_err(|_| "it is not an object".to_owned())?;
     let own: String = members.read("name").ok_or_else(|| "it has no name".to_owned())?;
     let exposed = exposed_name(prefix, &own);
     members.set("name", &exposed);
-    Ok(Listed::new(server, (own, exposed), members.to_raw()))
+    Ok(Listed::new(server, own, primitive(exposed), members.to_raw()))
 }
 
 fn located(server: &Name, member: &str, entry: &RawValue) -> Result<Listed, String> {
     let members = Members::open(entry).map_err(|_| "it is not an object".to_owned())?;
     let own: String = members.read(member).ok_or_else(|| format!("it has no `{member}`"))?;
-    Ok(Listed::new(server, (own.clone(), own), entry.to_owned()))
+    Ok(Listed::new(server, own.clone(), Primitive::Resource(own), entry.to_owned()))
 }
 
 /// The arguments of `tool` that are mirrored in headers, if there are any.
@@ -273,7 +280,7 @@ mod tests {
     /// What of `tools` is offered under the prefix `s`, and the problems.
     fn check(tools: serde_json::Value) -> (Vec<String>, String) {
         let offer = Offer::compile(&"slack".parse().unwrap(), "s", &Lists::of_tools(tools), &BTreeMap::new());
-        (offer.tools.iter().map(|tool| tool.exposed.clone()).collect(), offer.problems.join("\n"))
+        (offer.tools.iter().map(|tool| tool.exposed().to_owned()).collect(), offer.problems.join("\n"))
     }
 
     #[test]
