@@ -30,11 +30,11 @@ use filters::{
 use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode};
 use lists::Texts;
-use protocol::{Message, Response, RpcError, View, code, method};
+use protocol::{Message, Response, RpcError, View, code, mention::Mention, method};
 use scrubber::Scrubber;
 use std::{
     ops::ControlFlow,
-    sync::{Arc, Weak},
+    sync::{Arc, LazyLock, Weak},
     time::Duration,
 };
 use term::Term;
@@ -433,9 +433,13 @@ fn unrecorded() -> LocalReply {
 }
 
 fn outcome_of(payload: &Result<Box<serde_json::value::RawValue>, RpcError>) -> Outcome {
+    static SAID: LazyLock<Mention> = LazyLock::new(|| Mention::of(&["input_required", "isError"]));
     let Ok(raw) = payload else {
         return Outcome::Error;
     };
+    if !SAID.is_in(raw) {
+        return Outcome::Ok;
+    }
     let result = View::open(raw).unwrap_or_default();
     if result.text("resultType").as_deref() == Some("input_required") {
         Outcome::InputRequired

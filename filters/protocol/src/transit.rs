@@ -104,16 +104,26 @@ impl Transit {
     ///
     /// # Errors
     /// [`TransitError`]; nothing more may be passed on then.
-    pub fn push(&mut self, mut chunk: &[u8]) -> Result<Bytes, TransitError> {
-        self.out.reserve(chunk.len());
-        while !chunk.is_empty() {
+    pub fn push(&mut self, chunk: &Bytes) -> Result<Bytes, TransitError> {
+        // How much of the beginning passes as it is, and is not in `out`.
+        let (mut same, mut rest) = (0, &chunk[..]);
+        while !rest.is_empty() {
             let level = self.scanner.depth();
-            let (kind, length) = self.scanner.run(chunk).map_err(TransitError::Json)?;
-            let (run, rest) = chunk.split_at(length);
-            self.take(kind, run, level)?;
-            chunk = rest;
+            let (kind, length) = self.scanner.run(rest).map_err(TransitError::Json)?;
+            let (run, behind) = rest.split_at(length);
+            let at = chunk.len() - rest.len();
+            if at == same && self.is_inside_passed(level) && !(kind == Kind::Space && has_line_end(run)) {
+                same += length;
+            } else {
+                if at == same {
+                    self.out.reserve(chunk.len());
+                    self.out.extend_from_slice(chunk.get(..same).unwrap_or_default());
+                }
+                self.take(kind, run, level)?;
+            }
+            rest = behind;
         }
-        Ok(self.out.split().freeze())
+        if same == chunk.len() { Ok(chunk.clone()) } else { Ok(self.out.split().freeze()) }
     }
 
     /// Whether it is known to be a result: it has begun.
@@ -145,6 +155,11 @@ impl Transit {
             (true, true) if !self.is_result() => Err(TransitError::Shape("it is no result")),
             (true, true) => Ok(()),
         }
+    }
+
+    /// Whether what follows where `level` brackets are open belongs to the value of a member that is passed on.
+    fn is_inside_passed(&self, level: usize) -> bool {
+        level > self.frame as usize && self.member == Member::Passed
     }
 
     /// The next run of bytes; `level` brackets were open before it.
@@ -219,7 +234,7 @@ impl Transit {
         };
         if kind == Kind::Space {
             // Between tokens: a line end would end a line of an event stream, too.
-            out.extend(run.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
+            out.extend(run.iter().map(|byte| if is_line_end(*byte) { b' ' } else { *byte }));
         } else {
             out.extend_from_slice(run);
         }
@@ -252,6 +267,14 @@ impl Transit {
     fn current(&self) -> Result<String, serde_json::Error> {
         serde_json::from_slice(&self.name)
     }
+}
+
+fn has_line_end(space: &[u8]) -> bool {
+    space.iter().any(|byte| is_line_end(*byte))
+}
+
+fn is_line_end(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::matcher::{Automaton, Matcher};
 use aho_corasick::{Anchored, automaton::StateID};
 use bytes::Bytes;
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
@@ -140,7 +141,18 @@ impl Scan {
 
     fn run<A: aho_corasick::automaton::Automaton>(&mut self, matcher: &Matcher, automaton: &A, piece: &[u8]) {
         let unescapes = self.dialect != Dialect::Text;
-        for &byte in piece {
+        let mut rest = piece;
+        loop {
+            if self.state == matcher.start && self.escape.is_empty() {
+                let (skipped, behind) = rest.split_at(matcher.skips(rest));
+                self.at += skipped.len();
+                if !skipped.is_empty() {
+                    self.clear = self.at;
+                }
+                rest = behind;
+            }
+            let Some((&byte, behind)) = rest.split_first() else { return };
+            rest = behind;
             if unescapes && (byte == b'\\' || !self.escape.is_empty()) {
                 self.at += 1;
                 self.escape.push(byte);
@@ -286,18 +298,20 @@ impl Scan {
 }
 
 /// What a complete escape stands for; none while it may go on. What is no escape stands for itself.
-fn unescaped(escape: &[u8]) -> Option<Vec<u8>> {
-    let simple = |byte: u8| Some(vec![byte]);
+fn unescaped(escape: &[u8]) -> Option<Cow<'static, [u8]>> {
+    let simple = |byte: &'static [u8; 1]| Some(Cow::Borrowed(&byte[..]));
     match escape {
         [b'\\'] => None,
-        [b'\\', b'n'] => simple(b'\n'),
-        [b'\\', b't'] => simple(b'\t'),
-        [b'\\', b'r'] => simple(b'\r'),
-        [b'\\', b'b'] => simple(8),
-        [b'\\', b'f'] => simple(12),
-        [b'\\', byte @ (b'"' | b'\\' | b'/')] => simple(*byte),
-        [b'\\', b'u', digits @ ..] => of_digits(escape, digits),
-        other => Some(other.to_vec()),
+        [b'\\', b'n'] => simple(b"\n"),
+        [b'\\', b't'] => simple(b"\t"),
+        [b'\\', b'r'] => simple(b"\r"),
+        [b'\\', b'b'] => simple(b"\x08"),
+        [b'\\', b'f'] => simple(b"\x0c"),
+        [b'\\', b'"'] => simple(b"\""),
+        [b'\\', b'\\'] => simple(b"\\"),
+        [b'\\', b'/'] => simple(b"/"),
+        [b'\\', b'u', digits @ ..] => of_digits(escape, digits).map(Cow::Owned),
+        other => Some(Cow::Owned(other.to_vec())),
     }
 }
 

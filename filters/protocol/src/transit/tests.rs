@@ -8,7 +8,7 @@ fn check(text: &str, step: usize) -> Result<(String, String), TransitError> {
     let mut transit = Transit::new(Id::Number(7), HELD_BYTES_MAX);
     let mut out = Vec::new();
     for chunk in text.as_bytes().chunks(step) {
-        out.extend_from_slice(&transit.push(chunk)?);
+        out.extend_from_slice(&transit.push(&Bytes::copy_from_slice(chunk))?);
     }
     transit.finish()?;
     Ok((String::from_utf8(out).unwrap(), transit.take_rim().to_raw().get().to_owned()))
@@ -33,6 +33,16 @@ fn content_passes_byte_for_byte_and_the_rim_is_held() {
         r#","a":-0.5e+3,"b":[true,false,null,[],{}]"#,
         "{}",
     );
+}
+
+#[test]
+fn what_passes_as_it_is_is_not_copied() {
+    let mut transit = Transit::new(Id::Number(7), HELD_BYTES_MAX);
+    let pieces =
+        [r#"{"id":7,"result":{"content":[{"text":"a"#, r#"\n"},{"text":"b"},7"#, "]\n, \"c\":[\n"].map(Bytes::from);
+    let passed = pieces.each_ref().map(|piece| transit.push(piece).unwrap());
+    assert_eq!(passed[1].as_ptr(), pieces[1].as_ptr());
+    assert_eq!(passed.concat(), br#","content":[{"text":"a\n"},{"text":"b"},7],"c":[ "#);
 }
 
 #[test]
@@ -105,7 +115,7 @@ fn what_is_not_json_is_refused_in_the_middle_of_a_member() {
     }
     let mut transit = Transit::new(Id::Number(7), HELD_BYTES_MAX);
     let cut = [&b"{\"result\":{\"a\":\"\xc3"[..], b"\xa9\xf0\x9f", b"\x98", b"\x80\xe2", b"\"}}"];
-    let told: Vec<_> = cut.iter().map(|chunk| transit.push(chunk).is_ok()).collect();
+    let told: Vec<_> = cut.iter().map(|chunk| transit.push(&Bytes::copy_from_slice(chunk)).is_ok()).collect();
     assert_eq!(told, [true, true, true, true, false], "a letter may be cut in two, and is none without its end");
     let deep = format!(r#"{{"id":7,"result":{{"a":{}"#, "[".repeat(1_000_000));
     assert_eq!(check(&deep, 999), Err(TransitError::Json("nesting deeper than allowed")));
@@ -147,7 +157,7 @@ proptest! {
         let (mut rest, mut out) = (text.as_bytes(), Vec::new());
         for cut in cuts.iter().cycle() {
             let (chunk, after) = rest.split_at((*cut).min(rest.len()));
-            out.extend_from_slice(&transit.push(chunk).unwrap());
+            out.extend_from_slice(&transit.push(&Bytes::copy_from_slice(chunk)).unwrap());
             rest = after;
             if rest.is_empty() {
                 break;
@@ -178,7 +188,7 @@ proptest! {
     fn junk_never_panics(junk in prop::collection::vec(any::<u8>(), 0..100), step in 1_usize..9) {
         let mut transit = Transit::new(Id::Number(7), HELD_BYTES_MAX);
         for chunk in junk.chunks(step) {
-            if transit.push(chunk).is_err() {
+            if transit.push(&Bytes::copy_from_slice(chunk)).is_err() {
                 break;
             }
         }

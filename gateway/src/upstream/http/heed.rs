@@ -16,6 +16,7 @@ use crate::upstream::{
     legacy::session::{Heard, Hearing},
     remap::{self, Remap},
 };
+use bytes::Bytes;
 use futures::stream;
 use protocol::{
     Id, Message, Notification, Response,
@@ -142,10 +143,12 @@ impl Call {
             let (mut body, whole) = (Vec::new(), remote.message_bytes_max());
             let broken = |broken| remote.broken(broken);
             if !connection.fill(&mut body, long.min(whole)).await.map_err(broken)? {
-                if body.len() > long
-                    && let Some(begun) = self.begun(&body)
-                {
-                    return Ok(Heard::Long(begun.pass(Source::Body(self, connection))));
+                if body.len() > long {
+                    let text = Bytes::from(body);
+                    if let Some(begun) = self.begun(&text) {
+                        return Ok(Heard::Long(begun.pass(Source::Body(self, connection))));
+                    }
+                    body = text.into();
                 }
                 if !connection.fill(&mut body, whole).await.map_err(broken)? {
                     return Err(remote.too_large());

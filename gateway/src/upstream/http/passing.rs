@@ -46,7 +46,7 @@ impl Call {
     ///
     /// Its id may come last. Nothing else can be meant: the stream belongs to this request (2026-07-28 transports), or at
     /// least to this caller's session. Where another id comes, what was passed on never becomes a whole response.
-    pub(super) fn begun(&self, text: &[u8]) -> Option<Begun> {
+    pub(super) fn begun(&self, text: &Bytes) -> Option<Begun> {
         let mut transit = Transit::new(Id::Number(self.own), self.remote.message_bytes_max());
         let first = transit.push(text).ok()?;
         let plain = match &self.session {
