@@ -1,4 +1,4 @@
-"""What the gateway is told: one user, the mock upstream as several servers, a project for each kind of round."""
+"""What the gateway is told: one user, the mock upstream as several servers with credentials, a project for each kind of round."""
 
 import hashlib
 import json
@@ -14,6 +14,8 @@ LIMITS = {
     "upstream_calls_at_once_max": 10_000,
 }
 LIST_SERVERS = 10
+# The servers' credentials by name, and what those of their kind begin with. Every result is searched for them.
+CREDENTIALS = {"slack-token": "xoxb-", "github-token": "ghp_", "jira-token": "ATATT3xFfGF0"}
 
 
 def base62(number, width):
@@ -30,8 +32,22 @@ def token():
     return f"mcpctl_pat_{body}{base62(zlib.crc32(b'pat' + body.encode()), 6)}"
 
 
+def variable(credential):
+    """Where the gateway finds the value of a credential."""
+    return "BENCH_" + credential.upper().replace("-", "_")
+
+
+def environment():
+    """What the gateway has to be started with."""
+    value = {name: base62(int.from_bytes(hashlib.sha256(name.encode()).digest(), "big"), 43) for name in CREDENTIALS}
+    return {variable(name): begins + value[name] for name, begins in CREDENTIALS.items()}
+
+
 def server(name, url, prefix=None):
-    spec = {"transport": {"type": "http", "url": url}, "era": "modern", "tools": [{"tool": "*", "class": "read"}]}
+    credential = list(CREDENTIALS)[zlib.crc32(name.encode()) % len(CREDENTIALS)]
+    headers = {"Authorization": {"secret": credential, "prefix": "Bearer "}}
+    spec = {"transport": {"type": "http", "url": url, "headers": headers}, "era": "modern",
+            "tools": [{"tool": "*", "class": "read"}]}
     if prefix is not None:
         spec["prefix"] = prefix
     return {"kind": "server", "name": name, "spec": spec}
@@ -49,6 +65,7 @@ def objects(upstream):
     wide = [f"wide{n}" for n in range(LIST_SERVERS)]
     grant = {"id": "t-1", "digest": hashlib.sha256(token().encode()).hexdigest()}
     made = [{"kind": "user", "name": "ada", "spec": {"roles": ["developer"], "tokens": [grant]}}]
+    made += [{"kind": "secret", "name": name, "spec": {"sealed": f"env:{variable(name)}"}} for name in CREDENTIALS]
     made += [server("calls", f"{upstream}/mcp", ""), server("ten", f"{upstream}/tools/10/mcp"),
              server("hundred", f"{upstream}/tools/100/mcp")]
     made += [server(name, f"{upstream}/tools/100/mcp") for name in wide]

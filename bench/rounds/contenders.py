@@ -169,8 +169,9 @@ class Gateway(Contender):
         snapshot = self.home / "snapshot.json"
         company.write(snapshot, made)
         port = free_port()
-        command = [*options.pin_contender, options.gateway, "--listen", f"127.0.0.1:{port}", "--home", str(self.home),
-                   "--config-file", str(snapshot), "--audit-mode", mode]
+        variables = [f"{name}={value}" for name, value in company.environment().items()]
+        command = [*options.pin_contender, "env", *variables, options.gateway, "--listen", f"127.0.0.1:{port}",
+                   "--home", str(self.home), "--config-file", str(snapshot), "--audit-mode", mode]
         if options.model_dir:
             command += ["--model-dir", options.model_dir]
         super().__init__(name, command, port, place)
