@@ -7,7 +7,6 @@ use super::matcher::{Automaton, Matcher};
 use aho_corasick::{Anchored, automaton::StateID};
 use bytes::Bytes;
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
@@ -153,6 +152,17 @@ impl Scan {
             }
             let Some((&byte, behind)) = rest.split_first() else { return };
             rest = behind;
+            if let Some((&second, behind)) = rest.split_first()
+                && byte == b'\\'
+                && unescapes
+                && self.escape.is_empty()
+                && let Some(plain) = simple(second)
+            {
+                rest = behind;
+                self.at += 2;
+                self.stands_for(matcher, automaton, (2, &[plain]));
+                continue;
+            }
             if unescapes && (byte == b'\\' || !self.escape.is_empty()) {
                 self.at += 1;
                 self.escape.push(byte);
@@ -178,8 +188,19 @@ impl Scan {
             }
             return;
         }
-        self.escapes.push_back(Escape { end, raw: self.escape.len(), plain: plain.len() });
+        let raw = self.escape.len();
         self.escape.clear();
+        self.stands_for(matcher, automaton, (raw, plain));
+    }
+
+    /// Reads an escape of `raw` bytes, which ends here and stands for `plain`.
+    fn stands_for<A: aho_corasick::automaton::Automaton>(
+        &mut self,
+        matcher: &Matcher,
+        automaton: &A,
+        (raw, plain): (usize, &[u8]),
+    ) {
+        self.escapes.push_back(Escape { end: self.at, raw, plain: plain.len() });
         for &byte in plain {
             self.step(matcher, automaton, byte);
         }
@@ -297,21 +318,26 @@ impl Scan {
     }
 }
 
+/// What a backslash and `byte` stand for; none where that is not all of the escape, or it is none.
+fn simple(byte: u8) -> Option<u8> {
+    match byte {
+        b'n' => Some(b'\n'),
+        b't' => Some(b'\t'),
+        b'r' => Some(b'\r'),
+        b'b' => Some(8),
+        b'f' => Some(12),
+        b'"' | b'\\' | b'/' => Some(byte),
+        _ => None,
+    }
+}
+
 /// What a complete escape stands for; none while it may go on. What is no escape stands for itself.
-fn unescaped(escape: &[u8]) -> Option<Cow<'static, [u8]>> {
-    let simple = |byte: &'static [u8; 1]| Some(Cow::Borrowed(&byte[..]));
+fn unescaped(escape: &[u8]) -> Option<Vec<u8>> {
     match escape {
         [b'\\'] => None,
-        [b'\\', b'n'] => simple(b"\n"),
-        [b'\\', b't'] => simple(b"\t"),
-        [b'\\', b'r'] => simple(b"\r"),
-        [b'\\', b'b'] => simple(b"\x08"),
-        [b'\\', b'f'] => simple(b"\x0c"),
-        [b'\\', b'"'] => simple(b"\""),
-        [b'\\', b'\\'] => simple(b"\\"),
-        [b'\\', b'/'] => simple(b"/"),
-        [b'\\', b'u', digits @ ..] => of_digits(escape, digits).map(Cow::Owned),
-        other => Some(Cow::Owned(other.to_vec())),
+        [b'\\', b'u', digits @ ..] => of_digits(escape, digits),
+        [b'\\', byte] => Some(simple(*byte).map_or_else(|| escape.to_vec(), |plain| vec![plain])),
+        other => Some(other.to_vec()),
     }
 }
 
