@@ -17,29 +17,40 @@ fn scrubber(credentials: usize) -> Scrubber {
     scrubber
 }
 
-/// A result of about `bytes` bytes: text with line ends, which are escapes in JSON.
-fn result(bytes: usize) -> Bytes {
-    let line = "the deploy of the billing service is done, watching the error rate for an hour\n";
-    let text: String = line.chars().cycle().take(bytes).collect();
+/// A result of about `bytes` bytes that is `text` again and again.
+fn result(text: &str, bytes: usize) -> Bytes {
+    let text: String = text.chars().cycle().take(bytes).collect();
     json!({"content": [{"type": "text", "text": text}], "isError": false}).to_string().into()
+}
+
+/// What texts are like, by how much there is between two escapes of theirs in JSON: nothing but text, lines, JSON.
+const KINDS: [(&str, &str); 3] = [
+    ("plain", "the deploy of the billing service is done, watching the error rate for an hour "),
+    ("lines", "the deploy of the billing service is done, watching the error rate for an hour\n"),
+    (
+        "json",
+        r#"{"user":"U02A7","ts":"1753700000.000100","text":"the deploy is done","reactions":[{"name":"eyes","count":2}]},"#,
+    ),
+];
+
+/// Reads `text` as it comes from a server.
+fn read(scrubber: &Scrubber, text: &Bytes) -> Vec<u8> {
+    let mut scan = scrubber.scan(Dialect::Json);
+    for piece in text.chunks(16 << 10) {
+        black_box(scan.push(text.slice_ref(piece)).expect("nothing is found"));
+    }
+    scan.finish().expect("nothing is found").0
 }
 
 fn scan(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("redaction");
     for credentials in [0_usize, 10, 100, 1_000] {
         let scrubber = scrubber(credentials);
-        for bytes in [1_usize << 10, 1 << 20] {
-            let text = result(bytes);
+        for ((kind, text), bytes) in KINDS.iter().flat_map(|kind| [(kind, 1_usize << 10), (kind, 1 << 20)]) {
+            let text = result(text, bytes);
             group.throughput(Throughput::Bytes(u64::try_from(text.len()).unwrap_or_default()));
-            group.bench_function(BenchmarkId::new(format!("{credentials}_credentials"), bytes), |b| {
-                b.iter(|| {
-                    let mut scan = scrubber.scan(Dialect::Json);
-                    for piece in text.chunks(16 << 10) {
-                        black_box(scan.push(text.slice_ref(piece)).expect("nothing is found"));
-                    }
-                    scan.finish().expect("nothing is found")
-                });
-            });
+            let id = BenchmarkId::new(format!("{kind}/{credentials}_credentials"), bytes);
+            group.bench_function(id, |b| b.iter(|| read(&scrubber, &text)));
         }
     }
     group.finish();

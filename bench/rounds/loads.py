@@ -21,6 +21,7 @@ WORKLOADS = {
     "call_1k_64": ("calls", 64, "tools/call, 1 KB result, 64 connections", PROXIES),
     "call_1k_tls": ("calls", 32, "tools/call, 1 KB result, 32 connections, an upstream behind TLS", TO_TLS),
     "call_100k": ("text_100k", 32, "tools/call, 100 KB result, 32 connections", PROXIES),
+    "call_messages": ("messages", 32, "tools/call, 1,000 messages as JSON in a text, not filtered, 32 connections", PROXIES),
     "call_1m": ("text_1m", 8, "tools/call, 1 MB result, 8 connections", PROXIES),
     "list_1000": ("list1000", 4, "tools/list, 1,000 tools (the gateway: of 10 servers), 4 connections", PROXIES),
 }

@@ -25,7 +25,7 @@ def request(method, params=None):
 
 
 def of(what):
-    """The request that `what` stands for: a size of a text, or `listN`."""
+    """The request that `what` stands for: `calls`, another tool by its name, or `listN`."""
     if what.startswith("list"):
         return request("tools/list")
     tool = "text_1k" if what == "calls" else what
