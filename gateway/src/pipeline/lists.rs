@@ -48,7 +48,7 @@ impl Texts {
         Some(text)
     }
 
-    /// Of one page among several nothing is kept: no two of them are equal.
+    /// Of a page that is not the last nothing is kept: no two of them are equal.
     fn keep(&self, seen: Seen, text: &RawValue) {
         if !seen.listing.is_last() {
             return;
