@@ -39,7 +39,7 @@ def arguments():
     line.add_argument("--scenarios", default="all", help=f"beginnings of {', '.join(loads.SCENARIOS)}; all or none")
     line.add_argument("--pin", default="", help="CONTENDER:REST, cores as taskset names them, for example 0:1")
     line.add_argument("--seed", type=int, default=1, help="of the order of contenders")
-    line.add_argument("--note", default="", help="what else ran on the machine")
+    line.add_argument("--note", default="", help="a line of the page: how the programs were made, what else ran on the machine")
     line.add_argument("--out", default="", help="where the page goes, besides standard output")
     line.add_argument("--json", default="", help="where every cell goes")
     line.add_argument("--place", default=None, help="folder for what the contenders write, the audit log too: its disk is measured")
@@ -136,7 +136,7 @@ def about(options, began, used):
              f"{elapsed * os.cpu_count():,.0f} s of processor time, programs that are no part of it used {others:,.0f} s, "
              f"and the host withheld {stolen:,.0f} s"]
     if options.note:
-        lines.append(f"- beside it: {options.note}")
+        lines.append(f"- {options.note}")
     commit = version(["git", "describe", "--always", "--dirty"])
     lines.append(f"- gateway: {version([options.gateway, '--version'])}, commit {commit}, {version(['rustc', '--version'])}")
     for name, flag in (("nginx", "-v"), ("envoy", "--version"), ("wrk", "-v"), ("k6", "version")):
