@@ -65,8 +65,9 @@ impl Beginnings {
             }
         }
         (0..=u8::MAX).for_each(|second| add(b'\\', second));
-        let first: BTreeSet<&[u8]> = forms.iter().filter_map(|form| form.get(..PACKED_BYTES)).collect();
-        Self { pairs: pairs.into(), packed: Searcher::new(first) }
+        // One form that is too short for it, and nothing is found this way rather than all but that one.
+        let first: Option<BTreeSet<&[u8]>> = forms.iter().map(|form| form.get(..PACKED_BYTES)).collect();
+        Self { pairs: pairs.into(), packed: first.and_then(Searcher::new) }
     }
 
     /// How many of the first bytes of `text` can be left out; of the last byte that is not known.

@@ -152,6 +152,7 @@ impl Scan {
             }
             let Some((&byte, behind)) = rest.split_first() else { return };
             rest = behind;
+            // What texts are full of, at once. Other escapes, and those that a piece ends in, come byte by byte.
             if let Some((&second, behind)) = rest.split_first()
                 && byte == b'\\'
                 && unescapes
